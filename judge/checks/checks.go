@@ -1,0 +1,134 @@
+// Package checks says what a check is: a yes/no probe that a plan declares, the
+// result it leaves, and the function that runs it.
+//
+// Runners live in sub-packages, one a kind, and are registered in cmd/serin, so
+// that a plan compiles without the libraries that its probes need.
+package checks
+
+import (
+	"context"
+	"time"
+)
+
+// When says at which moments of a rollout a check is run.
+type When string
+
+// The moments of a check.
+const (
+	// BeforeTraffic: at the announcement and at pre-rollout calls.
+	BeforeTraffic When = "before-traffic"
+	// EachLook: whenever the judge is asked (default, also where empty).
+	EachLook When = "each-look"
+	// AtEnd: when the last promotion is asked for.
+	AtEnd When = "at-end"
+)
+
+// Spec is one check as a plan declares it. Exactly one of the kinds is set.
+type Spec struct {
+	// Name is unique among the plan's checks.
+	Name string `json:"name" yaml:"name"`
+	// When says at which moments it is run.
+	When When `json:"when,omitempty" yaml:"when,omitempty"`
+	// Required checks must have passed before promotion (default true).
+	Required bool `json:"required" yaml:"required"`
+	// Critical checks roll back when they fail (default false).
+	Critical bool `json:"critical,omitempty" yaml:"critical,omitempty"`
+	// Retries is how often a failed attempt is repeated before it counts (default 1).
+	Retries int `json:"retries,omitempty" yaml:"retries,omitempty"`
+
+	HTTP *HTTP `json:"http,omitempty" yaml:"http,omitempty"`
+}
+
+// Kind returns the name of the kind that is set, or "" where none is.
+func (s Spec) Kind() string {
+	if s.HTTP != nil {
+		return "http"
+	}
+	return ""
+}
+
+// HTTP is a request and what its answer must be. Strings may be text/templates
+// over the [Target]: {{ .Canary.URL }}/health.
+type HTTP struct {
+	Method  string            `json:"method" yaml:"method"`
+	URL     string            `json:"url" yaml:"url"`
+	Headers map[string]string `json:"headers,omitempty" yaml:"headers,omitempty"`
+	Body    string            `json:"body,omitempty" yaml:"body,omitempty"`
+	// Status is the set of status codes that pass (default 200).
+	Status []int `json:"status,omitempty" yaml:"status,omitempty"`
+	// JSON is a document every member of which the answer must contain: objects
+	// match by their named members, everything else by equality.
+	JSON any `json:"json,omitempty" yaml:"json,omitempty"`
+	// Within bounds the time from the request to the last byte of the answer.
+	// Zero means the runner's own limit.
+	Within time.Duration `json:"within,omitempty" yaml:"within,omitempty"`
+}
+
+// Target is what a check may speak of: the two arms and the revision on trial.
+type Target struct {
+	Service, Namespace, Revision string
+	Canary, Baseline             Arm
+}
+
+// Arm is what a check knows of one arm.
+type Arm struct {
+	URL, Workload, Namespace, Version string
+	Labels                            map[string]string
+}
+
+// Status is how a check ended. The zero value is no pass.
+type Status string
+
+// The ways a check ends.
+const (
+	// Passed: the probe answered as it must.
+	Passed Status = "passed"
+	// Failed: the probe answered otherwise, or not at all.
+	Failed Status = "failed"
+	// Broken: the check itself could not be run (a bad URL, a forbidden address).
+	// It never counts as passed.
+	Broken Status = "broken"
+)
+
+// Result is what one check left.
+type Result struct {
+	Name     string        `json:"name"`
+	Status   Status        `json:"status"`
+	At       time.Time     `json:"at"`
+	Took     time.Duration `json:"took"`
+	Attempts int           `json:"attempts"`
+	// Reason is one sentence with numbers and without credentials.
+	Reason string `json:"reason"`
+}
+
+// Runner runs one check. It returns when the check has ended or ctx has; it never
+// panics and never returns a pass that it did not see.
+type Runner interface {
+	Run(ctx context.Context, s Spec, t Target) Result
+}
+
+// RunnerFunc is a function that is a [Runner].
+type RunnerFunc func(ctx context.Context, s Spec, t Target) Result
+
+// Run calls f.
+func (f RunnerFunc) Run(ctx context.Context, s Spec, t Target) Result { return f(ctx, s, t) }
+
+// Kinds runs each check by the runner of its kind. A kind without a runner is
+// [Broken], and says so.
+type Kinds map[string]Runner
+
+// Run picks the runner.
+func (k Kinds) Run(ctx context.Context, s Spec, t Target) Result {
+	r, ok := k[s.Kind()]
+	if !ok {
+		return Result{Name: s.Name, Status: Broken, Reason: "no runner for checks of kind " + quoteKind(s.Kind())}
+	}
+	return r.Run(ctx, s, t)
+}
+
+func quoteKind(k string) string {
+	if k == "" {
+		return "(none)"
+	}
+	return k
+}

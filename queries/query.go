@@ -67,6 +67,10 @@ type Reading struct {
 	Native  bool   `json:"native,omitempty"`
 	// Quantile in (0,1) is the one that the query asked of a Histogram.
 	Quantile float64 `json:"quantile,omitempty"`
+	// Bounds, where set, are the bounds that the frame must have, ascending, in the
+	// unit of the query (after Scale). They hold a histogram's bounds fixed from call
+	// to call; where they are empty the source says which bounds it found.
+	Bounds []float64 `json:"bounds,omitempty"`
 
 	// Scale multiplies the store's unit into the query's: 1000 where seconds are
 	// shown as milliseconds. It is 1 where the query says nothing.

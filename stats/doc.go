@@ -1,0 +1,2 @@
+// Package stats compares two arms by pure functions.
+package stats

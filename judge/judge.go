@@ -2,6 +2,8 @@ package judge
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -26,14 +28,167 @@ type Config struct {
 type Judge struct{ cfg Config }
 
 // New returns a judge.
-func New(cfg Config) *Judge { return &Judge{cfg: cfg} }
+func New(cfg Config) *Judge {
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Checks == nil {
+		cfg.Checks = checks.Kinds{}
+	}
+	return &Judge{cfg: cfg}
+}
+
+// Limits on one decision.
+const (
+	defaultConcurrency = 16
+	checkConcurrency   = 8
+	maxRetries         = 5 // when other looks were committed meanwhile
+)
+
+func (j *Judge) concurrency() int {
+	if j.cfg.Concurrency > 0 {
+		return j.cfg.Concurrency
+	}
+	return defaultConcurrency
+}
 
 // Decide looks at a rollout now: it fetches and freezes the blocks that have
 // closed since the last look, runs the checks that are due, and commits the
-// verdict. The rollout must be in the journal; of r, only the ID is used and the
-// weights that are newer than the record's.
+// verdict. The rollout must be in the journal; of r, only the ID is used.
 //
 // An error means that no verdict could be formed; it is not an outcome.
 func (j *Judge) Decide(ctx context.Context, r rollout.Rollout, now time.Time) (Verdict, error) {
-	panic("written next")
+	var err error
+	for range maxRetries {
+		var v Verdict
+		if v, err = j.look(ctx, r.ID, now); !errors.Is(err, ErrStale) {
+			return v, err
+		}
+	}
+	return Verdict{}, fmt.Errorf("rollout %s: gave up after %d tries: %w", r.ID, maxRetries, err)
+}
+
+// look is one try at a decision.
+func (j *Judge) look(ctx context.Context, id string, now time.Time) (Verdict, error) {
+	rec, err := j.cfg.Journal.Load(ctx, id)
+	if err != nil {
+		return Verdict{}, fmt.Errorf("loading rollout %s: %w", id, err)
+	}
+	in := Input{
+		At: now.UTC(), Seq: rec.Looks + 1, Engine: j.cfg.Engine,
+		Closed: closedBlocks(rec.Plan, rec.Rollout, now),
+	}
+	probed := make(chan []checks.Result, 1)
+	go func() { probed <- j.runChecks(ctx, rec, now) }()
+	freeze, problems := j.gather(ctx, rec, now)
+	in.Checks = <-probed
+	if err := ctx.Err(); err != nil {
+		return Verdict{}, fmt.Errorf("rollout %s: no verdict: %w", id, err)
+	}
+	in.Problems = problems
+	if in.Record, err = rec.with(freeze); err != nil {
+		return Verdict{}, fmt.Errorf("rollout %s: what is frozen does not fit what was read: %w", id, err)
+	}
+	v := Evaluate(in)
+	err = j.cfg.Journal.Commit(ctx, Look{Rollout: id, Freeze: freeze, Checks: in.Checks, Problems: problems, Verdict: v})
+	if err != nil {
+		return Verdict{}, fmt.Errorf("recording the verdict of rollout %s: %w", id, err)
+	}
+	j.cfg.Log.InfoContext(ctx, "verdict", "rollout", id, "service", v.Rollout.Service, "seq", v.Seq,
+		"outcome", v.Outcome.String(), "proven", v.Proven, "evidence_log10", v.Evidence, "paired", v.Progress.Paired, "reason", v.Reason)
+	return v, nil
+}
+
+// with returns the record with a look's freeze added to what is frozen.
+func (r Record) with(f Frozen) (Record, error) {
+	joined, err := r.Frozen.Append(f)
+	r.Frozen = joined
+	return r, err
+}
+
+// Append returns what is frozen once next has been added. Neither is changed.
+func (f Frozen) Append(next Frozen) (Frozen, error) {
+	out := Frozen{Metrics: make(map[string]FrozenMetric, len(f.Metrics)+len(next.Metrics))}
+	for k, v := range f.Metrics {
+		out.Metrics[k] = v
+	}
+	for k, add := range next.Metrics {
+		have, ok := out.Metrics[k]
+		if !ok {
+			out.Metrics[k] = add
+			continue
+		}
+		if have.Prior == nil {
+			have.Prior = add.Prior
+		}
+		var err error
+		if have.Canary, err = joinFrames(have.Canary, add.Canary); err != nil {
+			return Frozen{}, fmt.Errorf("%s of the canary: %w", k, err)
+		}
+		if have.Baseline, err = joinFrames(have.Baseline, add.Baseline); err != nil {
+			return Frozen{}, fmt.Errorf("%s of the baseline: %w", k, err)
+		}
+		out.Metrics[k] = have
+	}
+	return out, nil
+}
+
+func joinFrames(a, b queries.Frame) (queries.Frame, error) {
+	switch {
+	case b.Window.Len() == 0:
+		return a, nil
+	case a.Window.Len() == 0:
+		return b, nil
+	}
+	return a.Append(b)
+}
+
+// runChecks runs the checks that are due at this look, a few at a time.
+func (j *Judge) runChecks(ctx context.Context, rec Record, now time.Time) []checks.Result {
+	target := checkTarget(rec.Rollout)
+	var due []checks.Spec
+	for _, s := range rec.Plan.Checks {
+		if checkDue(s, rec, now) {
+			due = append(due, s)
+		}
+	}
+	out := make([]checks.Result, len(due))
+	slots := make(chan struct{}, checkConcurrency)
+	done := make(chan struct{})
+	for i, s := range due {
+		go func() {
+			slots <- struct{}{}
+			out[i] = j.cfg.Checks.Run(ctx, s, target)
+			out[i].Name = s.Name
+			out[i].At = now.UTC()
+			<-slots
+			done <- struct{}{}
+		}()
+	}
+	for range due {
+		<-done
+	}
+	return out
+}
+
+// checkDue says whether a check is run now.
+func checkDue(s checks.Spec, rec Record, now time.Time) bool {
+	switch s.When {
+	case checks.BeforeTraffic:
+		w, known := rec.Rollout.WeightAtTime(now)
+		return rec.Looks == 0 || (known && w == 0)
+	case checks.AtEnd:
+		return !rec.Rollout.FinalStep.IsZero()
+	}
+	return true
+}
+
+func checkTarget(r rollout.Rollout) checks.Target {
+	arm := func(a rollout.Arm) checks.Arm {
+		return checks.Arm{URL: a.URL, Workload: a.Workload, Namespace: a.Namespace, Version: a.Version, Labels: a.Labels}
+	}
+	return checks.Target{
+		Service: r.Service, Namespace: r.Namespace, Revision: r.Revision,
+		Canary: arm(r.Canary), Baseline: arm(r.Baseline),
+	}
 }

@@ -17,6 +17,8 @@ type Prior struct {
 	// Series is the dispersion of the paired log contrast of a gauge, or of the
 	// mean stream of a histogram.
 	Series *SeriesPrior `json:"series,omitempty"`
+	// Requests is the dispersion of requests themselves between pods.
+	Requests *StreamPrior `json:"requests,omitempty"`
 	// Total and Bad are the exponentially weighted sums of requests and bad events
 	// at the end of the pre-period (half-life 10 blocks).
 	Total float64 `json:"total,omitempty"`

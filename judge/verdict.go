@@ -98,6 +98,8 @@ type Latch struct {
 	End     time.Time `json:"end"`   // end of that block
 	Reason  string    `json:"reason"`
 	Metrics []string  `json:"metrics"` // to blame, or the top contributors
+	// Proven is false where a policy (missing data, the deadline) rolled back.
+	Proven bool `json:"proven"`
 }
 
 // Class says what a finding is. The zero value is [Undecided].

@@ -1,0 +1,310 @@
+package judge
+
+import (
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/serin-canary/serin/judge/checks"
+	"github.com/serin-canary/serin/judge/plan"
+	"github.com/serin-canary/serin/judge/rollout"
+	"github.com/serin-canary/serin/queries"
+	"github.com/serin-canary/serin/stats/sequential"
+)
+
+// Input is everything that a verdict depends on. Two equal inputs give the same
+// verdict, byte for byte, whenever and wherever it is computed.
+type Input struct {
+	Record   Record             `json:"record"` // with what this look froze
+	At       time.Time          `json:"at"`
+	Seq      int                `json:"seq"`
+	Closed   int                `json:"closed"` // blocks closed at this look
+	Problems map[string]Problem `json:"problems,omitempty"`
+	// Checks are the results of this look; Record.Checks are the latest before it.
+	Checks []checks.Result `json:"checks,omitempty"`
+	Engine string          `json:"engine"`
+}
+
+// harmEvidence is the evidence from which on a verdict is no longer free of harm:
+// traffic is not increased and nothing is promoted (STATISTICS §3.7).
+const harmEvidence = 3
+
+// evaluator computes one verdict.
+type evaluator struct {
+	in     Input
+	p      plan.Plan
+	r      rollout.Rollout
+	tl     *timeline
+	sharp  sharpness
+	trials []*trial
+
+	traffic     string // name of the metric that counts requests; "" where none does
+	trafficData FrozenMetric
+	combined    []float64 // natural log of the combined evidence after each block
+	latch       *Latch
+	findings    []Finding
+	v           Verdict
+}
+
+// Evaluate computes the verdict of an input. It is pure.
+func Evaluate(in Input) Verdict {
+	e := &evaluator{in: in, p: in.Record.Plan, r: in.Record.Rollout}
+	e.traffic = trafficMetric(e.p)
+	e.trafficData = in.Record.Frozen.Metrics[e.traffic]
+	e.tl = newTimeline(in.Record, in.Closed, e.trafficData)
+	e.start()
+	e.judgeMetrics()
+	e.combine()
+	e.findTraffic()
+	e.findShared()
+	e.findLimits()
+	e.findChecks()
+	e.findRollout()
+	e.findMetrics()
+	e.decide()
+	e.finish()
+	return e.v
+}
+
+// trafficMetric returns the metric whose requests are the rollout's traffic: the
+// first that is required, else the first, that counts requests.
+func trafficMetric(p plan.Plan) string {
+	for _, required := range []bool{true, false} {
+		for _, m := range p.Metrics {
+			counts := m.Reading.Kind == queries.Ratio || m.Reading.Kind == queries.Histogram || m.Kind == plan.Rate
+			if counts && (m.Required || !required) && m.Kind != plan.Proportion {
+				return m.Name
+			}
+		}
+	}
+	return ""
+}
+
+func (e *evaluator) start() {
+	weighted := 0
+	for _, m := range e.p.Metrics {
+		if m.Weight > 0 {
+			weighted++
+		}
+	}
+	scale := 1.0
+	if e.r.Comparison == rollout.BeforeAfter {
+		scale = 2
+	}
+	e.sharp = newSharpness(e.p, e.r.Attempt, weighted, scale)
+	e.v = Verdict{
+		Seq: e.in.Seq, At: e.in.At.UTC(), Engine: e.in.Engine, Rollout: e.r, Mode: string(e.p.Mode),
+		Threshold: round(math.Log10(1 / e.p.Alpha)),
+	}
+	e.v.ID = fmt.Sprintf("%s-%d", e.r.ID, e.in.Seq)
+	e.v.Progress = Progress{Block: e.p.Block.String()}
+	if e.tl.closed > 0 {
+		e.v.Progress.To = e.tl.end(e.tl.closed - 1).UTC()
+	}
+}
+
+// judgeMetrics gathers the evidence of each metric.
+func (e *evaluator) judgeMetrics() {
+	if e.r.Comparison == rollout.ChecksOnly {
+		return
+	}
+	for _, m := range e.p.Metrics {
+		tr := &trial{m: m, frozen: e.in.Record.Frozen.Metrics[m.Name]}
+		e.trials = append(e.trials, tr)
+		if e.unusable(tr) {
+			continue
+		}
+		switch {
+		case m.Kind == plan.Rate:
+			e.judgeRate(tr)
+		case m.Of != "" && m.Reading.Kind == queries.Counter:
+			of, ok := e.in.Record.Frozen.Metrics[m.Of]
+			if !ok {
+				tr.trouble, tr.reason = NoData, fmt.Sprintf("the requests of %s have not been read", m.Of)
+				continue
+			}
+			judgeGauge(tr, e.tl, e.sharp, &of)
+		case m.Reading.Kind == queries.Ratio:
+			judgeRatio(tr, e.tl, e.sharp)
+		case m.Reading.Kind == queries.Histogram:
+			judgeLatency(tr, e.tl, e.sharp)
+		default:
+			judgeGauge(tr, e.tl, e.sharp, nil)
+		}
+		e.settle(tr)
+	}
+	e.share()
+}
+
+// unusable gives a metric that cannot be judged its class and sentence.
+func (e *evaluator) unusable(tr *trial) bool {
+	f := tr.frozen
+	problem, failed := e.in.Problems[tr.m.Name]
+	switch {
+	case failed && f.Canary.Window.Len() == 0:
+		tr.trouble, tr.reason = QueryFailed, problem.Text
+	case identical(f):
+		tr.trouble = SameSeries
+		tr.reason = "both arms return the very same series: the query is not narrowed to one arm, so that the service is compared with itself"
+	case neverSeen(f):
+		tr.trouble = NeverSeen
+		tr.reason = noteText(f.Canary, queries.NoteNeverSeen)
+	case f.Canary.Window.Len() == 0:
+		tr.trouble, tr.reason = NoData, "no block has closed yet"
+	default:
+		return false
+	}
+	return true
+}
+
+// settle classes a metric whose evidence exists but rests on nothing.
+func (e *evaluator) settle(tr *trial) {
+	if tr.trouble != Undecided {
+		return
+	}
+	if problem, failed := e.in.Problems[tr.m.Name]; failed {
+		tr.trouble, tr.reason = QueryFailed, problem.Text+"; what was read before counts, nothing newer does"
+		return
+	}
+	if tr.paired == 0 {
+		tr.trouble, tr.reason = NoData, e.whyUnpaired(tr)
+		return
+	}
+	if tr.canaryN > 0 && tr.canaryN < float64(e.p.MinRequests) && tr.m.Required {
+		tr.details = joinDetails(tr.details, fmt.Sprintf("%s of the %s canary requests that promotion needs",
+			count(tr.canaryN), count(float64(e.p.MinRequests))))
+	}
+}
+
+func joinDetails(a, b string) string {
+	if a == "" {
+		return b
+	}
+	return a + "; " + b
+}
+
+// whyUnpaired says which arm lacks data.
+func (e *evaluator) whyUnpaired(tr *trial) string {
+	has := func(f queries.Frame) bool {
+		t := f.Total()
+		for _, col := range []queries.Column{t.N, t.V} {
+			for _, v := range col {
+				if !queries.IsGap(v) {
+					return true
+				}
+			}
+		}
+		return false
+	}
+	c, b := has(tr.frozen.Canary), has(tr.frozen.Baseline)
+	switch {
+	case !c && !b:
+		return "neither arm has a single sample: check the query and its labels with serin plan check"
+	case !c:
+		return "the canary has no sample"
+	case !b:
+		return "the baseline has no sample"
+	case e.tl.first == unknownBlock || e.tl.first >= e.tl.closed:
+		return "the canary is still warming up"
+	}
+	return "no block yet in which both arms have data"
+}
+
+// share normalises the weights over the metrics whose null is valid. A metric
+// without data keeps its share, unspent: its evidence is 1.
+func (e *evaluator) share() {
+	var sum float64
+	for _, tr := range e.trials {
+		if w := e.rawWeight(tr); w > 0 {
+			tr.weight = w
+			sum += w
+		}
+	}
+	for _, tr := range e.trials {
+		if sum > 0 {
+			tr.weight /= sum
+		}
+	}
+}
+
+func (e *evaluator) rawWeight(tr *trial) float64 {
+	switch {
+	case tr.trouble == CannotJudge || tr.trouble == SameSeries || tr.trouble == NeverSeen || tr.m.Kind == plan.Rate:
+		return 0
+	case tr.m.Kind == plan.Gauge && tr.frozen.Prior.learnt() && tr.frozen.Prior.Series != nil && tr.frozen.Prior.Series.DF < 5:
+		return 0 // too few pods to know how much they differ (STATISTICS §0a.7)
+	case tr.m.Kind == plan.Gauge && !tr.frozen.Prior.learnt():
+		return 0
+	}
+	return tr.m.Weight
+}
+
+// combine averages the metrics' evidence after each block and finds the first
+// block at which it is decisive: from there on the rollout is rolled back, whether
+// anybody asked then or not.
+func (e *evaluator) combine() {
+	e.combined = make([]float64, e.tl.closed)
+	var logs, weights []float64
+	for _, tr := range e.trials {
+		if tr.weight > 0 {
+			weights = append(weights, tr.weight)
+		}
+	}
+	threshold := math.Log(1 / e.p.Alpha)
+	for t := range e.combined {
+		logs = logs[:0]
+		for _, tr := range e.trials {
+			if tr.weight > 0 {
+				logs = append(logs, valueAt(tr.worse, t))
+			}
+		}
+		if len(logs) == 0 {
+			continue
+		}
+		e.combined[t] = sequential.Mix(logs, weights)
+		if e.latch == nil && e.combined[t] >= threshold {
+			e.latch = e.latchAt(t)
+		}
+	}
+	if e.in.Record.Latch != nil {
+		e.latch = e.in.Record.Latch
+	}
+}
+
+// valueAt returns evidence after block t; where a metric was read less far, it
+// stays what it was.
+func valueAt(ev []float64, t int) float64 {
+	if len(ev) == 0 {
+		return 0
+	}
+	return ev[min(t, len(ev)-1)]
+}
+
+// latchAt names the metrics to blame: those that closed testing blames by
+// themselves, or else the largest contributor.
+func (e *evaluator) latchAt(t int) *Latch {
+	var logs, weights []float64
+	var of []*trial
+	for _, tr := range e.trials {
+		if tr.weight > 0 {
+			logs, weights, of = append(logs, valueAt(tr.worse, t)), append(weights, tr.weight), append(of, tr)
+		}
+	}
+	l := &Latch{Block: t, End: e.tl.end(t).UTC(), Proven: true}
+	threshold, top, topLog := math.Log(1/e.p.Alpha), 0, math.Inf(-1)
+	for i, adjusted := range sequential.Holm(logs, weights) {
+		if adjusted >= threshold {
+			l.Metrics = append(l.Metrics, of[i].m.Name)
+		}
+		if c := logs[i] + math.Log(weights[i]); c > topLog {
+			top, topLog = i, c
+		}
+	}
+	if len(l.Metrics) == 0 {
+		l.Metrics = []string{of[top].m.Name}
+	}
+	return l
+}
+
+// harm reports whether the newest evidence speaks of harm, however weakly.
+func (e *evaluator) harm() bool { return last(e.combined) >= math.Log(harmEvidence) }

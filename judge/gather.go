@@ -1,0 +1,188 @@
+package judge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/serin-canary/serin/judge/plan"
+	"github.com/serin-canary/serin/judge/rollout"
+	"github.com/serin-canary/serin/queries"
+)
+
+// week is how far back the second comparison of a before-after rollout lies.
+const week = 7 * 24 * time.Hour
+
+// gathering is the reading of one look: what is asked, and what came back.
+type gathering struct {
+	src   queries.Source
+	rec   Record
+	at    time.Time
+	slots chan struct{} // bounds the queries under way
+
+	mu       sync.Mutex
+	frozen   Frozen
+	problems map[string]Problem
+}
+
+// gather reads the blocks that have closed since the last look, all metrics and
+// both arms at once. What cannot be read becomes a problem and stays unfrozen: it
+// is asked for again at the next look.
+func (j *Judge) gather(ctx context.Context, rec Record, at time.Time) (Frozen, map[string]Problem) {
+	g := &gathering{
+		src: j.cfg.Sources[rec.Plan.Source], rec: rec, at: at,
+		slots:    make(chan struct{}, j.concurrency()),
+		frozen:   Frozen{Metrics: map[string]FrozenMetric{}},
+		problems: map[string]Problem{},
+	}
+	if rec.Rollout.Comparison == rollout.ChecksOnly {
+		return g.frozen, g.problems
+	}
+	var wg sync.WaitGroup
+	for _, q := range questions(rec.Plan, rec.Rollout) {
+		if g.src == nil {
+			g.fail(q.key, &queries.Error{Fault: queries.Rejected, Source: rec.Plan.Source, Text: "no source of this name is configured"})
+			continue
+		}
+		if q.err != nil {
+			g.fail(q.key, &queries.Error{Fault: queries.Rejected, Source: rec.Plan.Source, Text: q.err.Error(), Err: q.err})
+			continue
+		}
+		wg.Go(func() { g.ask(ctx, q) })
+	}
+	wg.Wait()
+	return g.frozen, g.problems
+}
+
+func (g *gathering) fail(key string, err error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	p := Problem{Fault: queries.FaultOf(err), Text: err.Error()}
+	if errors.Is(err, context.DeadlineExceeded) {
+		p.Text = "the source did not answer in time: " + p.Text
+	}
+	g.problems[key] = p
+}
+
+func (g *gathering) keep(key string, f FrozenMetric) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.frozen.Metrics[key] = f
+}
+
+// closedEnd returns the end of the last block that has closed by at.
+func closedEnd(at time.Time, lag, block time.Duration) time.Time {
+	return at.Add(-lag).Truncate(block)
+}
+
+// closedBlocks counts the blocks of a rollout that have closed by at.
+func closedBlocks(p plan.Plan, r rollout.Rollout, at time.Time) int {
+	block := p.Block.D()
+	n := int(closedEnd(at, p.Lag.D(), block).Sub(r.Started.Truncate(block)) / block)
+	return max(n, 0)
+}
+
+// ask reads one question's new blocks of both arms, and its pre-period where that
+// has not been learnt.
+func (g *gathering) ask(ctx context.Context, q question) {
+	have := g.rec.Frozen.Metrics[q.key]
+	block := q.block.D()
+	start := g.rec.Rollout.Started.Truncate(block)
+	w := queries.Window{Start: start, End: closedEnd(g.at, g.rec.Plan.Lag.D(), block), Block: block}
+	if n := have.Canary.Window.Len(); n > 0 {
+		w.Start = have.Canary.Window.End
+	}
+	fresh := FrozenMetric{Prior: have.Prior}
+	if q.metric != nil && fresh.Prior == nil {
+		prior, err := g.learn(ctx, q, start)
+		if err != nil {
+			g.fail(q.key, err)
+			return
+		}
+		fresh.Prior = prior
+	}
+	if w.Len() == 0 {
+		if have.Prior == nil && fresh.Prior != nil {
+			g.keep(q.key, fresh)
+		}
+		return
+	}
+	if err := g.readArms(ctx, q, w, &fresh); err != nil {
+		g.fail(q.key, err)
+		return
+	}
+	if q.metric != nil && fresh.Prior == nil {
+		fresh.Prior = g.learnLate(q, have, fresh)
+	}
+	if have.Prior != nil {
+		fresh.Prior = nil // frozen already
+	}
+	g.keep(q.key, fresh)
+}
+
+// readArms reads both arms over the same window. Histogram bounds are the prior's.
+func (g *gathering) readArms(ctx context.Context, q question, w queries.Window, f *FrozenMetric) error {
+	var errs [2]error
+	var wg sync.WaitGroup
+	read := func(s side, into *queries.Frame) {
+		r := q.readings[s]
+		if f.Prior != nil {
+			r.Bounds = f.Prior.Bounds
+		}
+		aw := w
+		if s == baseline && g.rec.Rollout.Comparison == rollout.BeforeAfter {
+			aw = g.past(w)
+		}
+		*into, errs[s] = g.blocks(ctx, r, aw)
+		into.Window = w
+	}
+	wg.Go(func() { read(canary, &f.Canary) })
+	if q.metric != nil {
+		wg.Go(func() { read(baseline, &f.Baseline) })
+	} else {
+		f.Baseline.Window = w
+	}
+	wg.Wait()
+	for s, err := range errs {
+		if err != nil {
+			return fmt.Errorf("%s: %w", side(s), err)
+		}
+	}
+	return nil
+}
+
+// past moves a window back into the pre-period, by whole pre-periods, so that a
+// rolling update's canary is compared with what ran before it.
+func (g *gathering) past(w queries.Window) queries.Window {
+	period := g.rec.Plan.PrePeriod.D().Truncate(w.Block)
+	start := g.rec.Rollout.Started.Truncate(w.Block)
+	if period <= 0 {
+		return w
+	}
+	n := (w.End.Sub(start) + period - 1) / period
+	return queries.Window{Start: w.Start.Add(-n * period), End: w.End.Add(-n * period), Block: w.Block}
+}
+
+// blocks asks the source for one frame, within the bound on concurrent queries.
+func (g *gathering) blocks(ctx context.Context, r queries.Reading, w queries.Window) (queries.Frame, error) {
+	select {
+	case g.slots <- struct{}{}:
+		defer func() { <-g.slots }()
+	case <-ctx.Done():
+		return queries.Frame{}, &queries.Error{Fault: queries.Unavailable, Source: g.rec.Plan.Source, Text: "no time was left to ask", Err: ctx.Err()}
+	}
+	f, err := g.src.Blocks(ctx, r, w)
+	if err != nil {
+		return queries.Frame{}, err
+	}
+	if err := f.Validate(); err != nil {
+		return queries.Frame{}, &queries.Error{Fault: queries.Malformed, Source: g.rec.Plan.Source, Text: err.Error(), Err: err}
+	}
+	if f.Window != w && f.Window.Len() != w.Len() {
+		return queries.Frame{}, &queries.Error{Fault: queries.Malformed, Source: g.rec.Plan.Source,
+			Text: fmt.Sprintf("asked for %d blocks, got %d", w.Len(), f.Window.Len())}
+	}
+	return f, nil
+}

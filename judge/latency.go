@@ -1,0 +1,319 @@
+package judge
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/serin-canary/serin/stats/sequential"
+)
+
+// How a histogram bound is used; fixed with the prior.
+const (
+	useScale = "scale" // judged by shifting the baseline's distribution
+	useRare  = "rare"  // so few baseline requests lie above it that a fixed amount is tolerated
+)
+
+// Limits on a bound's baseline exceedance (STATISTICS §3.4, §0a.2).
+const (
+	rareExceed    = 3e-4
+	commonExceed  = 0.97
+	rareTolerance = 0.005 // 0.5 pp
+	minExceedUp   = 5     // expected canary exceedances for the rollback side
+	minExceedDown = 20    // and for the promote side
+)
+
+// judgeLatency gathers evidence on a histogram: one stream for each usable bound
+// and one for the mean, averaged for rollback; for promote the bounds next to the
+// declared quantiles must certify, or the mean where they cannot.
+func judgeLatency(tr *trial, tl *timeline, s sharpness) {
+	prior := tr.frozen.Prior
+	if prior == nil || len(prior.Streams) == 0 || len(prior.Streams) != len(prior.Bounds) {
+		tr.trouble, tr.reason = NoData, "no request of the baseline has been seen yet, so that there is nothing to set bounds by"
+		return
+	}
+	width := len(prior.Bounds)
+	c, b := tl.pools(tr.frozen, width)
+	h := histogram{
+		tr: tr, c: c, b: b, s: s, prior: prior, width: width,
+		base:   pairCounts(tr, c, b),
+		exceed: make([]float64, width),
+	}
+	for k := range h.exceed {
+		h.exceed[k] = prior.Streams[k].Exceed
+	}
+	delta := tr.m.Tolerance.Relative * s.scale
+	h.shift = sequential.ShiftRatio(nil, prior.Bounds, h.exceed, delta)
+	h.rollback(delta)
+	h.promote()
+	h.describe()
+	if h.streams == 0 && tr.notWorse == 0 && !tr.certifies {
+		tr.trouble = CannotJudge
+		tr.reason = "no bucket bound of this histogram can prove anything with this traffic; add bounds near the latencies that matter"
+	}
+}
+
+// histogram is the work space of one latency metric.
+type histogram struct {
+	tr    *trial
+	c, b  pool
+	s     sharpness
+	prior *Prior
+	width int
+
+	base   []sequential.CountBlock // requests; bad is filled in per bound
+	exceed []float64               // baseline exceedance of each bound, from the prior
+	shift  []float64               // null ratio of each bound at the tolerance
+
+	streams int // usable streams, the mean among them
+	mean    meanStream
+	best    int     // bound with the most evidence
+	bestE   float64 // its evidence
+	bestPhi float64
+}
+
+// stream returns the paired counts of bound k. The slice is reused by the next call.
+func (h *histogram) stream(k int) []sequential.CountBlock {
+	for t := range h.base {
+		if h.base[t].Nc == 0 {
+			continue
+		}
+		h.base[t].Xc = h.c.over[t*h.width+k]
+		h.base[t].Xb = h.b.over[t*h.width+k]
+	}
+	return h.base
+}
+
+// rollback averages the evidence of all usable streams.
+func (h *histogram) rollback(delta float64) {
+	n := len(h.base)
+	total := make([]float64, n)
+	for t := range total {
+		total[t] = math.Inf(-1)
+	}
+	h.best, h.bestE = -1, math.Inf(-1)
+	var phi, ev []float64
+	for k := range h.exceed {
+		use := h.prior.Streams[k].Use
+		if use == "" {
+			continue
+		}
+		blocks := h.stream(k)
+		counts, floor := h.upCounts(k, use, delta)
+		h.setBoundNull(blocks, k, math.Log(h.shift[k]), true)
+		phi = h.prior.dispersion(k, floor).Running(phi[:0], blocks)
+		ev = counts.Evidence(ev[:0], blocks, phi)
+		h.streams++
+		addLogs(total, ev)
+		if e := last(ev); e > h.bestE {
+			h.best, h.bestE, h.bestPhi = k, e, last(phi)
+		}
+	}
+	h.mean = newMeanStream(h, delta)
+	if h.mean.ok {
+		h.streams++
+		addLogs(total, h.mean.worse)
+	}
+	if h.streams == 0 {
+		return
+	}
+	w := math.Log(float64(h.streams))
+	for t := range total {
+		total[t] -= w
+	}
+	h.tr.worse = total
+}
+
+// upCounts returns how bound k is judged on the rollback side, and the floor of its
+// dispersion.
+func (h *histogram) upCounts(k int, use string, delta float64) (sequential.Counts, float64) {
+	if use == useRare {
+		if h.base != nil {
+			predictBound(h.base, h.prior, h.b, boundAt{k, h.width})
+		}
+		return sequential.Counts{Side: sequential.Worse, D: rareTolerance, Restarts: true}, 1
+	}
+	return sequential.Counts{
+		Side: sequential.Worse, Restarts: true,
+		Grid: sequential.HistogramGrid(h.prior.Bounds, h.exceed, delta, k, sequential.Worse),
+	}, 1 - h.exceed[k]
+}
+
+type boundAt struct{ k, width int }
+
+// predictBound sets the predicted exceedance of a rare bound.
+func predictBound(blocks []sequential.CountBlock, prior *Prior, b pool, at boundAt) {
+	x := make([]float64, len(b.n))
+	for t := range x {
+		x[t] = b.over[t*at.width+at.k]
+	}
+	pi := sequential.Predict(prior.Total, prior.Total*prior.Streams[at.k].Exceed, b.n, x)
+	for t := range blocks {
+		blocks[t].Pi = pi[t]
+	}
+}
+
+// setBoundNull sets the boundary of bound k: the shifted baseline, widened for the
+// luck of the pods on the rollback side and narrowed on the promote side.
+func (h *histogram) setBoundNull(blocks []sequential.CountBlock, k int, logRatio float64, up bool) {
+	alw := allowance{h.prior.podsOf(k, defaultPodSeries, maxPodLatency), h.s}
+	setNull(blocks, h.c, h.b, func(kc, kb float64) float64 {
+		if up {
+			return math.Exp(alw.rollback(logRatio, kc, kb))
+		}
+		return math.Exp(alw.promote(logRatio, kc, kb))
+	})
+}
+
+// promote takes the least evidence over the bounds next to p50, p95 and p99 that
+// can certify; where one of them cannot, the mean must.
+func (h *histogram) promote() {
+	margin := h.tr.m.Margin.Relative * h.s.scale
+	ratios := sequential.PromoteRatio(nil, h.prior.Bounds, h.exceed, margin)
+	least, bounds, mean := math.Inf(1), 0, false
+	done := make(map[int]bool, 3)
+	for _, q := range [...]float64{0.5, 0.95, 0.99} {
+		k := h.certifier(q, ratios)
+		if k < 0 {
+			mean = true
+			continue
+		}
+		if done[k] {
+			continue
+		}
+		done[k] = true
+		blocks := h.stream(k)
+		h.setBoundNull(blocks, k, math.Log(ratios[k]), false)
+		if lastNull(blocks) <= 1 {
+			mean = true
+			continue
+		}
+		phi := h.prior.dispersion(k, 1-h.exceed[k]).Running(nil, blocks)
+		down := sequential.Counts{
+			Side: sequential.NotWorse,
+			Grid: sequential.HistogramGrid(h.prior.Bounds, h.exceed, margin, k, sequential.NotWorse),
+		}
+		least = math.Min(least, last(down.Evidence(nil, blocks, phi)))
+		bounds++
+	}
+	if mean || bounds == 0 {
+		if !h.mean.ok || !h.mean.certifies {
+			h.tr.cannot = h.mean.cannot
+			return
+		}
+		least = math.Min(least, h.mean.notWorse)
+	}
+	h.tr.certifies, h.tr.notWorse = true, least
+}
+
+// certifier returns the bound that can certify quantile q: the one whose baseline
+// exceedance is nearest to 1-q on the log scale, among those that can certify at
+// all. Bounds further than a factor 4 away do not speak of that quantile.
+func (h *histogram) certifier(q float64, ratios []float64) int {
+	best, far := -1, math.Log(4)
+	for k, ex := range h.exceed {
+		if h.prior.Streams[k].Use != useScale || ratios[k] <= 1 || ex <= 0 {
+			continue
+		}
+		if d := math.Abs(math.Log(ex / (1 - q))); d < far {
+			best, far = k, d
+		}
+	}
+	return best
+}
+
+// describe fills in the effect: the ratio of means with its interval, the
+// quantiles, and the bound that contributed most.
+func (h *histogram) describe() {
+	tr := h.tr
+	e := &Effect{
+		Unit: tr.m.Unit, Blocks: tr.paired, Dispersion: h.bestPhi,
+		CanaryRequests: tr.canaryN, BaselineRequests: tr.baselineN,
+		Limit: fmt.Sprintf("%s×", number(1+tr.m.Tolerance.Relative*h.s.scale)),
+	}
+	h.mean.describe(e, h.s)
+	q := tr.m.Reading.Quantile
+	if q <= 0 || q >= 1 {
+		q = 0.99
+	}
+	qc, qb := quantile(q, h.prior.Bounds, sums(h.c, h.base, h.width)), quantile(q, h.prior.Bounds, sums(h.b, h.base, h.width))
+	if tr.paired > 0 && qc > 0 && qb > 0 {
+		tr.details = fmt.Sprintf("p%s is %s, of the baseline %s", number(q*100), withUnit(qc, tr.m.Unit), withUnit(qb, tr.m.Unit))
+	}
+	if h.best >= 0 && tr.paired > 0 {
+		h.describeBest(e)
+	}
+	tr.effect = e
+}
+
+// describeBest words the bound with the most evidence.
+func (h *histogram) describeBest(e *Effect) {
+	var xc, expected float64
+	for t := range h.base {
+		if h.base[t].Nc == 0 {
+			continue
+		}
+		xc += h.c.over[t*h.width+h.best]
+		expected += h.base[t].Nc * h.b.over[t*h.width+h.best] / h.base[t].Nb
+	}
+	bound := withUnit(h.prior.Bounds[h.best], h.tr.m.Unit)
+	e.Contributor = "slower than " + bound
+	e.PodSpread = h.prior.Streams[h.best].Pod
+	if expected <= 0 {
+		h.tr.details += fmt.Sprintf("; %s of %s canary requests were slower than %s, none of the baseline's",
+			count(xc), count(h.tr.canaryN), bound)
+		return
+	}
+	h.tr.details += fmt.Sprintf("; requests slower than %s are %s× as frequent, and a slowdown at the tolerance would make them %s×",
+		bound, number(xc/expected), number(h.shift[h.best]))
+}
+
+// sums adds up an arm's requests and exceedances over the paired blocks.
+func sums(p pool, paired []sequential.CountBlock, width int) []float64 {
+	out := make([]float64, width+1)
+	for t := range paired {
+		if paired[t].Nc == 0 {
+			continue
+		}
+		out[width] += p.n[t]
+		for k := 0; k < width; k++ {
+			out[k] += p.over[t*width+k]
+		}
+	}
+	return out
+}
+
+// quantile interpolates linearly inside the bucket that holds it, as
+// histogram_quantile does. over holds the exceedances of each bound and, last, the
+// number of observations. It returns 0 where there are none.
+func quantile(q float64, bounds, over []float64) float64 {
+	n := over[len(bounds)]
+	if n <= 0 {
+		return 0
+	}
+	rank, below, low := q*n, 0.0, 0.0
+	for k, x := range bounds {
+		upto := n - over[k]
+		if upto >= rank {
+			if upto <= below {
+				return x
+			}
+			return low + (x-low)*(rank-below)/(upto-below)
+		}
+		below, low = upto, x
+	}
+	return low
+}
+
+// addLogs adds exp(src) to exp(dst), element by element, in logarithms.
+func addLogs(dst, src []float64) {
+	for t := range dst {
+		a, b := dst[t], src[t]
+		if b > a {
+			a, b = b, a
+		}
+		if math.IsInf(a, -1) {
+			continue
+		}
+		dst[t] = a + math.Log1p(math.Exp(b-a))
+	}
+}

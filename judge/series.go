@@ -1,0 +1,179 @@
+package judge
+
+import (
+	"math"
+
+	"github.com/serin-canary/serin/judge/plan"
+	"github.com/serin-canary/serin/stats/sequential"
+)
+
+// rhoWeight is how many blocks the pre-period's autocorrelation counts for.
+const rhoWeight = 20
+
+// contrast is a paired series: one difference of the arms for each paired block.
+type contrast struct {
+	d     []float64 // raw differences of the paired blocks, in order
+	at    []int     // their blocks
+	log   bool      // differences of logarithms; else in units of scale
+	scale float64
+	c, b  []float64 // the arms' values in the paired blocks
+	kc    []float64 // and their effective pods
+	kb    []float64
+}
+
+// seriesPrior returns the engine for a contrast of kc against kb pods.
+func seriesEngine(p *Prior, kc, kb float64, restarts bool) sequential.Series {
+	s := sequential.Series{Tau: 1, Rho: defaultRho, RhoWeight: rhoWeight, Restarts: restarts}
+	if !p.learnt() || p.Series == nil || p.Series.Var <= 0 || kc <= 0 || kb <= 0 {
+		return s
+	}
+	placebo := sequential.SeriesPlacebo{Var: p.Series.Var, Pods: p.Pods, Blocks: p.Blocks}
+	s.Var, s.Nu0, s.Rho = placebo.Contrast(kc, kb), learntNu, p.Series.Rho
+	return s
+}
+
+func (p *Prior) seriesPods(fallback float64) sequential.Pods {
+	s := sequential.Pods{Sigma: fallback, Default: fallback}
+	if p.learnt() && p.Series != nil {
+		s.Sigma, s.DF = p.Series.Pod, p.Series.DF
+	}
+	return s
+}
+
+// newContrast pairs two series block by block. On the log scale a block where
+// either is not positive is left out.
+func newContrast(c, b pool, value func(p pool, t int) float64, log bool, scale float64) contrast {
+	k := contrast{log: log, scale: scale}
+	for t := range c.ok {
+		if !c.ok[t] || !b.ok[t] {
+			continue
+		}
+		vc, vb := value(c, t), value(b, t)
+		if !finite(vc) || !finite(vb) || (log && (vc <= 0 || vb <= 0)) {
+			continue
+		}
+		d := (vc - vb) / scale
+		if log {
+			d = math.Log(vc / vb)
+		}
+		k.d, k.at = append(k.d, d), append(k.at, t)
+		k.c, k.b = append(k.c, vc), append(k.b, vb)
+		k.kc, k.kb = append(k.kc, c.pods[t]), append(k.kb, b.pods[t])
+	}
+	return k
+}
+
+// shifted returns the contrasts moved by a margin and signed so that positive
+// speaks for the claim. logMargin gives the multiplicative margin of a block.
+func (k contrast) shifted(side sequential.Side, worse plan.Direction, absolute float64, logMargin func(kc, kb float64) float64) []float64 {
+	dir := 1.0
+	if worse == plan.Lower {
+		dir = -1
+	}
+	y := make([]float64, len(k.d))
+	for i := range y {
+		m := logMargin(k.kc[i], k.kb[i])
+		if k.log {
+			y[i] = dir*k.d[i] - m
+		} else {
+			y[i] = (dir*(k.c[i]-math.Exp(dir*m)*k.b[i]) - absolute) / k.scale
+		}
+		if side == sequential.NotWorse {
+			y[i] = -y[i]
+		}
+	}
+	return y
+}
+
+// spread writes evidence on the paired blocks out over all blocks: between two of
+// them it stays what it was.
+func (k contrast) spread(ev []float64, n int) []float64 {
+	out := make([]float64, n)
+	j, cur := 0, 0.0
+	for t := range out {
+		for j < len(k.at) && k.at[j] <= t {
+			cur = ev[j]
+			j++
+		}
+		out[t] = cur
+	}
+	return out
+}
+
+func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
+
+func mean(v []float64) float64 {
+	if len(v) == 0 {
+		return 0
+	}
+	var s float64
+	for _, x := range v {
+		s += x
+	}
+	return s / float64(len(v))
+}
+
+// meanStream is the t process on the log ratio of mean latencies.
+type meanStream struct {
+	ok        bool
+	k         contrast
+	engine    sequential.Series
+	worse     []float64
+	notWorse  float64
+	certifies bool
+	cannot    string
+}
+
+func newMeanStream(h *histogram, delta float64) meanStream {
+	mean := func(p pool, t int) float64 { return p.sum[t] / p.n[t] }
+	k := newContrast(h.c, h.b, mean, true, 1)
+	m := meanStream{k: k}
+	if len(k.d) == 0 {
+		m.cannot = "no block yet in which both arms reported a mean latency"
+		return m
+	}
+	m.ok = true
+	alw := allowance{h.prior.seriesPods(defaultPodSeries), h.s}
+	kc, kb := k.kc[len(k.kc)-1], k.kb[len(k.kb)-1]
+	m.engine = seriesEngine(h.prior, kc, kb, true)
+	up := k.shifted(sequential.Worse, plan.Higher, 0, func(kc, kb float64) float64 {
+		return alw.rollback(math.Log1p(delta), kc, kb)
+	})
+	m.worse = k.spread(m.engine.Evidence(nil, up, k.d), len(h.c.ok))
+
+	logMargin := math.Log1p(h.tr.m.Margin.Relative * h.s.scale)
+	if alw.promote(logMargin, kc, kb) <= 0 {
+		m.cannot = needsPods(alw.pods.PodsNeeded(logMargin, kb, h.s.zPromote))
+		return m
+	}
+	down := k.shifted(sequential.NotWorse, plan.Higher, 0, func(kc, kb float64) float64 {
+		return alw.promote(logMargin, kc, kb)
+	})
+	engine := m.engine
+	engine.Restarts = false
+	m.certifies, m.notWorse = true, last(engine.Evidence(nil, down, k.d))
+	return m
+}
+
+// describe fills in the ratio of means and its interval.
+func (m meanStream) describe(e *Effect, s sharpness) {
+	if !m.ok {
+		return
+	}
+	e.Canary, e.Baseline = mean(m.k.c), mean(m.k.b)
+	e.Ratio = math.Exp(mean(m.k.d))
+	e.Level = 1 - s.alpha
+	engine := m.engine
+	engine.Restarts = false
+	lo, hi := engine.Interval(m.k.d, s.alpha/2)
+	setBounds(e, math.Exp(lo), math.Exp(hi))
+}
+
+func setBounds(e *Effect, lo, hi float64) {
+	if finite(lo) && lo > 0 {
+		e.Low = &lo
+	}
+	if finite(hi) {
+		e.High = &hi
+	}
+}

@@ -32,7 +32,8 @@ func importTable() []row {
 		{pkg: "alerts", storey: 4, may: []string{"judge/plan", "judge/rollout", "queries"}},
 
 		{pkg: "judge/lab", storey: 3, may: []string{"judge", "judge/plan", "judge/rollout", "judge/aca", "queries", "stats", "stats/sequential"}},
-		{pkg: "judge/journal", storey: 3, may: []string{"judge", "judge/plan", "judge/rollout"}},
+		// The journal stores judge.Record, which holds frames and check results.
+		{pkg: "judge/journal", storey: 3, may: []string{"judge", "judge/plan", "judge/rollout", "judge/checks", "queries"}},
 		{pkg: "judge/report", storey: 3, may: []string{"judge", "judge/plan", "judge/rollout"}},
 
 		{pkg: "judge", storey: 2, may: []string{"judge/plan", "judge/rollout", "judge/checks", "queries", "stats", "stats/sequential"}},

@@ -28,6 +28,7 @@ func rules() []rule {
 	rs = append(rs, sizeRules()...)
 	rs = append(rs, wordRules()...)
 	rs = append(rs, documentRules()...)
+	rs = append(rs, exampleRules()...)
 	return rs
 }
 
@@ -104,7 +105,7 @@ func TestRulesBite(t *testing.T) {
 	for _, r := range rules() {
 		byName[r.name] = r
 	}
-	for _, b := range slices.Concat(importBites(), treeBites(), codeBites(), wordBites(), documentBites()) {
+	for _, b := range slices.Concat(importBites(), treeBites(), codeBites(), wordBites(), documentBites(), exampleBites()) {
 		t.Run(b.rule+"/"+b.name, func(t *testing.T) {
 			r, ok := byName[b.rule]
 			if !ok {

@@ -1,92 +1,113 @@
 // Package journal is the durable record: rollouts, what their looks froze, and
 // verdicts, in one SQLite file.
+//
+// The file is in WAL mode with synchronous=FULL: what a call that returned nil has
+// written survives a crash of the process and of the machine. There is one writer
+// connection and a read-only pool beside it. Several processes of one machine may
+// use one file; a network file system may not hold it.
+//
+// Each look is sealed: a digest chains everything that later verdicts may rest on,
+// from the plan to that look, so that a damaged or missing row is an error that
+// names it and never a verdict on less than was frozen.
 package journal
 
 import (
 	"context"
+	"database/sql"
 	"errors"
+	"fmt"
 	"log/slog"
+	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/serin-canary/serin/judge"
-	"github.com/serin-canary/serin/judge/plan"
 	"github.com/serin-canary/serin/judge/rollout"
 )
 
-// ErrNotFound is returned where no such rollout or verdict is recorded. For an
-// unknown rollout ID it also is judge.ErrUnknownRollout.
-var ErrNotFound = errors.New("journal: not found")
+var _ judge.Journal = (*Journal)(nil)
 
 // Options configure [Open].
 type Options struct {
 	Now func() time.Time // default time.Now
 	Log *slog.Logger     // default: discard
+	// Wait is how long a file that another process has locked is waited for
+	// (default 5 s).
+	Wait time.Duration
 }
 
-// Journal is a journal in one SQLite file.
-type Journal struct{}
+// Journal is a journal in one SQLite file. It may be used by many goroutines.
+type Journal struct {
+	path   string
+	now    func() time.Time
+	writer *sql.DB
+	reader *sql.DB // writer itself where the journal is in memory
+
+	close  sync.Once
+	closed error
+}
 
 // Open opens or creates the file and migrates it to this version's schema. A path
 // of ":memory:" is a journal that is gone when closed.
-func Open(ctx context.Context, path string, o Options) (*Journal, error) { panic("skeleton") }
-
-// Close closes the file.
-func (j *Journal) Close() error { panic("skeleton") }
-
-// Ping reports whether the journal can be read and written.
-func (j *Journal) Ping(ctx context.Context) error { panic("skeleton") }
-
-// Announced is what [Journal.Announce] did.
-type Announced struct {
-	Rollout rollout.Rollout
-	// New says that the rollout was opened now; otherwise it was live already.
-	New bool
-	// Superseded are the IDs of live rollouts of the same controller, namespace and
-	// service, of other revisions, that were closed by this one.
-	Superseded []string
+//
+// It refuses a file that a newer version has migrated, a database of something
+// else, and a path whose folder does not exist. A new file is readable by this
+// user only.
+func Open(ctx context.Context, path string, o Options) (*Journal, error) {
+	if path == "" {
+		return nil, errors.New("journal: no file is named; name one, or :memory: for a journal that is gone when closed")
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Wait <= 0 {
+		o.Wait = 5 * time.Second
+	}
+	if path != memory {
+		full, err := filepath.Abs(path)
+		if err != nil {
+			return nil, fmt.Errorf("journal: %w", err)
+		}
+		path = full
+		if err := prepare(path, o.Log); err != nil {
+			return nil, err
+		}
+	}
+	j := &Journal{path: path, now: o.Now}
+	if err := j.connect(o.Wait); err != nil {
+		return nil, err
+	}
+	if err := j.migrate(ctx, o.Log); err != nil {
+		return nil, errors.Join(err, j.Close())
+	}
+	return j, nil
 }
 
-// Announce opens a rollout, or finds the live one of the same key. It sets ID,
-// Attempt, PlanDigest and, where zero, Started, and pins the plan.
-func (j *Journal) Announce(ctx context.Context, r rollout.Rollout, p plan.Plan) (Announced, error) {
-	panic("skeleton")
+// Close closes the file. Closing twice is closing once.
+func (j *Journal) Close() error {
+	j.close.Do(func() {
+		// The writer goes last: it is what folds the log into the file.
+		if j.reader != j.writer {
+			j.closed = j.reader.Close()
+		}
+		j.closed = errors.Join(j.closed, j.writer.Close())
+	})
+	return j.closed
 }
 
-// Live returns the live rollout of a key, or ErrNotFound.
-func (j *Journal) Live(ctx context.Context, k rollout.Key) (rollout.Rollout, error) {
-	panic("skeleton")
-}
-
-// Newest returns the rollout of a key that started last, live or closed.
-func (j *Journal) Newest(ctx context.Context, k rollout.Key) (Summary, error) {
-	panic("skeleton")
-}
-
-// Get returns one rollout's summary.
-func (j *Journal) Get(ctx context.Context, id string) (Summary, error) { panic("skeleton") }
-
-// Declare records that the controller declared a weight. The same weight again
-// changes nothing.
-func (j *Journal) Declare(ctx context.Context, id string, w rollout.WeightAt) error {
-	panic("skeleton")
-}
-
-// FinalStep records when the last promotion was first asked for. Later calls
-// change nothing.
-func (j *Journal) FinalStep(ctx context.Context, id string, at time.Time) error {
-	panic("skeleton")
-}
-
-// End closes a rollout. Closing a closed one changes nothing.
-func (j *Journal) End(ctx context.Context, id string, at time.Time, why string) error {
-	panic("skeleton")
-}
-
-// Filter selects rollouts for [Journal.List]. Zero fields select everything.
-type Filter struct {
-	Service, Namespace string
-	Live               bool
-	Limit              int // default 100
+// Ping reports whether the journal can be read and written. It takes the writer's
+// lock and gives it back; it writes nothing.
+func (j *Journal) Ping(ctx context.Context) error {
+	look := func(t tx) error {
+		return t.Query(ctx, func(scanner) error { return nil }, `select 1 from rollouts limit 1`)
+	}
+	if err := j.read(ctx, look); err != nil {
+		return err
+	}
+	return j.write(ctx, look)
 }
 
 // Summary is a rollout with how it stands.
@@ -98,16 +119,23 @@ type Summary struct {
 	Last    *judge.Verdict  `json:"last,omitempty"`
 }
 
-// List returns rollouts, the newest first.
-func (j *Journal) List(ctx context.Context, f Filter) ([]Summary, error) { panic("skeleton") }
-
-// Verdicts returns a rollout's verdicts in order.
-func (j *Journal) Verdicts(ctx context.Context, id string) ([]judge.Verdict, error) {
-	panic("skeleton")
+// Filter selects rollouts for [Journal.List]. Zero fields select everything.
+type Filter struct {
+	Service, Namespace string
+	Live               bool
+	Limit              int // default 100
 }
 
-// Load implements judge.Journal.
-func (j *Journal) Load(ctx context.Context, id string) (judge.Record, error) { panic("skeleton") }
+// nanos writes a time as the schema has it.
+func nanos(t time.Time) int64 { return t.UnixNano() }
 
-// Commit implements judge.Journal.
-func (j *Journal) Commit(ctx context.Context, l judge.Look) error { panic("skeleton") }
+// moment reads a time as the schema has it.
+func moment(ns int64) time.Time { return time.Unix(0, ns).UTC() }
+
+// utc drops what a record must not depend on: the zone and the monotonic clock.
+func utc(t time.Time) time.Time {
+	if t.IsZero() {
+		return time.Time{}
+	}
+	return t.Round(0).UTC()
+}

@@ -1,0 +1,149 @@
+package journal
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/serin-canary/serin/judge/plan"
+	"github.com/serin-canary/serin/judge/rollout"
+)
+
+// again is how long earlier attempts of a revision count.
+const again = 24 * time.Hour
+
+// Announced is what [Journal.Announce] did.
+type Announced struct {
+	Rollout rollout.Rollout
+	// New says that the rollout was opened now; otherwise it was live already.
+	New bool
+	// Superseded are the IDs of live rollouts of the same controller, namespace and
+	// service, of other revisions, that were closed by this one.
+	Superseded []string
+}
+
+// Announce opens a rollout, or finds the live one of the same key. It sets ID,
+// Attempt, PlanDigest and, where zero, Started, and pins the plan.
+//
+// A live rollout is returned as it is recorded: neither its plan nor its arms
+// change. A revision is no identity, since the same one may be tried again: where
+// the key's last rollout is over, this is a new attempt. Only an announcement that
+// names the very start of a rollout that is over is that rollout, and ErrClosed.
+func (j *Journal) Announce(ctx context.Context, r rollout.Rollout, p plan.Plan) (Announced, error) {
+	if r.Service == "" || r.Revision == "" || r.Controller == "" {
+		return Announced{}, fmt.Errorf("journal: a rollout needs a service, a revision and a controller; got %q, %q, %q",
+			r.Service, r.Revision, r.Controller)
+	}
+	pinned, err := json.Marshal(p)
+	if err != nil {
+		return Announced{}, fmt.Errorf("journal: write plan %s: %w", p.Name, err)
+	}
+	a := announcing{plan: pinned, given: !r.Started.IsZero()}
+	a.rollout = normal(r)
+	a.rollout.PlanDigest = digestOf(p, pinned)
+	if a.rollout.Plan == "" {
+		a.rollout.Plan = p.Name
+	}
+	if !a.given {
+		a.rollout.Started = utc(j.now())
+	}
+	var done Announced
+	err = j.write(ctx, func(t tx) error {
+		done, err = a.run(ctx, t, utc(j.now()))
+		return err
+	})
+	if err != nil {
+		return Announced{}, err
+	}
+	return done, nil
+}
+
+// announcing is one announcement on its way into the journal.
+type announcing struct {
+	rollout rollout.Rollout
+	plan    []byte
+	given   bool // the caller named the start
+}
+
+func (a announcing) run(ctx context.Context, t tx, now time.Time) (Announced, error) {
+	r := a.rollout
+	k := rollout.KeyOf(r)
+	live, err := liveOf(ctx, t, k)
+	if err != nil {
+		return Announced{}, err
+	}
+	var superseded []string
+	for _, other := range live {
+		if other.Revision == r.Revision {
+			return Announced{Rollout: other}, nil
+		}
+		if err := end(ctx, t, other.ID, now, "superseded by revision "+r.Revision); err != nil {
+			return Announced{}, err
+		}
+		superseded = append(superseded, other.ID)
+	}
+	if r, err = a.identify(ctx, t); err != nil {
+		return Announced{}, err
+	}
+	if err := one(ctx, t, ask(`select count(*) + 1 from rollouts
+		where controller = $1 and namespace = $2 and service = $3 and revision = $4 and started > $5 and started <= $6`,
+		k.Controller, k.Namespace, k.Service, k.Revision, nanos(r.Started.Add(-again)), nanos(r.Started)), &r.Attempt); err != nil {
+		return Announced{}, err
+	}
+	if _, err := t.Exec(ctx, `insert into plans (digest, data) values ($1, $2) on conflict (digest) do nothing`,
+		r.PlanDigest, string(a.plan)); err != nil {
+		return Announced{}, err
+	}
+	return Announced{Rollout: r, New: true, Superseded: superseded}, insert(ctx, t, r)
+}
+
+// identify gives the rollout its ID. Where the clock, not the caller, gave the
+// start and that start is taken, it moves on by a nanosecond.
+func (a announcing) identify(ctx context.Context, t tx) (rollout.Rollout, error) {
+	r := a.rollout
+	for {
+		r.ID = rollout.NewID(rollout.KeyOf(r), r.Started)
+		_, err := get(ctx, t, r.ID)
+		switch {
+		case errors.Is(err, ErrNotFound):
+			return r, nil
+		case err != nil:
+			return r, err
+		case a.given:
+			return r, fmt.Errorf("journal: rollout %s of %s, revision %s, started %s: %w",
+				r.ID, r.Service, r.Revision, r.Started.Format(time.RFC3339Nano), ErrClosed)
+		}
+		r.Started = r.Started.Add(1)
+	}
+}
+
+// normal brings a rollout's times into the form in which they are recorded, and
+// its weights into order.
+func normal(r rollout.Rollout) rollout.Rollout {
+	r.Started, r.FinalStep = utc(r.Started), utc(r.FinalStep)
+	r.Weights = slices.Clone(r.Weights)
+	for i := range r.Weights {
+		r.Weights[i].At = utc(r.Weights[i].At)
+	}
+	slices.SortStableFunc(r.Weights, func(a, b rollout.WeightAt) int { return a.At.Compare(b.At) })
+	return r
+}
+
+// digestOf returns the digest that identifies a plan: its own where it has one.
+func digestOf(p plan.Plan, pinned []byte) string {
+	if d, ok := any(p).(interface{ Digest() string }); ok {
+		return d.Digest()
+	}
+	return digest(pinned)
+}
+
+// digest returns the SHA-256 of bytes, hexadecimal.
+func digest(b []byte) string {
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:])
+}

@@ -1,0 +1,230 @@
+package sequential
+
+import "math"
+
+// Series is the one-sided t e-process on paired contrasts, one for each block:
+// log canary - log baseline, or a difference over a scale. The contrasts may be
+// autocorrelated: n blocks count as n/f, f from a lag-1 autocorrelation that is
+// estimated with prior weight, and their variance starts from a prior too, which
+// is what allows a decision within minutes.
+//
+// With ȳ the mean of the shifted contrasts, after n blocks
+//
+//	s² = (ν0·Var + Σ(d-d̄)²)/ν,  ν = ν0 + n - 1
+//	ρ̃ = (n0·Rho + n·ρ̂)/(n0 + n), clipped to [0, 0.95]
+//	f = 1 + 2Σ_{k<n}(1-k/n)ρ̃^k,  n_e = n/f,  E = TEvidence(n_e, √n_e·ȳ/s, ν, Tau)
+//
+// It is an exact e-process for independent normal contrasts with ν0 = 0, and one
+// approximately otherwise; its level is measured, not proven (STATISTICS §3.5, §8).
+type Series struct {
+	Tau float64 // prior scale of mean/sd under the alternative; 0 means 1
+	// Var is the prior variance s0² of one contrast ([SeriesPlacebo.Contrast]) and
+	// Nu0 how many blocks it is worth (30). Unless both are positive there is no
+	// prior.
+	Var, Nu0 float64
+	// Rho is the prior lag-1 autocorrelation and RhoWeight how many blocks it is
+	// worth (20). Without a positive weight there is no prior.
+	Rho, RhoWeight float64
+	// Restarts spreads half of the mass over later starts, as in [Counts].
+	Restarts bool
+}
+
+const greatestRho = .95
+
+// Evidence writes the natural log of E after each prefix to dst, which is grown as
+// needed, and returns it; its length is that of y. y holds the contrasts shifted by
+// the margin and signed so that values above 0 speak for the claim; d the raw
+// contrasts, from which the variance is taken (nil means y; they differ by more
+// than a constant where the margin changes with the number of pods). NaN or an
+// infinity in either is a gap. The result is finite.
+func (s Series) Evidence(dst, y, d []float64) []float64 {
+	dst = resize(dst, len(y))
+	if d == nil {
+		d = y
+	}
+	var room [65]seriesSum
+	sums := append(room[:0], seriesSum{})
+	var startRoom [64]float64
+	logW := startRoom[:0]
+	origin := firstFinite(d)
+	for t := range y {
+		if s.Restarts && t > 0 && t%restartEvery == 0 {
+			j := float64(t / restartEvery)
+			logW = append(logW, -math.Ln2-math.Log(j*(j+1)))
+			sums = append(sums, seriesSum{})
+		}
+		if t < len(d) && finite(y[t]) && finite(d[t]) {
+			for i := range sums {
+				sums[i].add(y[t], d[t]-origin)
+			}
+		}
+		dst[t] = s.mix(sums, logW)
+	}
+	return dst
+}
+
+// mix returns the log of the average over the starts.
+func (s Series) mix(sums []seriesSum, logW []float64) float64 {
+	whole := s.logE(sums[0])
+	if !s.Restarts {
+		return whole
+	}
+	idle := -math.Ln2 - math.Log(float64(len(logW)+1))
+	total := logAdd(whole-math.Ln2, idle)
+	for j, w := range logW {
+		total = logAdd(total, w+s.logE(sums[j+1]))
+	}
+	return total
+}
+
+// seriesSum holds the sums of one start.
+type seriesSum struct {
+	n, y          float64
+	d, dd, dp     float64 // Σ d, Σ d², Σ d_t·d_(t-1)
+	first, latest float64
+}
+
+func (a *seriesSum) add(y, d float64) {
+	if a.n == 0 {
+		a.first = d
+	} else {
+		a.dp += d * a.latest
+	}
+	a.n++
+	a.y += y
+	a.d += d
+	a.dd += d * d
+	a.latest = d
+}
+
+// spread returns Σ(d-d̄)² and Σ(d_t-d̄)(d_(t-1)-d̄).
+func (a seriesSum) spread() (squares, lagged float64) {
+	mean := a.d / a.n
+	squares = math.Max(a.dd-a.d*mean, 0)
+	lagged = a.dp - mean*(2*a.d-a.first-a.latest) + (a.n-1)*mean*mean
+	return squares, lagged
+}
+
+// logE returns log E of one start.
+func (s Series) logE(a seriesSum) float64 {
+	if a.n == 0 {
+		return 0
+	}
+	effective, squares, nu := s.precision(a)
+	if nu <= 0 {
+		return 0
+	}
+	tau := s.Tau
+	if !positive(tau) {
+		tau = 1
+	}
+	mean := a.y / a.n
+	signal := effective * mean * mean
+	if signal == 0 {
+		return tEvidence(effective*tau*tau, 0, nu, false)
+	}
+	return tEvidence(effective*tau*tau, signal/(signal+squares), nu, mean < 0)
+}
+
+// precision returns the effective number of blocks, ν·s², and ν.
+func (s Series) precision(a seriesSum) (effective, squares, nu float64) {
+	nu0 := 0.0
+	if positive(s.Var) && positive(s.Nu0) {
+		nu0 = s.Nu0
+	}
+	squares, lagged := a.spread()
+	rho := 0.0
+	if squares > 0 {
+		rho = lagged / squares
+	}
+	if positive(s.RhoWeight) && finite(s.Rho) {
+		rho = (s.RhoWeight*s.Rho + a.n*rho) / (s.RhoWeight + a.n)
+	}
+	rho = math.Min(math.Max(rho, 0), greatestRho)
+	if nu0 > 0 {
+		squares += nu0 * s.Var
+	}
+	return a.n / inflation(a.n, rho), squares, nu0 + a.n - 1
+}
+
+// inflation returns f = 1 + 2Σ_{k<n}(1-k/n)ρ^k, the variance of a mean of n blocks
+// of an AR(1) process over that of independent ones, in closed form.
+func inflation(n, rho float64) float64 {
+	if rho <= 0 {
+		return 1
+	}
+	gap := 1 - rho
+	return (1+rho)/gap - 2*rho*(1-math.Exp(n*math.Log(rho)))/(n*gap*gap)
+}
+
+// Interval returns a confidence sequence for the mean of the contrasts d at its
+// end: the values m that the evidence against "mean <= m" and against "mean >= m"
+// both leave below 1/alpha, each side at alpha, without restarts. It is infinite
+// where a side is not bounded, which is so for the first blocks without a prior.
+func (s Series) Interval(d []float64, alpha float64) (low, high float64) {
+	var a seriesSum
+	origin := firstFinite(d)
+	for _, v := range d {
+		if finite(v) {
+			a.add(v, v-origin)
+		}
+	}
+	low, high = math.Inf(-1), math.Inf(1)
+	if a.n == 0 || !(alpha > 0 && alpha < 1) {
+		return low, high
+	}
+	effective, squares, nu := s.precision(a)
+	tau := s.Tau
+	if !positive(tau) {
+		tau = 1
+	}
+	t := criticalT(effective*tau*tau, nu, -math.Log(alpha))
+	if math.IsInf(t, 1) {
+		return low, high
+	}
+	mean := a.d/a.n + origin
+	reach := t * math.Sqrt(squares/nu/effective)
+	return mean - reach, mean + reach
+}
+
+// criticalT returns the t at which the evidence reaches level, +Inf if it never does.
+func criticalT(k, nu, level float64) float64 {
+	if nu <= 0 {
+		return math.Inf(1)
+	}
+	excess := func(t float64) float64 {
+		return tEvidence(k, 1/(1+nu/(t*t)), nu, false) - level
+	}
+	if tEvidence(k, 1, nu, false) <= level {
+		return math.Inf(1)
+	}
+	high := 4.0
+	for excess(high) < 0 {
+		high *= 2
+	}
+	return findRoot(excess, bracket{low: 1e-9, high: high, tolerance: 1e-12})
+}
+
+func finite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }
+
+// firstFinite returns the first finite value, 0 if there is none. Sums of squares
+// are taken about it, which keeps their differences accurate.
+func firstFinite(d []float64) float64 {
+	for _, v := range d {
+		if finite(v) {
+			return v
+		}
+	}
+	return 0
+}
+
+// logAdd returns log(e^a + e^b).
+func logAdd(a, b float64) float64 {
+	if a < b {
+		a, b = b, a
+	}
+	if b < a-negligible || math.IsInf(a, -1) {
+		return a
+	}
+	return a + math.Log1p(math.Exp(b-a))
+}

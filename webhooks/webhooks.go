@@ -1,15 +1,25 @@
 // Package webhooks is HTTP in: one file for each controller's dialect, the REST
 // API, health and metrics.
+//
+// A dialect only translates: it reads a request into a rollout, asks the judge,
+// and says the verdict's answer in its controller's tongue. It decides nothing.
+// Handlers return errors; one place turns them into answers (errors.go).
+//
+// The web framework stays inside this package.
 package webhooks
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
+	"net/url"
+	"strings"
+	"sync"
 	"time"
 
 	"github.com/serin-canary/serin/judge"
-	"github.com/serin-canary/serin/judge/journal"
 	"github.com/serin-canary/serin/judge/plan"
 	"github.com/serin-canary/serin/judge/rollout"
 )
@@ -24,24 +34,132 @@ type Pinger interface {
 	Ping(ctx context.Context) error
 }
 
+// Plans is what the handlers need of the plans; [*plan.Set] is one.
+type Plans interface {
+	// Find returns the plan of a name or, with an empty name, of a service. Its
+	// error is a [*plan.UnknownError].
+	Find(name, namespace, service string) (plan.Plan, error)
+	// Names returns the plans' names, sorted.
+	Names() []string
+}
+
 // Config is what a [Server] is made of.
 type Config struct {
 	Judge   Decider
-	Journal *journal.Journal
-	Plans   *plan.Set
+	Journal Journal
+	Plans   Plans
 	Ready   map[string]Pinger // by name: "journal", "source prometheus"
 	Tokens  []string          // accepted bearer tokens; none: the listener must be loopback
 	BaseURL string            // how people reach this server, for links; may be empty
 	Version string
 	Now     func() time.Time // default time.Now
 	Log     *slog.Logger     // default: discard
+
+	// Timeout bounds the work on one request (default 60 s). A verdict may wait
+	// for queries that long.
+	Timeout time.Duration
+	// Drain is how long requests in flight may take to finish when the server
+	// stops (default 25 s).
+	Drain time.Duration
 }
 
-// Server answers callers.
-type Server struct{}
+// Server answers callers. It is safe for concurrent use and remembers nothing of
+// a rollout.
+type Server struct {
+	cfg     Config
+	tokens  [][32]byte
+	handler http.Handler
+	metrics *metrics
+	ready   *readiness
 
-// New returns a server.
-func New(c Config) (*Server, error) { panic("skeleton") }
+	after    func(time.Duration) <-chan time.Time // time.After, but in tests
+	stopping chan struct{}                        // closed when the server begins to stop
+	stop     sync.Once
+}
 
-// Handler returns the HTTP handler.
-func (s *Server) Handler() http.Handler { panic("skeleton") }
+// New returns a server. It refuses a configuration that lacks the judge, the
+// journal or the plans, and tokens that could be guessed by being absent.
+func New(c Config) (*Server, error) {
+	if err := c.check(); err != nil {
+		return nil, err
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Timeout == 0 {
+		c.Timeout = 60 * time.Second
+	}
+	if c.Drain == 0 {
+		c.Drain = 25 * time.Second
+	}
+	c.BaseURL = strings.TrimRight(c.BaseURL, "/")
+	s := &Server{cfg: c, tokens: digests(c.Tokens), after: time.After, stopping: make(chan struct{})}
+	s.ready = newReadiness(c.Ready, c.Now)
+	var err error
+	if s.metrics, err = newMetrics(s); err != nil {
+		return nil, fmt.Errorf("webhooks: %w", err)
+	}
+	s.handler = s.routes()
+	return s, nil
+}
+
+// Handler returns the HTTP handler. Where no token is configured it answers only
+// requests that came in on a loopback address.
+func (s *Server) Handler() http.Handler { return s.handler }
+
+// check reports everything that is wrong with a configuration.
+func (c Config) check() error {
+	var faults []error
+	if c.Judge == nil {
+		faults = append(faults, errors.New("no judge; set Config.Judge"))
+	}
+	if c.Journal == nil {
+		faults = append(faults, errors.New("no journal; set Config.Journal"))
+	}
+	if c.Plans == nil {
+		faults = append(faults, errors.New("no plans; set Config.Plans"))
+	}
+	for i, t := range c.Tokens {
+		if t == "" || strings.TrimSpace(t) != t {
+			faults = append(faults, fmt.Errorf("token %d is empty or has blanks around it; write it without them or remove it", i+1))
+		}
+	}
+	for name, p := range c.Ready {
+		if p == nil {
+			faults = append(faults, fmt.Errorf("nothing to ask for readiness %q; remove it or give it a Pinger", name))
+		}
+	}
+	if err := checkBaseURL(c.BaseURL); err != nil {
+		faults = append(faults, err)
+	}
+	if c.Timeout < 0 || c.Drain < 0 {
+		faults = append(faults, errors.New("a negative timeout; leave it zero for the default"))
+	}
+	if len(faults) == 0 {
+		return nil
+	}
+	return fmt.Errorf("webhooks: %w", errors.Join(faults...))
+}
+
+func checkBaseURL(text string) error {
+	if text == "" {
+		return nil
+	}
+	u, err := url.Parse(text)
+	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
+		return errors.New("the base URL is not one; write it like https://serin.example.org")
+	}
+	if u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		return errors.New("the base URL must have no user, query or fragment: it appears in every answer")
+	}
+	return nil
+}
+
+// link returns the address of a rollout's page, relative where no base URL is
+// configured.
+func (s *Server) link(id string) string { return s.cfg.BaseURL + "/v1/rollouts/" + id }
+
+func (s *Server) now() time.Time { return s.cfg.Now() }

@@ -1,0 +1,94 @@
+package webhooks
+
+import (
+	"context"
+	"errors"
+	"math"
+	"strconv"
+
+	"github.com/serin-canary/serin/judge"
+	"github.com/serin-canary/serin/judge/journal"
+	"github.com/serin-canary/serin/judge/plan"
+	"github.com/serin-canary/serin/judge/rollout"
+)
+
+// decide asks the judge. Where two callers look at one rollout at once, one of the
+// looks is stale and is taken again.
+func (s *Server) decide(ctx context.Context, r rollout.Rollout) (judge.Verdict, error) {
+	const attempts = 4
+	for n := 1; ; n++ {
+		v, err := s.cfg.Judge.Decide(ctx, r, s.now())
+		if err == nil {
+			return v, nil
+		}
+		if n == attempts || ctx.Err() != nil || !errors.Is(err, judge.ErrStale) {
+			return judge.Verdict{}, err
+		}
+	}
+}
+
+// open announces a rollout and logs what that closed.
+func (s *Server) open(ctx context.Context, r rollout.Rollout, p plan.Plan) (journal.Announced, error) {
+	a, err := s.cfg.Journal.Announce(ctx, r, p)
+	if err != nil {
+		return a, err
+	}
+	if a.New {
+		s.cfg.Log.InfoContext(ctx, "rollout opened", "rollout", a.Rollout.ID, "controller", r.Controller, "namespace", r.Namespace,
+			"service", r.Service, "revision", r.Revision, "attempt", a.Rollout.Attempt, "plan", p.Name, "superseded", a.Superseded)
+	}
+	return a, nil
+}
+
+// end closes a rollout and logs it.
+func (s *Server) end(ctx context.Context, r rollout.Rollout, why string) error {
+	if err := s.cfg.Journal.End(ctx, r.ID, s.now(), why); err != nil {
+		return err
+	}
+	s.cfg.Log.InfoContext(ctx, "rollout closed", "rollout", r.ID, "namespace", r.Namespace, "service", r.Service,
+		"revision", r.Revision, "why", why)
+	return nil
+}
+
+// closedMeanwhile reads a rollout again that was found closed while it was looked
+// at. It returns the cause where it is not.
+func (s *Server) closedMeanwhile(ctx context.Context, id string, cause error) (journal.Summary, error) {
+	sum, err := s.cfg.Journal.Get(ctx, id)
+	if err == nil && live(sum) {
+		err = cause
+	}
+	return sum, err
+}
+
+// shadow reports whether a verdict must have no consequences.
+func shadow(v judge.Verdict) bool { return v.Mode == string(plan.Shadow) }
+
+// final reports whether more data cannot change what a caller that waits is told.
+func final(v judge.Verdict) bool {
+	switch v.Outcome {
+	case judge.Rollback, judge.Inconclusive:
+		return true
+	case judge.Promote:
+		return v.Promotion.Yes
+	}
+	return v.Phase == rollout.Closed
+}
+
+// reasonOf returns an answer's reason, or else the verdict's.
+func reasonOf(a judge.Answer, v judge.Verdict) string {
+	if a.Reason != "" {
+		return a.Reason
+	}
+	return v.Reason
+}
+
+// finite returns a number that JSON can hold.
+func finite(x float64) float64 {
+	if math.IsNaN(x) || math.IsInf(x, 0) {
+		return 0
+	}
+	return x
+}
+
+// number writes a score or a weight for people.
+func number(x float64) string { return strconv.FormatFloat(finite(x), 'f', -1, 64) }

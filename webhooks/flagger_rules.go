@@ -1,0 +1,90 @@
+package webhooks
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/serin-canary/serin/judge"
+	"github.com/serin-canary/serin/judge/plan"
+)
+
+// This file is the table of hooks (docs: what each is answered with). Each rule
+// takes one of the verdict's answers and says it in Flagger's words; none decides.
+
+// said writes an outcome and a reason.
+func said(word, reason string) string {
+	if reason == "" {
+		return word
+	}
+	return word + ": " + reason
+}
+
+// rulePreRollout: no, where a required check failed. A check that could not be run
+// has not passed either.
+func (s *Server) rulePreRollout(_ context.Context, l looked) (ruling, error) {
+	v := l.verdict
+	for _, f := range v.Findings {
+		if f.About != judge.AboutCheck || !f.Required || (f.Class != judge.CheckFailed && f.Class != judge.CheckBroken) {
+			continue
+		}
+		text := said("check "+f.Name, f.Reason)
+		return ruling{yes: shadow(v), text: text}, nil
+	}
+	return ruling{yes: true, text: said(v.Outcome.String(), v.Reason)}, nil
+}
+
+// ruleRollout: no, where the canary must be rolled back, or where there has been
+// no fresh evidence for as long as the plan allows and the plan says rollback.
+func (s *Server) ruleRollout(ctx context.Context, l looked) (ruling, error) {
+	v := l.verdict
+	yes := ruling{yes: true, text: said(v.Outcome.String(), v.Reason)}
+	switch {
+	case shadow(v):
+		return yes, nil
+	case v.RollBack.Yes:
+		return ruling{text: said("rollback", reasonOf(v.RollBack, v))}, nil
+	case v.StaleBlocks == 0:
+		return yes, nil
+	}
+	// The plan is the one that was pinned: the file may have changed since.
+	rec, err := s.cfg.Journal.Load(ctx, l.rollout.ID)
+	if err != nil {
+		return ruling{}, err
+	}
+	if p := rec.Plan; p.NoData == plan.Rollback && v.StaleBlocks >= p.NoDataBlocks {
+		return ruling{text: fmt.Sprintf("no data: no fresh evidence for %d blocks, and the plan rolls back after %d (noData: rollback): %s",
+			v.StaleBlocks, p.NoDataBlocks, v.Reason)}, nil
+	}
+	return yes, nil
+}
+
+// ruleAdvance: yes, where traffic may increase.
+func (s *Server) ruleAdvance(_ context.Context, l looked) (ruling, error) {
+	v := l.verdict
+	if v.Advance.Yes || shadow(v) {
+		return ruling{yes: true, text: said("advance", reasonOf(v.Advance, v))}, nil
+	}
+	return ruling{text: said("hold", reasonOf(v.Advance, v))}, nil
+}
+
+// rulePromotion: yes, where the canary may be promoted. The yes ends the judging.
+func (s *Server) rulePromotion(ctx context.Context, l looked) (ruling, error) {
+	v := l.verdict
+	if !v.Promotion.Yes && !shadow(v) {
+		return ruling{text: said("hold", reasonOf(v.Promotion, v))}, nil
+	}
+	if err := s.end(ctx, l.rollout, whyGranted); err != nil {
+		// Ungranted until it is recorded: Flagger asks again.
+		return ruling{}, err
+	}
+	return ruling{yes: true, text: said("promote", reasonOf(v.Promotion, v))}, nil
+}
+
+// ruleRollBack: yes, where the canary must be rolled back, and only there.
+func (s *Server) ruleRollBack(_ context.Context, l looked) (ruling, error) {
+	v := l.verdict
+	if v.RollBack.Yes && !shadow(v) {
+		return ruling{yes: true, text: said("rollback", reasonOf(v.RollBack, v))}, nil
+	}
+	return ruling{text: said("no rollback", reasonOf(v.RollBack, v))}, nil
+}

@@ -1,0 +1,54 @@
+package webhooks
+
+import (
+	_ "embed"
+	"io"
+	"net/http"
+
+	"github.com/labstack/echo/v4"
+)
+
+// The addresses that more than one place speaks of.
+const (
+	flaggerPrefix = "/flagger/"
+	pathJudge     = "/v1/judge"
+)
+
+// openAPI describes every address. A test holds it to the routes.
+//
+//go:embed openapi.json
+var openAPI []byte
+
+// routes builds the handler. Read it from the outside in: a request gets an ID,
+// is counted, logged and answered whatever happens, and only then authenticated.
+func (s *Server) routes() http.Handler {
+	e := echo.New()
+	e.Logger.SetOutput(io.Discard) // slog has the log
+	e.HTTPErrorHandler = s.fail
+	// Headers that name another client address are the caller's to invent.
+	e.IPExtractor = echo.ExtractIPDirect()
+	e.Use(identify, s.metrics.count, s.logRequests(), s.recoverPanics(), secure, sameOrigin(), s.bound, s.authenticate)
+
+	e.GET("/healthz", s.healthz)
+	e.GET("/readyz", s.readyz)
+	e.GET("/metrics", echo.WrapHandler(s.metrics.handler(s.cfg.Log)))
+	e.GET("/openapi.json", func(c echo.Context) error { return c.Blob(http.StatusOK, echo.MIMEApplicationJSON, openAPI) })
+
+	for _, h := range s.hooks() {
+		e.POST(flaggerPrefix+h.name, s.flagger(h))
+	}
+	e.RouteNotFound(flaggerPrefix+"*", s.unknownHook)
+	e.POST("/argo/analysis", s.argo)
+
+	e.GET("/v1/plans", s.listPlans)
+	e.POST("/v1/rollouts", s.announce)
+	e.GET("/v1/rollouts", s.listRollouts)
+	e.GET("/v1/rollouts/:id", s.getRollout)
+	e.DELETE("/v1/rollouts/:id", s.closeRollout)
+	e.GET("/v1/rollouts/:id/verdicts", s.listVerdicts)
+	e.POST("/v1/rollouts/:id/judge", s.judgeRollout)
+	e.POST("/v1/rollouts/:id/weights", s.declareWeight)
+	e.POST(pathJudge, s.judgeOnce)
+
+	return e
+}

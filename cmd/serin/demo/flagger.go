@@ -42,10 +42,21 @@ type router interface {
 
 // Event is an event that Flagger would have recorded.
 type Event struct {
-	At      time.Time
-	Warning bool
-	Message string
+	At      time.Time `json:"at"`
+	Warning bool      `json:"warning,omitempty"`
+	Message string    `json:"message"`
+	// Routine says that it is recorded again and again while nothing happens.
+	Routine bool `json:"-"`
 }
+
+// kind is how an event is recorded.
+type kind int
+
+const (
+	normal kind = iota
+	routine
+	warning
+)
 
 // driver behaves as Flagger's controller does towards one weighted canary whose
 // every webhook is Serin's: what it asks, in which order, what it makes of a
@@ -75,21 +86,21 @@ func (d *driver) tick(ctx context.Context) {
 	}
 	if d.phase == progressing || d.phase == waitingPromotion {
 		if d.rollbackHook(ctx) {
-			d.event(ctx, true, "Rolling back %s manual webhook invoked", d.fullName())
+			d.event(ctx, warning, "Rolling back %s manual webhook invoked", d.fullName())
 			d.rollback(ctx)
 			return
 		}
 	}
 	switch {
 	case d.phase == promoting:
-		d.event(ctx, false, "Routing all traffic to primary")
+		d.event(ctx, normal, "Routing all traffic to primary")
 		d.shift(0)
 		d.phase = finalising
 	case d.phase == finalising:
 		d.end(ctx, succeeded)
-		d.event(ctx, false, "Promotion completed! Scaling down %s", d.fullName())
+		d.event(ctx, normal, "Promotion completed! Scaling down %s", d.fullName())
 	case d.failedChecks >= d.canary.threshold:
-		d.event(ctx, true, "Rolling back %s failed checks threshold reached %d", d.fullName(), d.failedChecks)
+		d.event(ctx, warning, "Rolling back %s failed checks threshold reached %d", d.fullName(), d.failedChecks)
 		d.rollback(ctx)
 	default:
 		d.advance(ctx)
@@ -101,41 +112,41 @@ func (d *driver) begin(ctx context.Context) {
 	if err := d.ask(ctx, "confirm-rollout", d.phase); err != nil {
 		if d.phase != waiting {
 			d.phase = waiting
-			d.event(ctx, true, "Halt %s advancement waiting for approval serin", d.fullName())
+			d.event(ctx, warning, "Halt %s advancement waiting for approval serin", d.fullName())
 		}
 		return
 	}
-	d.event(ctx, false, "Confirm-rollout check serin passed")
+	d.event(ctx, normal, "Confirm-rollout check serin passed")
 	d.phase = progressing
-	d.event(ctx, false, "New revision detected! Scaling up %s", d.fullName())
+	d.event(ctx, normal, "New revision detected! Scaling up %s", d.fullName())
 }
 
 // advance runs the checks of a canary in progress and takes the next step.
 func (d *driver) advance(ctx context.Context) {
 	if d.weight == 0 {
-		d.event(ctx, false, "Starting canary analysis for %s", d.fullName())
+		d.event(ctx, routine, "Starting canary analysis for %s", d.fullName())
 		if err := d.ask(ctx, "pre-rollout", progressing); err != nil {
-			d.event(ctx, true, "Halt %s advancement pre-rollout check serin failed %v", d.fullName(), err)
+			d.event(ctx, warning, "Halt %s advancement pre-rollout check serin failed %v", d.fullName(), err)
 			d.failedChecks++
 			return
 		}
-		d.event(ctx, false, "Pre-rollout check serin passed")
+		d.event(ctx, routine, "Pre-rollout check serin passed")
 	} else if err := d.ask(ctx, "rollout", progressing); err != nil {
-		d.event(ctx, true, "Halt %s advancement external check serin failed %v", d.fullName(), err)
+		d.event(ctx, warning, "Halt %s advancement external check serin failed %v", d.fullName(), err)
 		d.failedChecks++
 		return
 	}
 	// Flagger asks this once more at the highest weight, too.
 	if d.phase != waitingPromotion {
 		if err := d.ask(ctx, "confirm-traffic-increase", progressing); err != nil {
-			d.event(ctx, true, "Halt %s advancement waiting for traffic increase approval serin", d.fullName())
+			d.event(ctx, warning, "Halt %s advancement waiting for traffic increase approval serin", d.fullName())
 			return
 		}
-		d.event(ctx, false, "Confirm-traffic-increase check serin passed")
+		d.event(ctx, routine, "Confirm-traffic-increase check serin passed")
 	}
 	if next, ok := d.next(); ok {
 		d.shift(next)
-		d.event(ctx, false, "Advance %s canary weight %d", d.fullName(), next)
+		d.event(ctx, normal, "Advance %s canary weight %d", d.fullName(), next)
 		return
 	}
 	d.promote(ctx)
@@ -146,12 +157,12 @@ func (d *driver) promote(ctx context.Context) {
 	if err := d.ask(ctx, "confirm-promotion", progressing); err != nil {
 		if d.phase != waitingPromotion {
 			d.phase = waitingPromotion
-			d.event(ctx, true, "Halt %s advancement waiting for promotion approval serin", d.fullName())
+			d.event(ctx, warning, "Halt %s advancement waiting for promotion approval serin", d.fullName())
 		}
 		return
 	}
-	d.event(ctx, false, "Confirm-promotion check serin passed")
-	d.event(ctx, false, "Copying %s template spec to %s-primary.%s",
+	d.event(ctx, normal, "Confirm-promotion check serin passed")
+	d.event(ctx, normal, "Copying %s template spec to %s-primary.%s",
 		d.fullName(), d.canary.name, d.canary.namespace)
 	d.phase = promoting
 }
@@ -159,10 +170,10 @@ func (d *driver) promote(ctx context.Context) {
 // rollbackHook asks whether to roll back. An error is no signal: Flagger goes on.
 func (d *driver) rollbackHook(ctx context.Context) bool {
 	if err := d.ask(ctx, "rollback", d.phase); err != nil {
-		d.event(ctx, false, "Rollback hook serin not signaling a rollback")
+		d.event(ctx, routine, "Rollback hook serin not signaling a rollback")
 		return false
 	}
-	d.event(ctx, true, "Rollback check serin passed")
+	d.event(ctx, warning, "Rollback check serin passed")
 	return true
 }
 
@@ -170,7 +181,7 @@ func (d *driver) rollbackHook(ctx context.Context) bool {
 func (d *driver) rollback(ctx context.Context) {
 	d.shift(0)
 	d.phase = failed
-	d.event(ctx, true, "Canary failed! Scaling down %s", d.fullName())
+	d.event(ctx, warning, "Canary failed! Scaling down %s", d.fullName())
 	d.end(ctx, failed)
 }
 
@@ -178,10 +189,10 @@ func (d *driver) rollback(ctx context.Context) {
 func (d *driver) end(ctx context.Context, p phase) {
 	d.phase = p
 	if err := d.ask(ctx, "post-rollout", p); err != nil {
-		d.event(ctx, true, "Post-rollout hook serin failed %v", err)
+		d.event(ctx, warning, "Post-rollout hook serin failed %v", err)
 		return
 	}
-	d.event(ctx, false, "Post-rollout check serin passed")
+	d.event(ctx, normal, "Post-rollout check serin passed")
 }
 
 // next returns the weight of the next step, and false at the highest.
@@ -212,8 +223,8 @@ func (d *driver) payload(p phase) payload {
 
 // event records an event and, as Flagger does, sends it to the event hook before
 // anything else happens. A refusal is logged by Flagger and otherwise ignored.
-func (d *driver) event(ctx context.Context, warning bool, format string, args ...any) {
-	e := Event{At: d.now(), Warning: warning, Message: fmt.Sprintf(format, args...)}
+func (d *driver) event(ctx context.Context, k kind, format string, args ...any) {
+	e := Event{At: d.now(), Warning: k == warning, Routine: k == routine, Message: fmt.Sprintf(format, args...)}
 	d.events = append(d.events, e)
 	if d.tell != nil {
 		d.tell(e)
@@ -223,11 +234,11 @@ func (d *driver) event(ctx context.Context, warning bool, format string, args ..
 	for k, v := range d.canary.metadata {
 		p.Metadata[k] = v
 	}
-	kind := "Normal"
-	if warning {
-		kind = "Warning"
+	severity := "Normal"
+	if e.Warning {
+		severity = "Warning"
 	}
-	p.Metadata["eventMessage"], p.Metadata["eventType"] = e.Message, kind
+	p.Metadata["eventMessage"], p.Metadata["eventType"] = e.Message, severity
 	p.Metadata["timestamp"] = strconv.FormatInt(e.At.UnixMilli(), 10)
 	_ = d.hooks.call(ctx, "event", p)
 }

@@ -52,15 +52,9 @@ func (u *users) run(ctx context.Context) {
 
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	next := time.Now()
+	a := arrivals{rate: u.rate, rand: u.rand, next: time.Now()}
 	for n := 0; n < u.most; n++ {
-		next = next.Add(time.Duration(u.rand.ExpFloat64() / u.rate * float64(time.Second)))
-		// A machine that was away (suspended, or starved) must not be hit by all
-		// users of that time at once.
-		if late := time.Since(next); late > time.Second {
-			next = next.Add(late)
-		}
-		timer.Reset(time.Until(next))
+		timer.Reset(time.Until(a.draw()))
 		select {
 		case <-ctx.Done():
 			return
@@ -78,6 +72,23 @@ func (u *users) run(ctx context.Context) {
 			u.call(ctx, client, p)
 		})
 	}
+}
+
+// arrivals is a Poisson process of moments.
+type arrivals struct {
+	rate float64 // a second
+	rand *rand.Rand
+	next time.Time
+}
+
+// draw returns the next moment. A machine that was away (suspended, or starved)
+// is not hit by all users of that time at once: beyond a second they are lost.
+func (a *arrivals) draw() time.Time {
+	a.next = a.next.Add(time.Duration(a.rand.ExpFloat64() / a.rate * float64(time.Second)))
+	if late := time.Since(a.next); late > time.Second {
+		a.next = a.next.Add(late)
+	}
+	return a.next
 }
 
 // route picks the pod that serves the next user.

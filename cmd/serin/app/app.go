@@ -1,0 +1,268 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/serin-canary/serin/judge"
+	"github.com/serin-canary/serin/judge/checks"
+	"github.com/serin-canary/serin/judge/journal"
+	"github.com/serin-canary/serin/judge/plan"
+	"github.com/serin-canary/serin/webhooks"
+)
+
+// stopWithin bounds how long Stop waits for the requests under way. It is longer
+// than a look takes whose source answers slowly, and shorter than the grace period
+// that Kubernetes gives by default (30 s).
+const stopWithin = 20 * time.Second
+
+// Options are what an [App] is made of.
+type Options struct {
+	Config Config
+	// Plans are the plans; nil means those in the folder that Config names.
+	Plans   *plan.Set
+	Version string
+	Log     *slog.Logger // default: discard
+}
+
+// App is a server.
+type App struct {
+	listener net.Listener
+	server   *http.Server
+	journal  *journal.Journal
+	judge    *judge.Judge
+	sources  *Sources
+	plans    *plan.Set
+	log      *slog.Logger
+
+	// work is everything that runs beside the server. quit ends it.
+	work sync.WaitGroup
+	quit context.CancelFunc
+	// failed receives why serving ended early, once.
+	failed chan error
+	stop   sync.Once
+}
+
+// New binds the listener and opens the journal, the plans and the sources. Where
+// something fails, what was opened before is closed again.
+func New(ctx context.Context, o Options) (*App, error) {
+	c := o.Config.WithDefaults()
+	if fs := c.Check(); len(fs) > 0 {
+		return nil, faultsOfFlags(fs)
+	}
+	a := &App{log: o.Log, plans: o.Plans, failed: make(chan error, 1)}
+	if a.log == nil {
+		a.log = slog.New(slog.DiscardHandler)
+	}
+	if err := a.open(ctx, c, o.Version); err != nil {
+		a.close()
+		return nil, err
+	}
+	return a, nil
+}
+
+func (a *App) open(ctx context.Context, c Config, version string) error {
+	tokens, err := readTokens(c.TokenFiles)
+	if err != nil {
+		return err
+	}
+	if a.plans == nil {
+		if a.plans, err = LoadPlans(c.Plans); err != nil {
+			return err
+		}
+	}
+	if a.sources, err = OpenSources(c.Sources, a.log); err != nil {
+		return err
+	}
+	if err := a.checkSources(); err != nil {
+		return err
+	}
+	if a.journal, err = journal.Open(ctx, c.Journal, journal.Options{Log: a.log}); err != nil {
+		return fmt.Errorf("cannot open the journal %s: %w", c.Journal, err)
+	}
+	a.judge = NewJudge(JudgeOptions{Journal: a.journal, Sources: a.sources, Version: version, Log: a.log})
+	front, err := webhooks.New(webhooks.Config{
+		Judge: a.judge, Journal: a.journal, Plans: a.plans, Ready: a.ready(),
+		Tokens: tokens, BaseURL: c.BaseURL, Version: version, Log: a.log,
+	})
+	if err != nil {
+		return err
+	}
+	if a.listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", c.Listen); err != nil {
+		return fmt.Errorf("cannot listen on %s: %w; choose another address with --listen", c.Listen, err)
+	}
+	a.server = &http.Server{
+		Handler:           front.Handler(),
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       30 * time.Second,
+		WriteTimeout:      2 * time.Minute, // a look may wait for a slow source
+		// Flagger opens a connection for each call and never closes one.
+		IdleTimeout: 15 * time.Second,
+		ErrorLog:    slog.NewLogLogger(a.log.Handler(), slog.LevelWarn),
+	}
+	return nil
+}
+
+// JudgeOptions are what [NewJudge] wires together.
+type JudgeOptions struct {
+	Journal judge.Journal
+	Sources *Sources
+	Version string
+	Log     *slog.Logger
+}
+
+// NewJudge returns a judge with every kind of check that this build can run.
+func NewJudge(o JudgeOptions) *judge.Judge {
+	return judge.New(judge.Config{
+		Journal: o.Journal, Sources: o.Sources.ByName(), Checks: checks.Kinds{},
+		Engine: o.Version, Log: o.Log,
+	})
+}
+
+// LoadPlans reads the plans of a folder; a folder without any is an error.
+func LoadPlans(dir string) (*plan.Set, error) {
+	info, err := os.Stat(dir)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return nil, fmt.Errorf("there is no folder %s with plans; make it, or name another one with --plans", dir)
+	case err != nil:
+		return nil, fmt.Errorf("cannot read the plans: %w", err)
+	case !info.IsDir():
+		return nil, fmt.Errorf("%s is a file; --plans names a folder, for example %s", dir, filepath.Dir(dir))
+	}
+	set, err := plan.LoadSet(os.DirFS(dir))
+	if err != nil {
+		return nil, err
+	}
+	if len(set.Names()) == 0 {
+		return nil, fmt.Errorf("there is no plan (*.yaml) in %s; write one, then check it with serin plan check", dir)
+	}
+	return set, nil
+}
+
+// checkSources makes sure that every plan's source is configured, so that a typo
+// is found at the start and not by the first rollout.
+func (a *App) checkSources() error {
+	var wrong []string
+	for _, n := range a.plans.Names() {
+		p, err := a.plans.Find(n, "", "")
+		if err != nil {
+			return err
+		}
+		if a.sources.Store(p.Source) == nil {
+			wrong = append(wrong, fmt.Sprintf("plan %s asks source %q, which is not configured", n, p.Source))
+		}
+	}
+	if len(wrong) == 0 {
+		return nil
+	}
+	names := "none"
+	if ns := a.sources.Names(); len(ns) > 0 {
+		names = strings.Join(ns, ", ")
+	}
+	return fmt.Errorf("%s\nconfigured sources: %s; add it to sources in the configuration, or use --prometheus URL",
+		strings.Join(wrong, "\n"), names)
+}
+
+// ready lists what /readyz asks.
+func (a *App) ready() map[string]webhooks.Pinger {
+	m := map[string]webhooks.Pinger{"journal": a.journal}
+	for _, n := range a.sources.Names() {
+		m["source "+n] = a.sources.Store(n)
+	}
+	return m
+}
+
+// Addr returns the address that the server listens on.
+func (a *App) Addr() string { return a.listener.Addr().String() }
+
+// URL returns the address as a URL of this machine.
+func (a *App) URL() string { return "http://" + a.Addr() }
+
+// Journal returns the journal, which is open from New to Stop.
+func (a *App) Journal() *journal.Journal { return a.journal }
+
+// Plans returns the plans.
+func (a *App) Plans() *plan.Set { return a.plans }
+
+// Start serves, and scrapes what there is to scrape, until Stop.
+func (a *App) Start() {
+	ctx, quit := context.WithCancel(context.Background()) // ended by Stop
+	a.quit = quit
+	a.sources.Run(ctx, a.work.Go)
+	a.work.Go(func() {
+		if err := a.server.Serve(a.listener); !errors.Is(err, http.ErrServerClosed) {
+			a.failed <- fmt.Errorf("serving ended: %w", err)
+		}
+	})
+}
+
+// Stop refuses new requests, finishes those under way, and closes everything.
+// What is not finished after 20 s is cut off. Later calls do nothing.
+func (a *App) Stop() error {
+	var err error
+	a.stop.Do(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), stopWithin)
+		defer cancel()
+		if err = a.server.Shutdown(ctx); err != nil {
+			err = fmt.Errorf("requests were still under way after %s and were cut off: %w", stopWithin, err)
+			_ = a.server.Close() // its error would say the same
+		}
+		if a.quit != nil {
+			a.quit()
+		}
+		a.work.Wait()
+		err = errors.Join(err, a.close())
+	})
+	return err
+}
+
+// Run starts the server, waits until ctx ends or serving fails, and stops it.
+func (a *App) Run(ctx context.Context) error {
+	a.Start()
+	var err error
+	select {
+	case <-ctx.Done():
+	case err = <-a.failed:
+	}
+	return errors.Join(err, a.Stop())
+}
+
+// close closes what open opened.
+func (a *App) close() error {
+	var cs []io.Closer
+	if a.listener != nil {
+		cs = append(cs, a.listener)
+	}
+	if a.journal != nil {
+		cs = append(cs, a.journal)
+	}
+	var errs []error
+	for _, c := range cs {
+		if err := c.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// faultsOfFlags writes faults of a configuration that did not come from a file.
+func faultsOfFlags(fs plan.Faults) error {
+	lines := make([]string, len(fs))
+	for i, f := range fs {
+		lines[i] = f.Path + ": " + f.Text
+	}
+	slices.Sort(lines)
+	return errors.New(strings.Join(lines, "\n"))
+}

@@ -1,0 +1,201 @@
+package app
+
+import (
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/serin-canary/serin/judge/plan"
+	"github.com/serin-canary/serin/queries/prometheus"
+	"github.com/serin-canary/serin/queries/scrape"
+)
+
+// The defaults of a [Config].
+const (
+	DefaultListen  = "127.0.0.1:8080"
+	DefaultPlans   = "plans"
+	DefaultJournal = "serin.db"
+)
+
+// Config is the process configuration, as serin.yaml holds it.
+type Config struct {
+	// Listen is the address to listen on. Without tokens it must be loopback.
+	Listen string `yaml:"listen"`
+	// BaseURL is how people reach the server, for links; empty means none.
+	BaseURL string `yaml:"baseURL"`
+	// Plans is the folder of the plans.
+	Plans string `yaml:"plans"`
+	// Journal is the SQLite file that remembers rollouts and verdicts.
+	Journal string `yaml:"journal"`
+	// TokenFiles name files that hold one bearer token each.
+	TokenFiles []string `yaml:"tokenFiles"`
+	Sources    []Source `yaml:"sources"`
+	Log        Log      `yaml:"log"`
+}
+
+// Source is a metrics store under the name that plans use. Exactly one kind is set.
+type Source struct {
+	Name       string             `yaml:"name"`
+	Prometheus *prometheus.Config `yaml:"prometheus"`
+	Scrape     *Scrape            `yaml:"scrape"`
+}
+
+// Scrape configures the embedded source: Serin scrapes the pages itself.
+type Scrape struct {
+	Interval  time.Duration   `yaml:"interval"`
+	Retention time.Duration   `yaml:"retention"`
+	Targets   []scrape.Target `yaml:"targets"`
+}
+
+// Log says how the server logs.
+type Log struct {
+	Level  string `yaml:"level"`  // debug, info (default), warn or error
+	Format string `yaml:"format"` // text (default) or json
+}
+
+// WithDefaults returns the configuration with its empty fields filled in.
+func (c Config) WithDefaults() Config {
+	set := func(s *string, d string) {
+		if *s == "" {
+			*s = d
+		}
+	}
+	set(&c.Listen, DefaultListen)
+	set(&c.Plans, DefaultPlans)
+	set(&c.Journal, DefaultJournal)
+	set(&c.Log.Level, "info")
+	set(&c.Log.Format, "text")
+	return c
+}
+
+// Check returns everything that is wrong with the configuration. Faults carry the
+// field's path; [Read] adds where the field is.
+func (c Config) Check() plan.Faults {
+	var fs plan.Faults
+	fault := func(path, format string, args ...any) {
+		fs = append(fs, plan.Fault{Path: path, Text: fmt.Sprintf(format, args...)})
+	}
+	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
+		fault("listen", "%q is not an address; write host:port, for example %s", c.Listen, DefaultListen)
+	} else if !Loopback(c.Listen) && len(c.TokenFiles) == 0 {
+		fault("listen", "%s can be reached from other machines, and there is no token to ask them for; "+
+			"add tokenFiles, or listen on 127.0.0.1", c.Listen)
+	}
+	if c.BaseURL != "" && !webURL(c.BaseURL) {
+		fault("baseURL", "%q is not a URL; write for example https://serin.example.com", c.BaseURL)
+	}
+	if _, err := c.Log.level(); err != nil {
+		fault("log.level", "%q is not a level; write debug, info, warn or error", c.Log.Level)
+	}
+	if c.Log.Format != "text" && c.Log.Format != "json" {
+		fault("log.format", "%q is not a format; write text or json", c.Log.Format)
+	}
+	seen := map[string]bool{}
+	for i, s := range c.Sources {
+		at := fmt.Sprintf("sources[%d]", i)
+		if s.Name != "" && seen[s.Name] {
+			fault(at+".name", "another source is called %q already", s.Name)
+		}
+		seen[s.Name] = true
+		s.check(at, fault)
+	}
+	return fs
+}
+
+// Check returns everything that is wrong with a source.
+func (s Source) Check() plan.Faults {
+	var fs plan.Faults
+	s.check("source", func(path, format string, args ...any) {
+		fs = append(fs, plan.Fault{Path: path, Text: fmt.Sprintf(format, args...)})
+	})
+	return fs
+}
+
+func (s Source) check(at string, fault func(path, format string, args ...any)) {
+	if s.Name == "" {
+		fault(at+".name", "a source needs the name that plans use for it")
+	}
+	switch {
+	case s.Prometheus != nil && s.Scrape != nil:
+		fault(at, "a source is either prometheus or scrape, not both; write two sources")
+	case s.Prometheus != nil:
+		if s.Prometheus.Name != "" {
+			fault(at+".prometheus.name", "the name belongs to the source, one level up")
+		}
+		if !webURL(s.Prometheus.URL) {
+			fault(at+".prometheus.url", "%q is not a URL; write for example http://prometheus:9090", redact(s.Prometheus.URL))
+		}
+	case s.Scrape != nil:
+		if len(s.Scrape.Targets) == 0 {
+			fault(at+".scrape.targets", "there is nothing to scrape; list at least one {url: …, labels: {…}}")
+		}
+		for j, t := range s.Scrape.Targets {
+			if !webURL(t.URL) {
+				fault(fmt.Sprintf("%s.scrape.targets[%d].url", at, j),
+					"%q is not a URL; write for example http://10.0.0.7:8080/metrics", redact(t.URL))
+			}
+		}
+	default:
+		fault(at, "a source needs a kind; add prometheus: {url: …} or scrape: {targets: […]}")
+	}
+}
+
+// webURL reports whether s is an absolute HTTP URL.
+func webURL(s string) bool {
+	u, err := url.Parse(s)
+	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != ""
+}
+
+// redact hides a password in a URL, and everything that may be one where it
+// cannot be read as a URL.
+func redact(s string) string {
+	u, err := url.Parse(s)
+	if err != nil {
+		return "…"
+	}
+	return u.Redacted()
+}
+
+// Loopback reports whether an address host:port can be reached from this machine
+// only. A host name other than localhost is taken as reachable.
+func Loopback(addr string) bool {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return false
+	}
+	if host == "localhost" {
+		return true
+	}
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.IsLoopback()
+}
+
+func (l Log) level() (slog.Level, error) {
+	var v slog.Level
+	err := v.UnmarshalText([]byte(l.Level))
+	return v, err
+}
+
+// readTokens reads the files that hold bearer tokens. A token that is short enough
+// to be guessed is refused, and so is an empty file, which would let everybody in.
+func readTokens(files []string) ([]string, error) {
+	var tokens []string
+	for _, f := range files {
+		b, err := os.ReadFile(f)
+		if err != nil {
+			return nil, fmt.Errorf("cannot read the token file: %w", err)
+		}
+		t := strings.TrimSpace(string(b))
+		if len(t) < 16 || strings.ContainsAny(t, " \t\r\n") {
+			return nil, fmt.Errorf("%s must hold one token of at least 16 characters on one line; "+
+				"make one with: head -c 24 /dev/urandom | base64", f)
+		}
+		tokens = append(tokens, t)
+	}
+	return tokens, nil
+}

@@ -1,0 +1,169 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"reflect"
+	"runtime/debug"
+	"strings"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/serin-canary/serin/cmd/serin/app"
+	"github.com/serin-canary/serin/judge"
+)
+
+// The exit codes. A pipeline may go on after 0 and nothing else.
+const (
+	exitPromote   = 0
+	exitFailure   = 1 // wrong usage, or no verdict could be formed
+	exitRollback  = 3
+	exitUndecided = 4 // inconclusive or continue
+)
+
+// exitCode ends a command with a code and without a message: what there was to say
+// has been said.
+type exitCode int
+
+// Error implements error.
+func (c exitCode) Error() string { return fmt.Sprintf("exit %d", int(c)) }
+
+// codeOf returns the exit code of an outcome.
+func codeOf(o judge.Outcome) exitCode {
+	switch o {
+	case judge.Promote:
+		return exitPromote
+	case judge.Rollback:
+		return exitRollback
+	case judge.Continue, judge.Inconclusive:
+	}
+	return exitUndecided
+}
+
+// streams are where a command writes: its result to out, everything else to err.
+type streams struct {
+	out, err io.Writer
+}
+
+// cli is the grammar of the command line.
+type cli struct {
+	Help help `short:"h" help:"Show help."`
+
+	Serve   serveCmd   `cmd:"" help:"Answer Flagger, Argo Rollouts and scripts over HTTP."`
+	Judge   judgeCmd   `cmd:"" help:"Judge a canary once, or until there is a verdict."`
+	Plan    planCmd    `cmd:"" help:"Check plans; print their schema."`
+	Demo    demoCmd    `cmd:"" help:"Watch a healthy canary be promoted and a failing one be rolled back."`
+	Version versionCmd `cmd:"" help:"Print the version."`
+}
+
+// about is the program in a few words.
+const about = `Serin judges canaries. It compares the canary with its baseline and answers
+promote, rollback, continue or inconclusive, with evidence.
+
+First time? "serin demo" shows two rollouts in two minutes; nothing else is needed.`
+
+// run runs one command line and returns its exit code. It never panics on what
+// a user writes and prints no stack traces.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	err := command(ctx, args, &streams{out: stdout, err: stderr})
+	var code exitCode
+	switch {
+	case err == nil || errors.Is(err, errHelped):
+		return 0
+	case errors.As(err, &code):
+		return int(code)
+	}
+	fmt.Fprintf(stderr, "serin: %s\n", strings.TrimSpace(err.Error()))
+	return exitFailure
+}
+
+func command(ctx context.Context, args []string, s *streams) error {
+	k, err := kong.New(&cli{},
+		kong.Name("serin"), kong.Description(about), kong.Writers(s.out, s.err),
+		kong.NoDefaultHelp(), kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: false, WrapUpperBound: 100}),
+		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(s),
+		kong.Vars{"listen": app.DefaultListen, "plans": app.DefaultPlans, "journal": app.DefaultJournal},
+		kong.TypeMapper(reflect.TypeFor[label](), labelMapper{}),
+	)
+	if err != nil {
+		return fmt.Errorf("the command line cannot be read: %w", err)
+	}
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	kctx, err := k.Parse(args)
+	var pe *kong.ParseError
+	switch {
+	case errors.Is(err, errHelped):
+		return err
+	case errors.As(err, &pe):
+		return fmt.Errorf("%w\nRun %q for what there is", pe, helpFor(pe.Context))
+	case err != nil:
+		return err
+	}
+	return kctx.Run()
+}
+
+// helpFor returns the command that explains what was used wrongly.
+func helpFor(c *kong.Context) string {
+	if c == nil || c.Selected() == nil {
+		return "serin --help"
+	}
+	return c.Selected().FullPath() + " --help"
+}
+
+// errHelped says that help was asked for and has been printed.
+var errHelped = errors.New("helped")
+
+// help is kong's own help flag, except that it does not exit the process.
+type help bool
+
+// BeforeReset prints the help of whatever command precedes the flag.
+func (help) BeforeReset(c *kong.Context) error {
+	if err := c.PrintUsage(false); err != nil {
+		return err
+	}
+	return errHelped
+}
+
+// IgnoreDefault keeps kong from calling the hook for the default value.
+func (help) IgnoreDefault() {}
+
+// versionCmd prints the version.
+type versionCmd struct{}
+
+// Run implements the command.
+func (versionCmd) Run(s *streams) error {
+	_, err := fmt.Fprintf(s.out, "serin %s\n", version())
+	return err
+}
+
+// version returns the version of this build: the module's where it was built from
+// a release, else the revision that it was built from.
+func version() string {
+	b, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	if v := b.Main.Version; v != "" && v != "(devel)" {
+		return v
+	}
+	for _, s := range b.Settings {
+		if s.Key == "vcs.revision" && len(s.Value) >= 12 {
+			return "devel-" + s.Value[:12]
+		}
+	}
+	return "devel"
+}
+
+// newLog returns the log of a command, which goes to stderr.
+func newLog(w io.Writer, level slog.Level, format string) *slog.Logger {
+	o := &slog.HandlerOptions{Level: level}
+	if format == "json" {
+		return slog.New(slog.NewJSONHandler(w, o))
+	}
+	return slog.New(slog.NewTextHandler(w, o))
+}

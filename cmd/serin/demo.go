@@ -1,0 +1,129 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/serin-canary/serin/cmd/serin/demo"
+	"github.com/serin-canary/serin/cmd/serin/screen"
+	"github.com/serin-canary/serin/judge"
+)
+
+// demoCmd shows rollouts.
+type demoCmd struct {
+	output
+	Scenario string `enum:",healthy,errors,slow,tail,leak,silent" default:"" placeholder:"NAME" help:"What is wrong with the canary: healthy, errors, slow, tail, leak or silent. Without it a healthy and a failing one run side by side."`
+	Seed     uint64 `default:"1" help:"Feeds every pseudo-random choice."`
+	Listen   string `placeholder:"ADDR" help:"Where the demo's server listens, to look at it meanwhile (default: a free port of this machine)."`
+	ShowPlan bool   `help:"Print the plan that is judged, and nothing else."`
+	LogLevel string `default:"error" placeholder:"LEVEL" help:"debug, info, warn or error."`
+}
+
+// Help implements kong.HelpProvider.
+func (demoCmd) Help() string {
+	var b strings.Builder
+	b.WriteString(`Examples:
+
+    serin demo
+    serin demo --scenario tail
+    serin demo --show-plan
+
+In one process it starts a small web service in two arms, users who call it, a real Serin server that
+scrapes both arms, and a driver that asks Serin what Flagger would ask. It takes two minutes.
+
+Scenarios:
+
+`)
+	for _, s := range demo.Scenarios() {
+		fmt.Fprintf(&b, "    %-8s %s\n", s, s.Story())
+	}
+	b.WriteString(`
+With --scenario the exit code is the verdict's: 0 promote, 3 rollback, 4 neither. Without, it is 0 where
+the healthy canary was promoted and the failing one rolled back, and 1 otherwise.`)
+	return b.String()
+}
+
+// Run implements the command.
+func (c demoCmd) Run(ctx context.Context, s *streams) error {
+	if c.ShowPlan {
+		text, err := demo.PlanYAML()
+		if err != nil {
+			return err
+		}
+		_, err = io.WriteString(s.out, text)
+		return err
+	}
+	level, err := parseLevel(c.LogLevel)
+	if err != nil {
+		return err
+	}
+	live := screen.NewLive(s.err, 5*time.Second)
+	live.Say("Starting a service in two arms, its users, and Serin; a verdict takes about two minutes.")
+	res, err := demo.Run(ctx, demo.Options{
+		Scenario: demo.Scenario(c.Scenario), Seed: c.Seed, Listen: c.Listen,
+		Version: version(), Log: newLog(s.err, level, "text"),
+		Progress: progress(live), Tell: events(live),
+	})
+	live.Close()
+	if err != nil {
+		return err
+	}
+	if err := c.writeResult(s.out, res); err != nil {
+		return err
+	}
+	return c.code(res)
+}
+
+// progress shows how far the demo is; first it says where to look meanwhile.
+func progress(live *screen.Live) func(demo.Update) {
+	told := false
+	return func(u demo.Update) {
+		if !told {
+			told = true
+			live.Say(fmt.Sprintf("Serin answers at %s; look at %s/v1/rollouts meanwhile.", u.URL, u.URL))
+		}
+		live.Update(u.Fraction(), u.Line())
+	}
+}
+
+// events shows what Flagger would record, except what it records at every tick.
+func events(live *screen.Live) func(string, demo.Event) {
+	return func(_ string, e demo.Event) {
+		if !e.Routine {
+			live.Say("  flagger: " + e.Message)
+		}
+	}
+}
+
+func (c demoCmd) writeResult(w io.Writer, r demo.Result) error {
+	switch c.Output {
+	case "json":
+		return r.JSON(w)
+	case "markdown":
+		return r.Markdown(w)
+	}
+	return r.Text(w, reportOptions(w))
+}
+
+// code returns the verdict's exit code for one scenario, and whether everything
+// went as told for the two stories.
+func (c demoCmd) code(r demo.Result) error {
+	if c.Scenario != "" && len(r.Stories) == 1 {
+		return codeOf(verdictOf(r.Stories[0]))
+	}
+	if !r.AsTold() {
+		return fmt.Errorf("the rollouts did not end as they should: the healthy canary promoted, the failing one rolled back; " +
+			"a machine that is very busy can cause that, so try again, or --scenario healthy alone")
+	}
+	return nil
+}
+
+func verdictOf(s demo.Story) judge.Outcome {
+	if s.Verdict == nil {
+		return judge.Continue
+	}
+	return s.Verdict.Outcome
+}

@@ -48,7 +48,7 @@ func damaged(id string, look int, err error) error {
 }
 
 // explain adds to a database's error what it means and what to do. Other errors
-// pass unchanged.
+// pass unchanged, and so does nil.
 func (j *Journal) explain(err error) error {
 	var e *sqlite.Error
 	if !errors.As(err, &e) {

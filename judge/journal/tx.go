@@ -69,7 +69,11 @@ func (j *Journal) write(ctx context.Context, do func(tx) error) (err error) {
 	if err != nil {
 		return j.explain(err)
 	}
-	return j.finish(t, do)
+	defer t.Rollback() // after a commit it does nothing
+	if err := do(sqlTx{t}); err != nil {
+		return j.explain(given(ctx, err))
+	}
+	return j.explain(t.Commit())
 }
 
 // read runs do in a read-only transaction: one snapshot, whatever is written
@@ -77,26 +81,19 @@ func (j *Journal) write(ctx context.Context, do func(tx) error) (err error) {
 func (j *Journal) read(ctx context.Context, do func(tx) error) error {
 	t, err := j.reader.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
 	if err != nil {
-		return j.explain(err)
+		return j.explain(given(ctx, err))
 	}
-	return j.finish(t, do)
+	defer t.Rollback() // there is nothing to commit
+	return j.explain(given(ctx, do(sqlTx{t})))
 }
 
-func (j *Journal) finish(t *sql.Tx, do func(tx) error) error {
-	done := false
-	defer func() {
-		if !done { // do failed or panicked
-			_ = t.Rollback() // its error says nothing that do's has not
-		}
-	}()
-	if err := do(sqlTx{t}); err != nil {
-		return j.explain(err)
+// given returns the context's error where the call was given up: what the driver
+// says then depends on where it was.
+func given(ctx context.Context, err error) error {
+	if err != nil && ctx.Err() != nil {
+		return fmt.Errorf("journal: the call was given up: %w", ctx.Err())
 	}
-	done = true
-	if err := t.Commit(); err != nil {
-		return j.explain(err)
-	}
-	return nil
+	return err
 }
 
 // one reads the single row that a statement returns, and ErrNotFound where there

@@ -114,26 +114,50 @@ func (e *evaluator) judgeMetrics() {
 		if e.unusable(tr) {
 			continue
 		}
-		switch {
-		case m.Kind == plan.Rate:
-			e.judgeRate(tr)
-		case m.Of != "" && m.Reading.Kind == queries.Counter:
-			of, ok := e.in.Record.Frozen.Metrics[m.Of]
-			if !ok {
-				tr.trouble, tr.reason = NoData, fmt.Sprintf("the requests of %s have not been read", m.Of)
-				continue
-			}
-			judgeGauge(tr, e.tl, e.sharp, &of)
-		case m.Reading.Kind == queries.Ratio:
-			judgeRatio(tr, e.tl, e.sharp)
-		case m.Reading.Kind == queries.Histogram:
-			judgeLatency(tr, e.tl, e.sharp)
-		default:
-			judgeGauge(tr, e.tl, e.sharp, nil)
+		e.gatherEvidence(tr)
+		if tr.frozen.Week.Window.Len() > 0 && tr.trouble == Undecided {
+			e.againstWeek(tr)
 		}
 		e.settle(tr)
 	}
 	e.share()
+}
+
+// gatherEvidence judges one metric by the engine of its kind.
+func (e *evaluator) gatherEvidence(tr *trial) {
+	m := tr.m
+	switch {
+	case m.Kind == plan.Rate:
+		e.judgeRate(tr)
+	case m.Of != "" && m.Reading.Kind == queries.Counter:
+		of, ok := e.in.Record.Frozen.Metrics[m.Of]
+		if !ok {
+			tr.trouble, tr.reason = NoData, fmt.Sprintf("the requests of %s have not been read", m.Of)
+			return
+		}
+		judgeGauge(tr, e.tl, e.sharp, &of)
+	case m.Reading.Kind == queries.Ratio:
+		judgeRatio(tr, e.tl, e.sharp)
+	case m.Reading.Kind == queries.Histogram:
+		judgeLatency(tr, e.tl, e.sharp)
+	default:
+		judgeGauge(tr, e.tl, e.sharp, nil)
+	}
+}
+
+// againstWeek also compares a before-after canary with the same hours a week
+// earlier, and keeps the lesser evidence of harm: it must be worse than both pasts.
+func (e *evaluator) againstWeek(tr *trial) {
+	past := &trial{m: tr.m, frozen: tr.frozen}
+	past.frozen.Baseline = tr.frozen.Week
+	e.gatherEvidence(past)
+	if past.paired == 0 || past.worse == nil {
+		return
+	}
+	for t := range tr.worse {
+		tr.worse[t] = math.Min(tr.worse[t], valueAt(past.worse, t))
+	}
+	tr.details = joinDetails(tr.details, "compared with the hour before and with the same time a week earlier (not concurrent)")
 }
 
 // unusable gives a metric that cannot be judged its class and sentence.

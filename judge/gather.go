@@ -124,45 +124,75 @@ func (g *gathering) ask(ctx context.Context, q question) {
 
 // readArms reads both arms over the same window. Histogram bounds are the prior's.
 func (g *gathering) readArms(ctx context.Context, q question, w queries.Window, f *FrozenMetric) error {
-	var errs [2]error
+	var errs [3]error
 	var wg sync.WaitGroup
-	read := func(s side, into *queries.Frame) {
+	read := func(s side, into *queries.Frame, err *error, windows ...shifted) {
 		r := q.readings[s]
 		if f.Prior != nil {
 			r.Bounds = f.Prior.Bounds
 		}
-		aw := w
-		if s == baseline && g.rec.Rollout.Comparison == rollout.BeforeAfter {
-			aw = g.past(w)
-		}
-		*into, errs[s] = g.blocks(ctx, r, aw)
-		into.Window = w
+		wg.Go(func() { *into, *err = g.pieces(ctx, r, windows) })
 	}
-	wg.Go(func() { read(canary, &f.Canary) })
-	if q.metric != nil {
-		wg.Go(func() { read(baseline, &f.Baseline) })
-	} else {
+	read(canary, &f.Canary, &errs[0], shifted{w, w})
+	switch {
+	case q.metric == nil:
 		f.Baseline.Window = w
+	case g.rec.Rollout.Comparison == rollout.BeforeAfter:
+		read(baseline, &f.Baseline, &errs[1], g.past(w)...)
+		read(baseline, &f.Week, &errs[2], shifted{w, w.Shift(-week)})
+	default:
+		read(baseline, &f.Baseline, &errs[1], shifted{w, w})
 	}
 	wg.Wait()
 	for s, err := range errs {
 		if err != nil {
-			return fmt.Errorf("%s: %w", side(s), err)
+			return fmt.Errorf("%s: %w", side(min(s, 1)), err)
 		}
 	}
 	return nil
 }
 
+// shifted is a window that is answered by another time's data.
+type shifted struct{ of, by queries.Window }
+
 // past moves a window back into the pre-period, by whole pre-periods, so that a
-// rolling update's canary is compared with what ran before it.
-func (g *gathering) past(w queries.Window) queries.Window {
+// rolling update's canary is compared with what ran before it. A window that spans
+// several pre-periods is cut at their ends: which past a block is compared with
+// must not depend on when it was asked for.
+func (g *gathering) past(w queries.Window) []shifted {
 	period := g.rec.Plan.PrePeriod.D().Truncate(w.Block)
 	start := g.rec.Rollout.Started.Truncate(w.Block)
 	if period <= 0 {
-		return w
+		return []shifted{{w, w}}
 	}
-	n := (w.End.Sub(start) + period - 1) / period
-	return queries.Window{Start: w.Start.Add(-n * period), End: w.End.Add(-n * period), Block: w.Block}
+	var out []shifted
+	for from := w.Start; from.Before(w.End); {
+		n := from.Sub(start)/period + 1
+		to := start.Add(n * period)
+		if to.After(w.End) {
+			to = w.End
+		}
+		piece := queries.Window{Start: from, End: to, Block: w.Block}
+		out = append(out, shifted{piece, piece.Shift(-n * period)})
+		from = to
+	}
+	return out
+}
+
+// pieces reads windows one after the other and joins them under their own times.
+func (g *gathering) pieces(ctx context.Context, r queries.Reading, ws []shifted) (queries.Frame, error) {
+	var out queries.Frame
+	for _, w := range ws {
+		f, err := g.blocks(ctx, r, w.by)
+		if err != nil {
+			return queries.Frame{}, err
+		}
+		f.Window = w.of
+		if out, err = joinFrames(out, f); err != nil {
+			return queries.Frame{}, &queries.Error{Fault: queries.Malformed, Source: g.rec.Plan.Source, Text: err.Error(), Err: err}
+		}
+	}
+	return out, nil
 }
 
 // blocks asks the source for one frame, within the bound on concurrent queries.

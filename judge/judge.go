@@ -128,6 +128,9 @@ func (f Frozen) Append(next Frozen) (Frozen, error) {
 		if have.Baseline, err = joinFrames(have.Baseline, add.Baseline); err != nil {
 			return Frozen{}, fmt.Errorf("%s of the baseline: %w", k, err)
 		}
+		if have.Week, err = joinFrames(have.Week, add.Week); err != nil {
+			return Frozen{}, fmt.Errorf("%s of the week before: %w", k, err)
+		}
 		out.Metrics[k] = have
 	}
 	return out, nil

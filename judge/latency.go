@@ -237,7 +237,7 @@ func (h *histogram) describe() {
 	}
 	qc, qb := quantile(q, h.prior.Bounds, sums(h.c, h.base, h.width)), quantile(q, h.prior.Bounds, sums(h.b, h.base, h.width))
 	if tr.paired > 0 && qc > 0 && qb > 0 {
-		tr.details = fmt.Sprintf("p%s is %s, of the baseline %s", number(q*100), withUnit(qc, tr.m.Unit), withUnit(qb, tr.m.Unit))
+		tr.details = fmt.Sprintf("p%s %s against %s", number(q*100), withUnit(qc, tr.m.Unit), withUnit(qb, tr.m.Unit))
 	}
 	if h.best >= 0 && tr.paired > 0 {
 		h.describeBest(e)

@@ -82,4 +82,7 @@ type FrozenMetric struct {
 	Prior    *Prior        `json:"prior,omitempty"`
 	Canary   queries.Frame `json:"canary"`
 	Baseline queries.Frame `json:"baseline"`
+	// Week is the baseline seven days earlier, of before-after rollouts only: the
+	// canary must be worse than both pasts.
+	Week queries.Frame `json:"week,omitzero"`
 }

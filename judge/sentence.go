@@ -86,7 +86,7 @@ func (e *evaluator) effectWords(tr *trial) string {
 	case tr.m.Of != "":
 		name += " per request of " + tr.m.Of
 	}
-	s := fmt.Sprintf("%s is %s, of the baseline %s", name, withUnit(x.Canary, unit), withUnit(x.Baseline, unit))
+	s := fmt.Sprintf("%s %s against the baseline's %s", name, withUnit(x.Canary, unit), withUnit(x.Baseline, unit))
 	if x.Ratio <= 0 {
 		return s
 	}

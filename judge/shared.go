@@ -35,7 +35,7 @@ func (e *evaluator) findShared() {
 			continue
 		}
 		f := Finding{
-			Name: tr.m.Name + " of both arms", About: AboutMetric, Class: Both, Holds: true, Stops: true,
+			Name: tr.m.Name + " of both arms", About: AboutTraffic, Class: Both, Holds: true, Stops: true,
 			Reason: words, Next: "find what both arms share (a dependency, the network, load); judging goes on when the baseline is well again",
 		}
 		if e.p.OnShared == plan.Rollback && e.afterStep(onset) {
@@ -87,7 +87,7 @@ func (e *evaluator) degradedBaseline(tr *trial) (onset int, words string) {
 	if tr.m.Reading.Kind == queries.Ratio {
 		unit = "ratio"
 	}
-	return onset, fmt.Sprintf("the baseline's own %s is %s in the last %d blocks, against %s before the rollout",
+	return onset, fmt.Sprintf("the baseline's own %s: %s in the last %d blocks, %s before the rollout",
 		tr.m.Name, withUnit(bad/n, unit), sharedWindow, withUnit(prior.Rate, unit))
 }
 

@@ -14,6 +14,7 @@ import (
 
 	"github.com/serin-canary/serin/cmd/serin/app"
 	"github.com/serin-canary/serin/judge"
+	"github.com/serin-canary/serin/judge/plan"
 )
 
 // The exit codes. A pipeline may go on after 0 and nothing else.
@@ -70,11 +71,16 @@ First time? "serin demo" shows two rollouts in two minutes; nothing else is need
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	err := command(ctx, args, &streams{out: stdout, err: stderr})
 	var code exitCode
+	var faults plan.Faults
 	switch {
 	case err == nil || errors.Is(err, errHelped):
 		return 0
 	case errors.As(err, &code):
 		return int(code)
+	case errors.As(err, &faults):
+		// Editors and people find file:line:column at the start of a line.
+		fmt.Fprintln(stderr, faults.Error())
+		return exitFailure
 	}
 	fmt.Fprintf(stderr, "serin: %s\n", strings.TrimSpace(err.Error()))
 	return exitFailure
@@ -92,7 +98,9 @@ func command(ctx context.Context, args []string, s *streams) error {
 		return fmt.Errorf("the command line cannot be read: %w", err)
 	}
 	if len(args) == 0 {
-		args = []string{"--help"}
+		// A script whose arguments went missing must not read this as a verdict.
+		_, _ = k.Parse([]string{"--help"})
+		return exitCode(exitFailure)
 	}
 	kctx, err := k.Parse(args)
 	var pe *kong.ParseError

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/alecthomas/kong"
+
 	"github.com/serin-canary/serin/cmd/serin/demo"
 	"github.com/serin-canary/serin/cmd/serin/screen"
 	"github.com/serin-canary/serin/judge"
@@ -15,7 +17,7 @@ import (
 // demoCmd shows rollouts.
 type demoCmd struct {
 	output
-	Scenario string `enum:",healthy,errors,slow,tail,leak,silent" default:"" placeholder:"NAME" help:"What is wrong with the canary: healthy, errors, slow, tail, leak or silent. Without it a healthy and a failing one run side by side."`
+	Scenario string `placeholder:"NAME" help:"What is wrong with the canary: healthy, errors, slow, tail, leak or silent. Without it a healthy and a failing one run side by side."`
 	Seed     uint64 `default:"1" help:"Feeds every pseudo-random choice."`
 	Listen   string `placeholder:"ADDR" help:"Where the demo's server listens, to look at it meanwhile (default: a free port of this machine)."`
 	ShowPlan bool   `help:"Print the plan that is judged, and nothing else."`
@@ -44,6 +46,15 @@ Scenarios:
 With --scenario the exit code is the verdict's: 0 promote, 3 rollback, 4 neither. Without, it is 0 where
 the healthy canary was promoted and the failing one rolled back, and 1 otherwise.`)
 	return b.String()
+}
+
+// Validate implements kong's check of what was parsed.
+func (c demoCmd) Validate(*kong.Context) error {
+	if c.Scenario == "" {
+		return nil
+	}
+	_, err := demo.ParseScenario(c.Scenario)
+	return err
 }
 
 // Run implements the command.

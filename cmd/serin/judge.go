@@ -23,9 +23,9 @@ import (
 // judgeCmd judges one canary.
 type judgeCmd struct {
 	output
-	Plan       string   `short:"p" required:"" type:"path" placeholder:"FILE" help:"The plan."`
+	Plan       string   `short:"p" required:"" placeholder:"FILE" help:"The plan."`
 	Prometheus string   `xor:"source" placeholder:"URL" help:"The Prometheus that the plan's queries are put to."`
-	Config     string   `short:"c" xor:"source" type:"path" placeholder:"FILE" help:"Configuration file whose source of the plan's name is asked (for credentials, see serin serve --help)."`
+	Config     string   `short:"c" xor:"source" placeholder:"FILE" help:"Configuration file whose source of the plan's name is asked (for credentials, see serin serve --help)."`
 	Scrape     []string `xor:"source" sep:"none" placeholder:"ARM=URL" help:"A metrics page to scrape, of the arm baseline or canary; repeat it for each pod. Needs --watch: there is no past to read."`
 
 	BaselineLabel []label `sep:"none" placeholder:"NAME=VALUE" help:"Label of the baseline's series; repeat it for several. Wins over the plan's arms."`

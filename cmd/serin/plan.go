@@ -48,7 +48,7 @@ func (planSchemaCmd) Run(s *streams) error {
 
 // planCheckCmd checks plan files.
 type planCheckCmd struct {
-	Files      []string `arg:"" name:"file" type:"path" help:"Plan files."`
+	Files      []string `arg:"" name:"file" help:"Plan files."`
 	Prometheus string   `placeholder:"URL" help:"Also ask this Prometheus whether each query returns data for both arms."`
 }
 
@@ -115,7 +115,7 @@ func loadPlan(file string) (plan.Plan, error) {
 // writePlan writes what a plan was read as.
 func writePlan(w io.Writer, p plan.Plan) error {
 	fmt.Fprintf(w, "plan %s: service %s, source %s, blocks of %s, %s to %s\n\n",
-		p.Name, p.Service, p.Source, p.Block, p.MinDuration, p.MaxDuration)
+		p.Name, p.Service, p.Source, short(p.Block), short(p.MinDuration), short(p.MaxDuration))
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(tw, "METRIC\tKIND\tREAD AS\tWORSE\tTOLERANCE\tMARGIN\tWEIGHT\tTO PROMOTE")
 	for _, m := range p.Metrics {
@@ -141,6 +141,18 @@ func writePlan(w io.Writer, p plan.Plan) error {
 		}
 	}
 	return nil
+}
+
+// short writes a duration without the zeros at its end: 1h, 10m, 90s as 1m30s.
+func short(d plan.Duration) string {
+	s := d.String()
+	if strings.HasSuffix(s, "m0s") {
+		s = strings.TrimSuffix(s, "0s")
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = strings.TrimSuffix(s, "0m")
+	}
+	return s
 }
 
 // margin writes a margin in the unit of its metric.

@@ -14,7 +14,7 @@ import (
 
 // serveCmd runs the server.
 type serveCmd struct {
-	Config     string   `short:"c" type:"path" placeholder:"FILE" help:"Configuration file. Without it the flags below suffice."`
+	Config     string   `short:"c" placeholder:"FILE" help:"Configuration file. Without it the flags below suffice."`
 	Listen     string   `placeholder:"ADDR" help:"Address to listen on (default ${listen})."`
 	Plans      string   `type:"path" placeholder:"DIR" help:"Folder of the plans (default ./${plans})."`
 	Journal    string   `type:"path" placeholder:"FILE" help:"File that remembers rollouts and verdicts (default ./${journal})."`

@@ -2,6 +2,7 @@ package app
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -62,7 +63,9 @@ func Parse(file string, text []byte, overrides ...func(*Config)) (Config, error)
 	for i := range fs {
 		fs[i].File = file
 	}
-	slices.SortStableFunc(fs, func(a, b plan.Fault) int { return a.Line - b.Line })
+	slices.SortStableFunc(fs, func(a, b plan.Fault) int {
+		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
+	})
 	return Config{}, fs
 }
 
@@ -148,7 +151,7 @@ func place(root *yaml.Node, path string) (line, column int) {
 	line, column = 1, 1
 	longest := -1
 	walk(root, "", func(p string, n *yaml.Node) bool {
-		if (p == path || strings.HasPrefix(path, p+".") || strings.HasPrefix(path, p+"[")) && len(p) > longest {
+		if (p == path || strings.HasPrefix(path, p+".") || strings.HasPrefix(path, p+"[")) && len(p) >= longest {
 			line, column, longest = n.Line, n.Column, len(p)
 		}
 		return false

@@ -1,0 +1,71 @@
+package main
+
+import (
+	"errors"
+	"os/exec"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/serin-canary/serin/judge"
+)
+
+// exitText returns the exit code of a command that failed.
+func exitText(err error) string {
+	var ee *exec.ExitError
+	if errors.As(err, &ee) {
+		return strconv.Itoa(ee.ExitCode())
+	}
+	return err.Error()
+}
+
+func TestExitCodesFollowOutcomes(t *testing.T) {
+	for o, want := range map[judge.Outcome]exitCode{
+		judge.Promote: 0, judge.Rollback: 3, judge.Continue: 4, judge.Inconclusive: 4, judge.Outcome(9): 4,
+	} {
+		if got := codeOf(o); got != want {
+			t.Errorf("codeOf(%v): got %d, want %d", o, got, want)
+		}
+	}
+}
+
+func TestParseSince(t *testing.T) {
+	now := time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
+	for _, c := range []struct {
+		text string
+		want time.Time
+		err  string
+	}{
+		{"30m", now.Add(-30 * time.Minute), ""},
+		{"0s", now, ""},
+		{"2026-05-01T11:00:00Z", now.Add(-time.Hour), ""},
+		{"-5m", time.Time{}, "lies in the future"},
+		{"2026-05-01T13:00:00Z", time.Time{}, "lies in the future"},
+		{"yesterday", time.Time{}, "2026-05-01T11:30:00Z"},
+	} {
+		got, err := parseSince(c.text, now)
+		switch {
+		case c.err == "" && (err != nil || !got.Equal(c.want)):
+			t.Errorf("%s: got %s, %v, want %s", c.text, got, err, c.want)
+		case c.err != "" && (err == nil || !strings.Contains(err.Error(), c.err)):
+			t.Errorf("%s: got %v, want an error with %q", c.text, err, c.err)
+		}
+	}
+}
+
+func TestScrapeTargets(t *testing.T) {
+	ts, err := scrapeTargets([]string{"baseline=http://a/metrics", "canary=http://b/metrics?x=1"})
+	if err != nil || len(ts) != 2 || ts[1].URL != "http://b/metrics?x=1" || ts[1].Labels["arm"] != "canary" {
+		t.Errorf("got %v, %v, want a target of each arm", ts, err)
+	}
+	for text, want := range map[string]string{
+		"http://a/metrics":          "does not say whose page",
+		"primary=http://a/metrics":  "write baseline=URL or canary=URL",
+		"baseline=http://a/metrics": "no page of the canary",
+	} {
+		if _, err := scrapeTargets([]string{text}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v, want an error with %q", text, err, want)
+		}
+	}
+}

@@ -1,6 +1,9 @@
 package scrape
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // reason says why a sample was not kept.
 type reason int
@@ -76,16 +79,10 @@ func lengthened(spells []spell, now spell, quiet int64) []spell {
 func (d *drops) within(from, to int64, b bounds) []string {
 	var said []string
 	for why, spells := range d.spells {
-		n := 0
-		for _, s := range spells {
-			if s.overlaps(from, to) {
-				n += s.count
-			}
+		// No number is said: it would grow from look to look, for one and the same window.
+		if slices.ContainsFunc(spells, func(s spell) bool { return s.overlaps(from, to) }) {
+			said = append(said, "some samples were not kept: "+reason(why).sentence(b))
 		}
-		if n == 0 {
-			continue
-		}
-		said = append(said, fmt.Sprintf("the embedded source did not keep %d samples around this time: %s", n, reason(why).sentence(b)))
 	}
 	return said
 }
@@ -94,7 +91,7 @@ func (d *drops) within(from, to int64, b bounds) []string {
 func (r reason) sentence(b bounds) string {
 	switch r {
 	case noSeries:
-		return fmt.Sprintf("it already holds %d series, as many as it may; raise MaxSeries or scrape fewer targets", b.series)
+		return fmt.Sprintf("there are more than the %d series that it may hold; raise MaxSeries or scrape fewer targets", b.series)
 	case noSamples:
 		return fmt.Sprintf("one scrape was larger than the %d samples that it may hold; raise MaxSamples", b.samples)
 	case badLabels:

@@ -79,6 +79,7 @@ func (s *Source) queryFault(ctx context.Context, err error) error {
 	case errors.As(err, &cancelled):
 		return s.fault(queries.Unavailable, err, "the query was given up")
 	case errors.As(err, &samples):
+		err = fmt.Errorf("%w: %w", promql.ErrTooLarge, err)
 		return s.fault(queries.Rejected, err, "the query needs more than %d samples at a time; narrow it", querySamples)
 	}
 	return s.fault(queries.Rejected, err, "the query failed: %v", err)

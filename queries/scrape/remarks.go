@@ -25,18 +25,6 @@ func (s *Source) remarks(r queries.Reading, f queries.Frame) []queries.Note {
 	return notes
 }
 
-// merged returns all notes, sorted, each once.
-func merged(a, b []queries.Note) []queries.Note {
-	if len(b) == 0 {
-		return a
-	}
-	all := slices.Concat(a, b)
-	slices.SortFunc(all, func(a, b queries.Note) int {
-		return cmp.Or(cmp.Compare(a.Code, b.Code), cmp.Compare(a.Text, b.Text))
-	})
-	return slices.Compact(all)
-}
-
 // downNotes names the targets that did not answer a scrape in the window, where the
 // reading may concern them.
 func (s *Source) downNotes(r queries.Reading, w queries.Window) []queries.Note {
@@ -117,7 +105,7 @@ func selectorsOf(r queries.Reading) ([][]*labels.Matcher, bool) {
 	}
 	var all [][]*labels.Matcher
 	for _, text := range texts {
-		expr, err := parser.NewParser(parser.Options{}).ParseExpr(text)
+		expr, err := queries.ParsePromQL(text)
 		if err != nil {
 			return nil, false
 		}

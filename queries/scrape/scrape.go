@@ -192,7 +192,7 @@ func (s *Source) Blocks(ctx context.Context, r queries.Reading, w queries.Window
 	if err != nil {
 		return f, err
 	}
-	f.Notes = merged(f.Notes, s.remarks(r, f))
+	f.Notes = queries.SortNotes(append(f.Notes, s.remarks(r, f)...))
 	return f, nil
 }
 

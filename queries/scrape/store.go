@@ -245,8 +245,8 @@ func (st *store) usage() usage {
 	return usage{series: len(st.index.all), samples: st.samples, dropped: st.dropped.counts}
 }
 
-// lostWithin says how many samples of scrapes in [from, to] were refused and why, or
-// nothing where none was.
+// lostWithin says why samples of scrapes in [from, to] were refused, or nothing where
+// none was.
 func (st *store) lostWithin(from, to int64) []string {
 	st.mu.RLock()
 	defer st.mu.RUnlock()

@@ -187,7 +187,7 @@ func TestRefusedSamplesAreCountedAndSaid(t *testing.T) {
 		n      int
 		said   string
 	}{
-		{"too many series", []point{{line: ok[0], t: 100_000}, {line: ok[1], t: 100_000}, {line: ok[2], t: 100_000}}, noSeries, 1, "as many as it may"},
+		{"too many series", []point{{line: ok[0], t: 100_000}, {line: ok[1], t: 100_000}, {line: ok[2], t: 100_000}}, noSeries, 1, "more than the 2 series"},
 		{"too many samples at once", slices.Repeat([]point{{line: ok[0], t: 100_000, fh: wide(6)}}, 3), badOrder, 2, ""},
 		{"one histogram wider than the store", []point{{line: ok[0], t: 100_000, fh: wide(100)}}, noSamples, 1, "one scrape was larger"},
 		{"labels too long", []point{{line: long, t: 100_000}}, badLabels, 1, "longer than 4096 bytes"},
@@ -351,8 +351,7 @@ func TestQueriesSeeWholeScrapes(t *testing.T) {
 			}
 		}
 	})
-	seen := 0
-	for range 200 {
+	for seen := 0; seen < 100; {
 		for _, line := range values(t, s, "stddev(m)", epoch.Add(4*time.Minute)) {
 			seen++
 			if line != "{} 0" {
@@ -363,7 +362,4 @@ func TestQueriesSeeWholeScrapes(t *testing.T) {
 	}
 	close(stop)
 	writer.Wait()
-	if seen == 0 {
-		t.Error("no query saw a sample")
-	}
 }

@@ -104,6 +104,8 @@ var later *int
 			file: map[string]string{"judge/a.go": "package judge\n\nimport \"context\"\n\ntype job struct {\n\tctx context.Context\n}\n"}},
 		{name: "sleep in a test", rule: calls, file: map[string]string{"judge/a_test.go": sleep}, want: []string{"judge/a_test.go:7: time.Sleep"}},
 		{name: "sleep elsewhere", rule: calls, file: map[string]string{"judge/a.go": sleep}},
+		{name: "sleep by a fake clock", rule: calls, file: map[string]string{"judge/a_test.go": strings.NewReplacer(
+			"nap \"time\"", "nap \"time\"\n\t\"testing/synctest\"", "nap.Sleep(1)", "synctest.Test(nil, func() { nap.Sleep(1) })").Replace(sleep)}},
 		{name: "exit", rule: calls, file: map[string]string{"judge/a.go": exit}, want: []string{"only main ends the process"}},
 		{name: "exit of main", rule: calls, file: map[string]string{"cmd/serin/a.go": strings.Replace(exit, "judge", "main", 1)}},
 		{name: "print", rule: calls, want: []string{"fmt.Println: a library"},

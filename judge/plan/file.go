@@ -1,0 +1,134 @@
+package plan
+
+// The types of a plan file, as it is written. The keys, lists of words, ranges and
+// descriptions in their tags make both the decoder and the JSON Schema. Everything
+// is a pointer or nil-able, because what is left out gets a default or a preset's value.
+
+// file is a plan file.
+type file struct {
+	Service   *string `yaml:"service" jsonschema:"required" jsonschema_description:"The service that the plan judges."`
+	Name      *string `yaml:"name" jsonschema_description:"The plan's name, unique among a server's plans. Default: the service's."`
+	Namespace *string `yaml:"namespace" jsonschema_description:"The service's namespace, where plans are told apart by it."`
+	Source    *string `yaml:"source" jsonschema_description:"The metrics source's name in the server's configuration. Default: prometheus."`
+
+	Preset  presetNames  `yaml:"preset" jsonschema_description:"One or more families of ready metrics and limits, which the plan's own refine."`
+	Profile *string      `yaml:"profile" jsonschema:"enum=default,enum=strict" jsonschema_description:"Which margins are the default: default (50%) or strict (25%)."`
+	Arms    *armsFile    `yaml:"arms" jsonschema_description:"Facts about the arms that override what the caller says."`
+	Select  *string      `yaml:"selector" jsonschema_description:"PromQL matchers that narrow queries to one arm, for metrics and limits that have none of their own, their preset's included."`
+	Metrics []metricFile `yaml:"metrics" jsonschema_description:"The questions put to both arms."`
+	Limits  []limitFile  `yaml:"limits" jsonschema_description:"Bounds outside the statistics: crossing one rolls back."`
+	Checks  []checkFile  `yaml:"checks" jsonschema_description:"Probes that pass or fail."`
+
+	Mode       *string `yaml:"mode" jsonschema:"enum=enforce,enum=shadow" jsonschema_description:"enforce (default), or shadow: judges, draws and records, and never blocks or rolls back."`
+	Comparison *string `yaml:"comparison" jsonschema:"enum=concurrent,enum=checks,enum=before-after" jsonschema_description:"How the arms share time. Default: as the caller's controller implies."`
+
+	Block        *durationText `yaml:"block" jsonschema_description:"Length of a block, from 1s to 1h. Default: 60s."`
+	Lag          *durationText `yaml:"lag" jsonschema_description:"How long after its end a block is taken as closed. Default: 30s."`
+	PrePeriod    *durationText `yaml:"prePeriod" jsonschema_description:"Time before the start from which dispersion is learnt. Default: 60 blocks."`
+	Warmup       *warmupText   `yaml:"warmup" jsonschema_description:"What is ignored of a young process: a duration, or for, requests and atMost. Default: until it has run 3m and served 300 requests, at most 10m."`
+	MinDuration  *durationText `yaml:"minDuration" jsonschema_description:"No promotion before. Default: minBlocks blocks."`
+	MaxDuration  *durationText `yaml:"maxDuration" jsonschema_description:"The deadline. Default: 60m."`
+	HoldFor      *durationText `yaml:"holdFor" jsonschema_description:"How long a rollout is held past the deadline before it is rolled back. Default: 4h."`
+	MinBlocks    *int          `yaml:"minBlocks" jsonschema:"minimum=1,maximum=10080" jsonschema_description:"Blocks with data of both arms, after warm-up, before promotion. Default: 10."`
+	FinalBlocks  *int          `yaml:"finalBlocks" jsonschema:"minimum=0,maximum=10080" jsonschema_description:"Of them at the highest weight. Default: 5, or minBlocks where that is less."`
+	MinRequests  *int          `yaml:"minRequests" jsonschema:"minimum=0,maximum=1000000000" jsonschema_description:"Canary requests in them. Default: 500."`
+	NoDataBlocks *int          `yaml:"noDataBlocks" jsonschema:"minimum=1,maximum=10080" jsonschema_description:"After how many blocks without fresh evidence noData applies. Default: 3."`
+
+	Alpha *probabilityText `yaml:"alpha" jsonschema_description:"Probability of a false rollback, per rollout, over all metrics and looks. Default: 0.05."`
+	Beta  *probabilityText `yaml:"beta" jsonschema_description:"Probability of a false promote at the margin, per rollout. Default: 0.05."`
+
+	AtDeadline *string `yaml:"atDeadline" jsonschema:"enum=hold,enum=promote,enum=rollback" jsonschema_description:"What callers are told where the deadline comes before proof. Default: hold."`
+	NoData     *string `yaml:"noData" jsonschema:"enum=hold,enum=rollback" jsonschema_description:"What follows from noDataBlocks blocks without evidence. Default: hold."`
+	OnShared   *string `yaml:"onShared" jsonschema:"enum=hold,enum=rollback" jsonschema_description:"What follows where both arms degrade at a step of the rollout. Default: hold."`
+	Advance    *string `yaml:"advance" jsonschema:"enum=unless-harm,enum=when-proven" jsonschema_description:"When traffic may be increased. Default: unless-harm."`
+	LowTraffic *string `yaml:"lowTraffic" jsonschema:"enum=hold,enum=load,enum=longer" jsonschema_description:"What to do where no verdict is reachable with this traffic. Default: hold."`
+	Reversible *bool   `yaml:"reversible" jsonschema_description:"false turns every rollback into a hold that pages (a contract migration). Default: true."`
+	Guarantee  *string `yaml:"guarantee" jsonschema:"enum=all_pods,enum=these_pods" jsonschema_description:"Whether the promise speaks of pods like these (default) or of the present canary pods only."`
+
+	DependsOn []string `yaml:"dependsOn" jsonschema_description:"Services whose own rollouts may disturb this one; a live one holds."`
+
+	Dashboard *publishingFile `yaml:"dashboard" jsonschema_description:"Where each rollout's dashboard goes."`
+	Alerts    *publishingFile `yaml:"alerts" jsonschema_description:"Where each rollout's alert rules go."`
+}
+
+type armsFile struct {
+	Baseline *armFile `yaml:"baseline" jsonschema_description:"The reference arm."`
+	Canary   *armFile `yaml:"canary" jsonschema_description:"The arm on trial."`
+}
+
+type armFile struct {
+	Namespace  *string           `yaml:"namespace" jsonschema_description:"Namespace of its pods."`
+	Workload   *string           `yaml:"workload" jsonschema_description:"Name of its workload: a Deployment, mostly."`
+	PodPattern *string           `yaml:"podPattern" jsonschema_description:"Regular expression that its pods' whole names match."`
+	Hash       *string           `yaml:"hash" jsonschema_description:"Pod template hash."`
+	Version    *string           `yaml:"version" jsonschema_description:"Version, as its series are labelled."`
+	URL        *string           `yaml:"url" jsonschema_description:"Where checks reach it."`
+	Labels     map[string]string `yaml:"labels" jsonschema_description:"Labels that its series have and the other arm's have not."`
+}
+
+type metricFile struct {
+	Name        *string       `yaml:"name" jsonschema:"required" jsonschema_description:"Its name, unique in the plan. A preset's metric of this name is refined field by field."`
+	Kind        *string       `yaml:"kind" jsonschema:"enum=errors,enum=proportion,enum=latency,enum=rate,enum=gauge" jsonschema_description:"How its numbers are compared. Default: what the query can be read as."`
+	Query       *string       `yaml:"query" jsonschema_description:"PromQL, without its arms."`
+	Select      *string       `yaml:"selector" jsonschema_description:"PromQL matchers that narrow the query to one arm; values are templates: pod=~\"{{ .PodPattern }}\"."`
+	Of          *string       `yaml:"of" jsonschema_description:"The metric whose requests this counter is divided by (CPU per request)."`
+	Worse       *string       `yaml:"worse" jsonschema:"enum=higher,enum=lower,enum=either" jsonschema_description:"Which way is worse. Default: higher; a rate: either."`
+	Tolerance   *marginText   `yaml:"tolerance" jsonschema_description:"The worsening that does not matter: 10% + 0.05pp."`
+	Margin      *marginText   `yaml:"margin" jsonschema_description:"The worsening that promotion must exclude; larger than the tolerance."`
+	Weight      *float64      `yaml:"weight" jsonschema:"minimum=0,maximum=1000000" jsonschema_description:"Relative share of the error budget; 0 is shown only."`
+	Critical    *bool         `yaml:"critical" jsonschema_description:"Takes most of the error budget. Default: false."`
+	Required    *bool         `yaml:"required" jsonschema_description:"Promotion needs it proven. Default: true for errors and latency."`
+	Unit        *string       `yaml:"unit" jsonschema_description:"Unit of the query's values: s, ms, bytes, percent, ..."`
+	Block       *durationText `yaml:"block" jsonschema_description:"A block of its own, a multiple of the plan's."`
+	Title       *string       `yaml:"title" jsonschema_description:"For people."`
+	Description *string       `yaml:"description" jsonschema_description:"For people."`
+	Enabled     *bool         `yaml:"enabled" jsonschema_description:"false drops it; for a preset's metric."`
+}
+
+type limitFile struct {
+	Name     *string       `yaml:"name" jsonschema:"required" jsonschema_description:"Its name, unique among the limits. A preset's limit of this name is refined field by field."`
+	Metric   *string       `yaml:"metric" jsonschema_description:"The metric that is bounded; else give query."`
+	Query    *string       `yaml:"query" jsonschema_description:"PromQL, without its arm: a value that is asked of the canary."`
+	Select   *string       `yaml:"selector" jsonschema_description:"PromQL matchers that narrow the query to the canary; values are templates."`
+	Above    *quantityText `yaml:"above" jsonschema_description:"Crossed when the value is above: 25%, 300ms, 2."`
+	Below    *quantityText `yaml:"below" jsonschema_description:"Crossed when the value is below."`
+	Blocks   *int          `yaml:"blocks" jsonschema:"minimum=1,maximum=1000" jsonschema_description:"In how many blocks. Default: 2; with growth 1."`
+	Each     *bool         `yaml:"each" jsonschema_description:"One process suffices. Default: false, the canary as a whole."`
+	Growth   *bool         `yaml:"growth" jsonschema_description:"The value is a running total whose growth since the start is bounded. Default: false."`
+	Fraction *bool         `yaml:"fraction" jsonschema_description:"The value is compared with the canary's own number at the start. Default: false."`
+	Unit     *string       `yaml:"unit" jsonschema_description:"Unit of the query's values. Default: the metric's."`
+	Title    *string       `yaml:"title" jsonschema_description:"For people."`
+	Enabled  *bool         `yaml:"enabled" jsonschema_description:"false drops it; for a preset's limit."`
+}
+
+type checkFile struct {
+	Name     *string   `yaml:"name" jsonschema:"required" jsonschema_description:"Its name, unique among the checks."`
+	When     *string   `yaml:"when" jsonschema:"enum=before-traffic,enum=each-look,enum=at-end" jsonschema_description:"When it is run. Default: each-look."`
+	Required *bool     `yaml:"required" jsonschema_description:"It must have passed before promotion. Default: true."`
+	Critical *bool     `yaml:"critical" jsonschema_description:"It rolls back when it fails. Default: false."`
+	Retries  *int      `yaml:"retries" jsonschema:"minimum=0,maximum=10" jsonschema_description:"How often a failed attempt is repeated. Default: 1."`
+	HTTP     *httpFile `yaml:"http" jsonschema_description:"A request and what its answer must be."`
+}
+
+type httpFile struct {
+	Get     *string           `yaml:"get" jsonschema_description:"The URL to GET; a template: {{ .Canary.URL }}/health."`
+	Head    *string           `yaml:"head" jsonschema_description:"The URL to HEAD."`
+	Post    *string           `yaml:"post" jsonschema_description:"The URL to POST to."`
+	Put     *string           `yaml:"put" jsonschema_description:"The URL to PUT to."`
+	Patch   *string           `yaml:"patch" jsonschema_description:"The URL to PATCH."`
+	Delete  *string           `yaml:"delete" jsonschema_description:"The URL to DELETE."`
+	Method  *string           `yaml:"method" jsonschema_description:"Any other method, with url."`
+	URL     *string           `yaml:"url" jsonschema_description:"The URL, with method."`
+	Headers map[string]string `yaml:"headers" jsonschema_description:"Headers to send; values are templates."`
+	Body    *string           `yaml:"body" jsonschema_description:"Body to send; a template."`
+	Status  statusCodes       `yaml:"status" jsonschema_description:"The status code or codes that pass. Default: 200."`
+	JSON    *document         `yaml:"json" jsonschema_description:"What the answer's JSON must contain: objects by their named members, everything else by equality."`
+	Within  *durationText     `yaml:"within" jsonschema_description:"Longest time to the answer's last byte."`
+}
+
+type publishingFile struct {
+	Enabled *bool         `yaml:"enabled" jsonschema_description:"Default: true."`
+	Folder  *string       `yaml:"folder" jsonschema_description:"Folder or namespace. Default: the server's."`
+	Retire  *string       `yaml:"retire" jsonschema:"enum=archive,enum=delete" jsonschema_description:"What becomes of it at the rollout's end. Default: archive."`
+	Keep    *durationText `yaml:"keep" jsonschema_description:"How long an archived one is kept. Default: the server's setting."`
+}

@@ -10,8 +10,9 @@ import (
 )
 
 // maxQuery bounds the text of a query, in bytes. The parser and its printer recurse,
-// and a stack that overflows cannot be recovered.
-const maxQuery = 64 << 10
+// a stack that overflows cannot be recovered, and their time grows with the square of
+// the depth.
+const maxQuery = 16 << 10
 
 // ParsePromQL reads a PromQL expression. Every failure is a *[SyntaxError], also
 // where the parser panics.

@@ -21,7 +21,7 @@ import (
 //	strings: count, then length and bytes of each
 //	metrics: count, then for each, sorted by name:
 //	    name (index of a string), 1 and the prior as JSON, or 0
-//	    canary frame, baseline frame
+//	    frames of the canary, of the baseline and of its week before
 //
 // where a frame is its window (start, length and block in nanoseconds), bounds,
 // notes and processes, and a column is its length and either eight bytes a number
@@ -52,12 +52,9 @@ func encodeFreeze(f judge.Frozen) ([]byte, error) {
 			e.uint(uint64(len(prior)))
 			e.b = append(e.b, prior...)
 		}
-		for _, arm := range []struct {
-			name  string
-			frame *queries.Frame
-		}{{"canary", &m.Canary}, {"baseline", &m.Baseline}} {
-			if err := e.frame(arm.frame); err != nil {
-				return nil, fmt.Errorf("metric %s, %s: %w", name, arm.name, err)
+		for i, frame := range framesOf(&m) {
+			if err := e.frame(frame); err != nil {
+				return nil, fmt.Errorf("metric %s, %s: %w", name, part(i), err)
 			}
 		}
 	}
@@ -192,7 +189,7 @@ func decodeFreeze(b []byte) (judge.Frozen, error) {
 		d.strings[i] = string(d.bytes(d.size(1)))
 	}
 	var f judge.Frozen
-	const least = 2 // no metric is shorter
+	const least = 14 // no metric is shorter
 	if n := d.size(least); n > 0 {
 		f.Metrics = make(map[string]judge.FrozenMetric, n)
 		for range n {
@@ -311,8 +308,9 @@ func (d *decoder) metric() judge.FrozenMetric {
 			}
 		}
 	}
-	m.Canary = d.frame()
-	m.Baseline = d.frame()
+	for _, frame := range framesOf(&m) {
+		*frame = d.frame()
+	}
 	return m
 }
 

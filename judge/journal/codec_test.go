@@ -22,7 +22,7 @@ import (
 // of them must be written too, or it would be forgotten at the next look.
 var codecFields = map[reflect.Type]string{
 	reflect.TypeFor[judge.Frozen]():       "Metrics",
-	reflect.TypeFor[judge.FrozenMetric](): "Prior Canary Baseline",
+	reflect.TypeFor[judge.FrozenMetric](): "Prior Canary Baseline Week",
 	reflect.TypeFor[queries.Frame]():      "Window Bounds Processes Notes",
 	reflect.TypeFor[queries.Window]():     "Start End Block",
 	reflect.TypeFor[queries.Process]():    "Name N X Sum Over V",
@@ -85,7 +85,7 @@ func TestFreezeReadsBackAsItWasWritten(t *testing.T) {
 		f := judge.Frozen{Metrics: map[string]judge.FrozenMetric{}}
 		for _, name := range []string{"errors", "latency"} {
 			w := window(rapid.IntRange(0, 3).Draw(t, "from"), rapid.IntRange(0, 3).Draw(t, "blocks"))
-			m := judge.FrozenMetric{Canary: frames(w, []float64{0.1, 0.25}).Draw(t, "canary")}
+			m := judge.FrozenMetric{Canary: frames(w, []float64{0.1, 0.25}).Draw(t, "canary"), Week: frames(w, nil).Draw(t, "week")}
 			if rapid.Bool().Draw(t, "prior") {
 				m.Prior = &judge.Prior{Blocks: 4, Rate: 0.1, Bounds: []float64{1}}
 			}
@@ -161,27 +161,35 @@ func FuzzDecodeFreeze(f *testing.F) {
 	})
 }
 
-// The union of frames is that of appending them one by one.
+// A record that is loaded is the one that the judge had in its hands.
 func TestUnionIsAppend(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		u, want, from := union{}, queries.Frame{}, 0
+		u, want, from := union{}, judge.Frozen{}, 0
 		for i := range rapid.IntRange(1, 5).Draw(t, "looks") {
 			blocks := rapid.IntRange(0, 3).Draw(t, "blocks")
-			bounds := rapid.SampledFrom([][]float64{{0.1, 0.25}, {0.1, 0.25}, {0.1, 0.25}, nil, {0.1}}).Draw(t, "bounds")
-			f := frames(window(from, blocks), bounds).Draw(t, "frame")
+			next := judge.FrozenMetric{}
+			for _, f := range framesOf(&next) {
+				if rapid.IntRange(0, 9).Draw(t, "away") > 0 {
+					bounds := rapid.SampledFrom([][]float64{{0.1, 0.25}, {0.1, 0.25}, {0.1, 0.25}, {0.1, 0.25}, {0.1, 0.25}, nil, {0.1}}).Draw(t, "bounds")
+					*f = frames(window(from, blocks), bounds).Draw(t, "frame")
+				}
+			}
+			if rapid.Bool().Draw(t, "prior") {
+				next.Prior = &judge.Prior{Blocks: i}
+			}
 			from += blocks
-			next, appendErr := want.Append(f)
-			err := u.add(judge.Frozen{Metrics: map[string]judge.FrozenMetric{"m": {Canary: f}}})
+			freeze := judge.Frozen{Metrics: map[string]judge.FrozenMetric{rapid.SampledFrom([]string{"a", "b"}).Draw(t, "name"): next}}
+			appended, appendErr := want.Append(freeze)
+			err := u.add(freeze)
 			if (err == nil) != (appendErr == nil) {
-				t.Fatalf("frame %d: got error %v, Append gives %v", i, err, appendErr)
+				t.Fatalf("look %d: got error %v, Append gives %v", i, err, appendErr)
 			}
 			if err != nil {
 				return
 			}
-			want = next
+			want = appended
 		}
-		got := u.frozen().Metrics["m"].Canary
-		if diff := cmp.Diff(want, got, append(sameBits, cmpopts.EquateEmpty())...); diff != "" {
+		if diff := cmp.Diff(want, u.frozen(), append(sameBits, cmpopts.EquateEmpty())...); diff != "" {
 			t.Fatalf("union differs from Append (-append +union):\n%s", diff)
 		}
 	})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/serin-canary/serin/judge"
@@ -15,13 +16,10 @@ var errEnough = errors.New("enough was read")
 // follow checks that a freeze can be joined to those that are recorded, so that no
 // look is accepted that would keep the rollout from ever being loaded again.
 //
-// It reads backwards, and mostly one look: until every metric of the freeze was met
-// with processes in both arms.
+// It reads backwards, and mostly one look: until it met everything that the freeze
+// could disagree with.
 func follow(ctx context.Context, t tx, id string, f judge.Frozen) error {
-	missing := make(map[string]bool, len(f.Metrics))
-	for name := range f.Metrics {
-		missing[name] = true
-	}
+	missing := maps.Clone(f.Metrics)
 	var before []judge.Frozen
 	err := t.Query(ctx, func(s scanner) error {
 		if len(missing) == 0 {
@@ -40,8 +38,7 @@ func follow(ctx context.Context, t tx, id string, f judge.Frozen) error {
 		}
 		before = append(before, g)
 		for name, m := range g.Metrics {
-			// A prior may be anywhere before: for it, all is read.
-			if !bare(m.Canary) && !bare(m.Baseline) && f.Metrics[name].Prior == nil {
+			if next, ok := missing[name]; ok && meets(&m, &next) {
 				delete(missing, name)
 			}
 		}
@@ -57,4 +54,19 @@ func follow(ctx context.Context, t tx, id string, f judge.Frozen) error {
 		}
 	}
 	return u.add(f)
+}
+
+// meets reports whether an earlier freeze of a metric has all that a later one
+// could disagree with: where it ends, and its bounds.
+func meets(before, next *judge.FrozenMetric) bool {
+	earlier := framesOf(before)
+	for i, f := range framesOf(next) {
+		if f.Window.Len() == 0 {
+			continue
+		}
+		if earlier[i].Window.Len() == 0 || bare(*earlier[i]) && !bare(*f) {
+			return false
+		}
+	}
+	return true
 }

@@ -143,16 +143,10 @@ func TestCommitRefusesWhatCannotBeLoaded(t *testing.T) {
 		"a block again": {func(l *judge.Look) { l.Freeze = look(l.Rollout, 2).Freeze }, "cannot follow one that ends at"},
 		"another block": {canary(func(f *queries.Frame) { f.Window.Block /= 2; f.Processes = nil }), "blocks of 30s cannot follow blocks of 1m0s"},
 		"other bounds":  {canary(func(f *queries.Frame) { f.Bounds = []float64{1} }), "bounds [1] cannot follow bounds []"},
-		"a second prior": {func(l *judge.Look) {
-			m := l.Freeze.Metrics["errors"]
-			m.Prior = &judge.Prior{}
-			l.Freeze.Metrics["errors"] = m
-		}, "its prior was frozen at an earlier look"},
-		"an empty frame": {canary(func(f *queries.Frame) { *f = queries.Frame{} }), "an empty frame cannot follow"},
-		"an infinity":    {canary(func(f *queries.Frame) { f.Processes[0].N[0] = math.Inf(1) }), "infinite"},
-		"no time":        {func(l *judge.Look) { l.Verdict.At = time.Time{} }, "no time"},
-		"a foreign one":  {func(l *judge.Look) { l.Verdict.Rollout.ID = "other" }, `its verdict is of rollout "other"`},
-		"a wild number":  {func(l *judge.Look) { l.Verdict.Score = nan() }, "verdict: json"},
+		"an infinity":   {canary(func(f *queries.Frame) { f.Processes[0].N[0] = math.Inf(1) }), "infinite"},
+		"no time":       {func(l *judge.Look) { l.Verdict.At = time.Time{} }, "no time"},
+		"a foreign one": {func(l *judge.Look) { l.Verdict.Rollout.ID = "other" }, `its verdict is of rollout "other"`},
+		"a wild number": {func(l *judge.Look) { l.Verdict.Score = nan() }, "verdict: json"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			j := open(t, ":memory:")
@@ -180,17 +174,39 @@ func canary(edit func(*queries.Frame)) func(*judge.Look) {
 	}
 }
 
-// The first look may come before anything is known of a metric.
-func TestAMetricMayStartLate(t *testing.T) {
-	j := open(t, ":memory:")
-	id := announce(t, j, "r1").ID
-	l := look(id, 1)
-	l.Freeze.Metrics["errors"] = judge.FrozenMetric{Prior: &judge.Prior{Blocks: 1}}
-	next := look(id, 2)
-	commit(t, j, l, next)
-	got := load(t, j, id).Frozen.Metrics["errors"]
-	if got.Prior == nil || got.Canary.Window != next.Freeze.Metrics["errors"].Canary.Window {
-		t.Errorf("got %+v, want the first look's prior and the second one's frame", got)
+// A look may know a metric's prior and none of its blocks, first or later, and what
+// was frozen first stays.
+func TestAPriorWithoutBlocks(t *testing.T) {
+	for name, order := range map[string][3]bool{"first": {true, false, false}, "later": {false, true, false}, "again": {true, false, true}} {
+		t.Run(name, func(t *testing.T) {
+			j := open(t, ":memory:")
+			id := announce(t, j, "r1").ID
+			var want judge.Frozen
+			block := 0
+			for i, prior := range order {
+				var l judge.Look
+				if prior {
+					l = look(id, i+1)
+					l.Freeze.Metrics["errors"] = judge.FrozenMetric{Prior: &judge.Prior{Blocks: 10 + i}}
+				} else {
+					block++
+					l = look(id, block)
+					l.Verdict.Seq = i + 1
+					m := l.Freeze.Metrics["errors"]
+					m.Prior = nil
+					l.Freeze.Metrics["errors"] = m
+				}
+				commit(t, j, l)
+				var err error
+				if want, err = want.Append(l.Freeze); err != nil {
+					t.Fatal(err)
+				}
+			}
+			got := load(t, j, id).Frozen
+			if diff := cmp.Diff(want, got, cmpopts.EquateNaNs()); diff != "" || got.Metrics["errors"].Prior == nil {
+				t.Errorf("frozen (-want +got):\n%s", diff)
+			}
+		})
 	}
 }
 

@@ -9,19 +9,26 @@ import (
 	"github.com/serin-canary/serin/queries"
 )
 
-// union joins what a rollout's looks froze. Frames are collected and joined once at
-// the end, in one pass: the result is that of appending them one by one with
-// [queries.Frame.Append], which would copy the first block once for each look.
+// union joins what looks froze. The result is that of [judge.Frozen.Append] for one
+// look after the other, which would copy the first block once for each look; here
+// frames are collected, and joined once at the end.
 type union map[string]*collected
 
 // collected is what was frozen of one metric so far.
 type collected struct {
-	prior            *judge.Prior
-	canary, baseline run
+	prior *judge.Prior
+	runs  [3]run // in the order of framesOf
+}
+
+// part names a metric's i-th frame in sentences.
+func part(i int) string { return [...]string{"canary", "baseline", "the week before"}[i] }
+
+func framesOf(m *judge.FrozenMetric) [3]*queries.Frame {
+	return [3]*queries.Frame{&m.Canary, &m.Baseline, &m.Week}
 }
 
 // add puts a later look's freeze behind the earlier ones. It refuses what cannot
-// follow them.
+// follow them. A prior that was frozen stays.
 func (u union) add(f judge.Frozen) error {
 	for name, next := range f.Metrics {
 		m, ok := u[name]
@@ -29,17 +36,13 @@ func (u union) add(f judge.Frozen) error {
 			m = &collected{}
 			u[name] = m
 		}
-		if next.Prior != nil {
-			if m.prior != nil {
-				return fmt.Errorf("metric %s: its prior was frozen at an earlier look", name)
-			}
+		if m.prior == nil {
 			m.prior = next.Prior
 		}
-		if err := m.canary.add(next.Canary); err != nil {
-			return fmt.Errorf("metric %s, canary: %w", name, err)
-		}
-		if err := m.baseline.add(next.Baseline); err != nil {
-			return fmt.Errorf("metric %s, baseline: %w", name, err)
+		for i, frame := range framesOf(&next) {
+			if err := m.runs[i].add(*frame); err != nil {
+				return fmt.Errorf("metric %s, %s: %w", name, part(i), err)
+			}
 		}
 	}
 	return nil
@@ -51,8 +54,12 @@ func (u union) frozen() judge.Frozen {
 		return judge.Frozen{}
 	}
 	out := make(map[string]judge.FrozenMetric, len(u))
-	for name, m := range u {
-		out[name] = judge.FrozenMetric{Prior: m.prior, Canary: m.canary.join(), Baseline: m.baseline.join()}
+	for name, c := range u {
+		m := judge.FrozenMetric{Prior: c.prior}
+		for i, frame := range framesOf(&m) {
+			*frame = c.runs[i].join()
+		}
+		out[name] = m
 	}
 	return judge.Frozen{Metrics: out}
 }
@@ -62,19 +69,22 @@ type run struct {
 	frames []queries.Frame
 	window queries.Window // of all of them
 	bounds []float64      // that they share
+	// empty is the first frame where it has no block. It stands for the run until
+	// there is one; later frames without a block add nothing.
+	empty *queries.Frame
 }
 
 // bare reports whether a frame has no bounds to disagree with.
 func bare(f queries.Frame) bool { return len(f.Processes) == 0 && len(f.Bounds) == 0 }
 
 func (r *run) add(f queries.Frame) error {
-	blank := f.Window == (queries.Window{})
-	switch {
-	case blank && bare(f) && len(f.Notes) == 0:
-		if len(r.frames) > 0 {
-			return fmt.Errorf("an empty frame cannot follow one that ends at %s", r.window.End)
+	if f.Window.Len() == 0 {
+		if r.empty == nil {
+			r.empty = &f
 		}
-		return nil // the first look may know nothing yet
+		return nil
+	}
+	switch {
 	case len(r.frames) == 0:
 		r.window, r.bounds = f.Window, f.Bounds
 	case f.Window.Block != r.window.Block:
@@ -113,6 +123,9 @@ const (
 func (r *run) join() queries.Frame {
 	switch len(r.frames) {
 	case 0:
+		if r.empty != nil {
+			return *r.empty
+		}
 		return queries.Frame{}
 	case 1:
 		return r.frames[0]

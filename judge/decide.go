@@ -146,7 +146,7 @@ func (e *evaluator) staleWords() string {
 	if e.tl.clock == unknownBlock {
 		return "the canary has had no request yet"
 	}
-	return fmt.Sprintf("no fresh evidence: the last block with requests of both arms is %s old", plural(e.v.StaleBlocks, "block"))
+	return fmt.Sprintf("no fresh evidence: the last block with requests of both arms is %s old", blocksOf(e.v.StaleBlocks))
 }
 
 func (e *evaluator) promoteReason() string {
@@ -160,7 +160,7 @@ func (e *evaluator) promoteReason() string {
 		return "every required check has passed; no metric was compared"
 	}
 	return fmt.Sprintf("%s proven not worse than the margin at %s each, from %s and %s canary requests; evidence of harm %s",
-		join(names), odds(*log10(logInverse(e.sharp.beta))), plural(e.v.Progress.Paired, "block"), count(e.v.Progress.CanaryRequests),
+		join(names), odds(*log10(logInverse(e.sharp.beta))), blocksOf(e.v.Progress.Paired), count(e.v.Progress.CanaryRequests),
 		odds(*log10(last(e.combined))))
 }
 

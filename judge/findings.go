@@ -217,7 +217,7 @@ func (e *evaluator) blocksToPromote(tr *trial, p *Prior) float64 {
 	share := e.forecastShare()
 	nc := p.RequestsPerBlock * share
 	rate := math.Max(p.Rate, 1e-6)
-	alw := allowance{p.podsOf(0, defaultPodErrors, maxPodErrors), e.sharp}
+	alw := allowance{p.podsOf(0, defaultPodErrors, maxPodErrors), e.sharp, false}
 	kb := math.Max(float64(p.Pods), 1)
 	margin := alw.promote(math.Log1p(tr.m.Margin.Relative*e.sharp.scale), math.Max(kb*share, 1), kb)
 	limit := math.Exp(margin)*rate + tr.m.Margin.Absolute*e.sharp.scale

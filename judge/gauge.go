@@ -28,17 +28,17 @@ func judgeGauge(tr *trial, tl *timeline, s sharpness, requests *FrozenMetric) {
 		tr.trouble, tr.reason = NoData, "no block in which both arms have a comparable value"
 		return
 	}
-	alw := allowance{prior.seriesPods(defaultPodSeries), s}
+	alw := allowance{prior.seriesPods(defaultPodSeries), s, tr.m.Worse == plan.Lower}
 	kc, kb := k.kc[len(k.kc)-1], k.kb[len(k.kb)-1]
 	engine := seriesEngine(prior, kc, kb, true)
-	tol := math.Abs(logTolerance(tr.m.Tolerance, tr.m.Worse, s.scale))
+	tol := logMargin(tr.m.Tolerance, tr.m.Worse, s.scale)
 	up := k.shifted(sequential.Worse, tr.m.Worse, tr.m.Tolerance.Absolute*s.scale, func(kc, kb float64) float64 {
 		return alw.rollback(tol, kc, kb)
 	})
-	tr.worse = tl.expand(k.spread(engine.Evidence(nil, up, k.d), gaugeLen(tr, tl)), tr.m)
+	tr.worse = tl.expand(k.spread(engine.Evidence(nil, up, k.d), gaugeLen(tr)), tr.m)
 
 	engine.Restarts = false
-	margin := math.Abs(logTolerance(tr.m.Margin, tr.m.Worse, s.scale))
+	margin := logMargin(tr.m.Margin, tr.m.Worse, s.scale)
 	if alw.promote(margin, kc, kb) <= 0 && tr.m.Margin.Absolute == 0 {
 		tr.cannot = needsPods(alw.pods.PodsNeeded(margin, kb, s.zPromote))
 	} else {
@@ -49,12 +49,12 @@ func judgeGauge(tr *trial, tl *timeline, s sharpness, requests *FrozenMetric) {
 	}
 	tr.effect = gaugeEffect(tr, k, engine, s)
 	tr.effect.PodSpread = alw.pods.Sigma
-	tr.effect.Limit = limitWordsOf(tr.m, alw.rollback(tol, kc, kb), s)
+	tr.effect.Limit = limitWords(alw.factor(alw.rollback(tol, kc, kb)), tr.m, s.scale)
 }
 
 // gaugeLen is the number of the metric's own blocks that have closed.
-func gaugeLen(tr *trial, tl *timeline) int {
-	return max(tr.frozen.Canary.Window.Len(), tr.frozen.Baseline.Window.Len(), 0)
+func gaugeLen(tr *trial) int {
+	return max(tr.frozen.Canary.Window.Len(), tr.frozen.Baseline.Window.Len())
 }
 
 // gaugeContrast pairs the arms' values.
@@ -63,7 +63,7 @@ func gaugeContrast(tr *trial, tl *timeline, requests *FrozenMetric) contrast {
 	if requests != nil {
 		return costContrast(tr, tl, *requests)
 	}
-	n, skip := gaugeLen(tr, tl), tl.skipOwn(tr.m)
+	n, skip := gaugeLen(tr), tl.skipOwn(tr.m)
 	q := tl.factor(tr.m)
 	warm := func(a side) func(string) int {
 		return func(s string) int { return (tl.warmFrom(a, s) + q - 1) / q }
@@ -78,7 +78,7 @@ func gaugeContrast(tr *trial, tl *timeline, requests *FrozenMetric) contrast {
 	if scale <= 0 {
 		scale = 1
 	}
-	return newContrast(c, b, value, p.Series.Log, scale)
+	return pairing{value, p.Series.Log, scale}.of(c, b)
 }
 
 // costContrast divides a counter (CPU seconds) by requests, less what an idle
@@ -101,7 +101,7 @@ func costContrast(tr *trial, tl *timeline, requests FrozenMetric) contrast {
 			cc.pods[t], cb.pods[t] = pc[t], pb[t]
 		}
 	}
-	return newContrast(cc, cb, func(p pool, t int) float64 { return p.v[t] }, true, 1)
+	return pairing{func(p pool, t int) float64 { return p.v[t] }, true, 1}.of(cc, cb)
 }
 
 // processes counts the processes with a number in each block.
@@ -132,19 +132,6 @@ func gaugeEffect(tr *trial, k contrast, engine sequential.Series, s sharpness) *
 		setBounds(e, 1+lo*k.scale/e.Baseline, 1+hi*k.scale/e.Baseline)
 	}
 	return e
-}
-
-// limitWordsOf writes a gauge's tolerated value.
-func limitWordsOf(m plan.Metric, logMargin float64, s sharpness) string {
-	sign, w := "+", math.Exp(logMargin)
-	if m.Worse == plan.Lower {
-		sign, w = "−", math.Exp(-logMargin)
-	}
-	out := number(w) + "×"
-	if d := m.Tolerance.Absolute * s.scale; d != 0 {
-		out += " " + sign + " " + withUnit(d, m.Unit)
-	}
-	return out
 }
 
 // factor is how many of the plan's blocks make one of the metric's.

@@ -155,7 +155,7 @@ func predictBound(blocks []sequential.CountBlock, prior *Prior, b pool, at bound
 // setBoundNull sets the boundary of bound k: the shifted baseline, widened for the
 // luck of the pods on the rollback side and narrowed on the promote side.
 func (h *histogram) setBoundNull(blocks []sequential.CountBlock, k int, logRatio float64, up bool) {
-	alw := allowance{h.prior.podsOf(k, defaultPodSeries, maxPodLatency), h.s}
+	alw := allowance{h.prior.podsOf(k, defaultPodSeries, maxPodLatency), h.s, false}
 	setNull(blocks, h.c, h.b, func(kc, kb float64) float64 {
 		if up {
 			return math.Exp(alw.rollback(logRatio, kc, kb))

@@ -64,12 +64,12 @@ func (e *evaluator) rateLimit(l plan.Limit) crossing {
 		}
 		if hits++; hits >= need {
 			return crossing{t, LimitHit, fmt.Sprintf("%s is %s (%s of %s requests), surely above the limit of %s in %s",
-				l.Metric, percent(c.x[t]/c.n[t]), count(c.x[t]), count(c.n[t]), percent(*l.Above), plural(hits, "block"))}
+				l.Metric, percent(c.x[t]/c.n[t]), count(c.x[t]), count(c.n[t]), percent(*l.Above), blocksOf(hits))}
 		}
 	}
 	if shared >= need {
 		return crossing{unknownBlock, Environment, fmt.Sprintf("%s is above the limit of %s in %s, but the baseline's is more than half as high: the environment, not the canary",
-			l.Metric, percent(*l.Above), plural(shared, "block"))}
+			l.Metric, percent(*l.Above), blocksOf(shared))}
 	}
 	return crossing{block: unknownBlock, class: Passed, reason: "not crossed"}
 }
@@ -103,7 +103,7 @@ func (e *evaluator) valueLimit(l plan.Limit, f FrozenMetric) crossing {
 				who = p.Name
 			}
 			first = crossing{t, LimitHit, fmt.Sprintf("%s of %s is %s, beyond the limit of %s in %s",
-				titleOf(l), who, limitUnit(at, l), limitUnit(bound(l), l), plural(max(l.Blocks, 1), "block"))}
+				titleOf(l), who, limitUnit(at, l), limitUnit(bound(l), l), blocksOf(max(l.Blocks, 1)))}
 		}
 	}
 	return first

@@ -64,9 +64,11 @@ func normalQuantile(p float64) float64 { return distuv.UnitNormal.Quantile(p) }
 type allowance struct {
 	pods  sequential.Pods
 	sharp sharpness
+	lower bool // lower is worse: boundaries lie below the baseline
 }
 
-// rollback returns the multiplicative boundary for a block with kc and kb effective pods.
+// rollback returns the log margin of a block with kc and kb effective pods, given
+// the tolerance's.
 func (a allowance) rollback(logTolerance, kc, kb float64) float64 {
 	if a.sharp.ignorePods || kc <= 0 || kb <= 0 {
 		return logTolerance
@@ -74,13 +76,21 @@ func (a allowance) rollback(logTolerance, kc, kb float64) float64 {
 	return a.pods.RollbackMargin(logTolerance, kc, kb, a.sharp.zRollback)
 }
 
-// promote returns the boundary of the promote side; it may be zero or less, where
+// promote returns the log margin of the promote side; it may be zero or less, where
 // so few pods cannot certify so small a margin.
 func (a allowance) promote(logMargin, kc, kb float64) float64 {
 	if a.sharp.ignorePods || kc <= 0 || kb <= 0 {
 		return logMargin
 	}
 	return a.pods.PromoteMargin(logMargin, kc, kb, a.sharp.zPromote)
+}
+
+// factor turns a log margin into the multiple of the baseline where it lies.
+func (a allowance) factor(logMargin float64) float64 {
+	if a.lower {
+		return math.Exp(-logMargin)
+	}
+	return math.Exp(logMargin)
 }
 
 // defaults of the pre-period's estimates where there is none (STATISTICS §1).
@@ -115,11 +125,12 @@ func (p *Prior) podsOf(stream int, fallback, most float64) sequential.Pods {
 	return s
 }
 
-// logTolerance returns log(1+δ) where higher is worse and log(1-δ) where lower is.
-func logTolerance(m plan.Margin, worse plan.Direction, scale float64) float64 {
+// logMargin returns how far a margin lies from the baseline on the log scale,
+// without its absolute part: log(1+δ) where higher is worse, -log(1-δ) where lower is.
+func logMargin(m plan.Margin, worse plan.Direction, scale float64) float64 {
 	r := m.Relative * scale
 	if worse == plan.Lower {
-		return math.Log1p(-math.Min(r, 0.99))
+		return -math.Log1p(-math.Min(r, 0.99))
 	}
 	return math.Log1p(r)
 }

@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"github.com/serin-canary/serin/judge/plan"
+	"github.com/serin-canary/serin/queries"
 	"github.com/serin-canary/serin/stats/sequential"
 )
 
@@ -13,41 +14,45 @@ import (
 func judgeRatio(tr *trial, tl *timeline, s sharpness) {
 	c, b := tl.pools(tr.frozen, 0)
 	prior := tr.frozen.Prior
-	alw := allowance{prior.podsOf(0, defaultPodErrors, maxPodErrors), s}
 	lower := tr.m.Worse == plan.Lower
+	alw := allowance{prior.podsOf(0, defaultPodErrors, maxPodErrors), s, lower}
+	tolerance, margin := logMargin(tr.m.Tolerance, tr.m.Worse, s.scale), logMargin(tr.m.Margin, tr.m.Worse, s.scale)
 
-	up := sequential.Counts{Side: sequential.Worse, D: tr.m.Tolerance.Absolute * s.scale, Restarts: true, Lower: lower}
-	down := sequential.Counts{Side: sequential.NotWorse, D: tr.m.Margin.Absolute * s.scale, Lower: lower}
 	blocks := pairCounts(tr, c, b)
+	tr.effect = ratioEffect(tr, blocks)
 	predict(blocks, prior, b)
-	setNull(blocks, c, b, func(kc, kb float64) float64 {
-		return signed(lower, alw.rollback, logTolerance(tr.m.Tolerance, tr.m.Worse, s.scale), kc, kb)
-	})
-	phi := prior.dispersion(0, 1).Running(nil, blocks)
-	tr.worse = up.Evidence(nil, blocks, phi)
-
-	setNull(blocks, c, b, func(kc, kb float64) float64 {
-		return signed(lower, alw.promote, logTolerance(tr.m.Margin, tr.m.Worse, s.scale), kc, kb)
-	})
-	tr.effect = ratioEffect(tr, blocks, last(phi), alw.pods.Sigma)
-	if tr.certifies = certifiesRatio(blocks, down, tr.effect.Baseline); tr.certifies {
-		tr.notWorse = last(down.Evidence(nil, blocks, phi))
-	} else {
-		k := alw.pods.PodsNeeded(math.Abs(logTolerance(tr.m.Margin, tr.m.Worse, s.scale)), meanPods(b), s.zPromote)
-		tr.cannot = needsPods(k)
+	// A proportion of successes is judged by its failures: they are the rarer.
+	failures := lower && tr.effect.Baseline > 0.5
+	up := sequential.Counts{Side: sequential.Worse, D: tr.m.Tolerance.Absolute * s.scale, Restarts: true, Lower: lower, Failures: failures}
+	down := sequential.Counts{Side: sequential.NotWorse, D: tr.m.Margin.Absolute * s.scale, Lower: lower, Failures: failures}
+	counted := blocks
+	if failures {
+		counted = complement(blocks)
 	}
-	tr.effect.Low, tr.effect.High = ratioBounds(blocks, last(phi), s)
-	tr.effect.Level = 1 - s.alpha
-	tr.effect.Limit = limitWords(tr.m.Tolerance, tr.m.Worse, alw, s, c, b)
+	phi := prior.dispersion(0, 1).Running(nil, counted)
+	setNull(counted, c, b, func(kc, kb float64) float64 { return alw.factor(alw.rollback(tolerance, kc, kb)) })
+	tr.worse = up.Evidence(nil, counted, phi)
+
+	setNull(counted, c, b, func(kc, kb float64) float64 { return alw.factor(alw.promote(margin, kc, kb)) })
+	if tr.certifies = certifiesRatio(counted, down, tr.effect.Baseline); tr.certifies {
+		tr.notWorse = last(down.Evidence(nil, counted, phi))
+	} else {
+		tr.cannot = needsPods(alw.pods.PodsNeeded(margin, meanPods(b), s.zPromote))
+	}
+	e := tr.effect
+	e.Dispersion, e.PodSpread, e.Level = last(phi), alw.pods.Sigma, 1-s.alpha
+	e.Low, e.High = ratioBounds(blocks, last(phi), s)
+	e.Limit = limitWords(alw.factor(alw.rollback(tolerance, meanPods(c), meanPods(b))), tr.m, s.scale)
 }
 
-// signed applies an allowance to a log margin of either sign: where lower is worse
-// the boundary lies below the baseline.
-func signed(lower bool, f func(m, kc, kb float64) float64, m, kc, kb float64) float64 {
-	if lower {
-		return math.Exp(-f(-m, kc, kb))
+// complement counts the failures of blocks that count successes.
+func complement(blocks []sequential.CountBlock) []sequential.CountBlock {
+	out := make([]sequential.CountBlock, len(blocks))
+	for t, k := range blocks {
+		k.Xc, k.Xb, k.Pi = math.Max(k.Nc-k.Xc, 0), math.Max(k.Nb-k.Xb, 0), math.Max(1-k.Pi, 0)
+		out[t] = k
 	}
-	return math.Exp(f(m, kc, kb))
+	return out
 }
 
 // pairCounts returns one count block for every closed block; a block without data
@@ -117,7 +122,7 @@ func lastNull(blocks []sequential.CountBlock) float64 {
 // ratioEffect compares the canary's ratio with what the baseline's would be under
 // the canary's traffic: each block's baseline ratio weighted by the canary's
 // requests in it, so that a change of split cannot fake a difference.
-func ratioEffect(tr *trial, blocks []sequential.CountBlock, phi, pod float64) *Effect {
+func ratioEffect(tr *trial, blocks []sequential.CountBlock) *Effect {
 	var bad, expected float64
 	for _, k := range blocks {
 		if k.Nc == 0 {
@@ -127,8 +132,7 @@ func ratioEffect(tr *trial, blocks []sequential.CountBlock, phi, pod float64) *E
 		expected += k.Nc * k.Xb / k.Nb
 	}
 	e := &Effect{
-		Unit: "ratio", Dispersion: phi, PodSpread: pod, Blocks: tr.paired,
-		CanaryRequests: tr.canaryN, BaselineRequests: tr.baselineN,
+		Unit: "ratio", Blocks: tr.paired, CanaryRequests: tr.canaryN, BaselineRequests: tr.baselineN,
 	}
 	if tr.canaryN > 0 {
 		e.Canary, e.Baseline = bad/tr.canaryN, expected/tr.canaryN
@@ -152,18 +156,19 @@ func ratioBounds(blocks []sequential.CountBlock, phi float64, s sharpness) (low,
 }
 
 // limitWords writes the tolerated value: "1.1× + 0.05 pp".
-func limitWords(m plan.Margin, worse plan.Direction, alw allowance, s sharpness, c, b pool) string {
-	lower := worse == plan.Lower
-	a := signed(lower, alw.rollback, logTolerance(m, worse, s.scale), meanPods(c), meanPods(b))
-	w := fmt.Sprintf("%s×", number(a))
-	if d := m.Absolute * s.scale; d != 0 {
-		sign := "+"
-		if lower {
-			sign = "−"
-		}
-		w += fmt.Sprintf(" %s %s pp", sign, number(d*100))
+func limitWords(factor float64, m plan.Metric, scale float64) string {
+	sign, w := "+", number(factor)+"×"
+	if m.Worse == plan.Lower {
+		sign = "−"
 	}
-	return w
+	d := m.Tolerance.Absolute * scale
+	switch {
+	case d == 0:
+		return w
+	case m.Reading.Kind == queries.Ratio:
+		return fmt.Sprintf("%s %s %s pp", w, sign, number(d*100))
+	}
+	return fmt.Sprintf("%s %s %s", w, sign, withUnit(d, m.Unit))
 }
 
 func needsPods(k int) string {

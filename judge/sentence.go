@@ -62,7 +62,7 @@ func (e *evaluator) afterWords(tr *trial) string {
 	if tr.effect == nil {
 		return s
 	}
-	s += fmt.Sprintf("; from %s", plural(tr.effect.Blocks, "block"))
+	s += fmt.Sprintf("; from %s", blocksOf(tr.effect.Blocks))
 	if tr.canaryN > 0 {
 		s += fmt.Sprintf(" and %s canary requests", count(tr.canaryN))
 	}

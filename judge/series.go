@@ -40,20 +40,27 @@ func (p *Prior) seriesPods(fallback float64) sequential.Pods {
 	return s
 }
 
-// newContrast pairs two series block by block. On the log scale a block where
-// either is not positive is left out.
-func newContrast(c, b pool, value func(p pool, t int) float64, log bool, scale float64) contrast {
-	k := contrast{log: log, scale: scale}
+// pairing says how two series are compared.
+type pairing struct {
+	value func(p pool, t int) float64
+	log   bool    // by the difference of logarithms; else in units of scale
+	scale float64 // positive
+}
+
+// of pairs two series block by block. On the log scale a block where either is not
+// positive is left out.
+func (p pairing) of(c, b pool) contrast {
+	k := contrast{log: p.log, scale: p.scale}
 	for t := range c.ok {
 		if !c.ok[t] || !b.ok[t] {
 			continue
 		}
-		vc, vb := value(c, t), value(b, t)
-		if !finite(vc) || !finite(vb) || (log && (vc <= 0 || vb <= 0)) {
+		vc, vb := p.value(c, t), p.value(b, t)
+		if !finite(vc) || !finite(vb) || (p.log && (vc <= 0 || vb <= 0)) {
 			continue
 		}
-		d := (vc - vb) / scale
-		if log {
+		d := (vc - vb) / p.scale
+		if p.log {
 			d = math.Log(vc / vb)
 		}
 		k.d, k.at = append(k.d, d), append(k.at, t)
@@ -126,14 +133,14 @@ type meanStream struct {
 
 func newMeanStream(h *histogram, delta float64) meanStream {
 	mean := func(p pool, t int) float64 { return p.sum[t] / p.n[t] }
-	k := newContrast(h.c, h.b, mean, true, 1)
+	k := pairing{mean, true, 1}.of(h.c, h.b)
 	m := meanStream{k: k}
 	if len(k.d) == 0 {
 		m.cannot = "no block yet in which both arms reported a mean latency"
 		return m
 	}
 	m.ok = true
-	alw := allowance{h.prior.seriesPods(defaultPodSeries), h.s}
+	alw := allowance{h.prior.seriesPods(defaultPodSeries), h.s, false}
 	kc, kb := k.kc[len(k.kc)-1], k.kb[len(k.kb)-1]
 	m.engine = seriesEngine(h.prior, kc, kb, true)
 	up := k.shifted(sequential.Worse, plan.Higher, 0, func(kc, kb float64) float64 {
@@ -141,13 +148,13 @@ func newMeanStream(h *histogram, delta float64) meanStream {
 	})
 	m.worse = k.spread(m.engine.Evidence(nil, up, k.d), len(h.c.ok))
 
-	logMargin := math.Log1p(h.tr.m.Margin.Relative * h.s.scale)
-	if alw.promote(logMargin, kc, kb) <= 0 {
-		m.cannot = needsPods(alw.pods.PodsNeeded(logMargin, kb, h.s.zPromote))
+	margin := math.Log1p(h.tr.m.Margin.Relative * h.s.scale)
+	if alw.promote(margin, kc, kb) <= 0 {
+		m.cannot = needsPods(alw.pods.PodsNeeded(margin, kb, h.s.zPromote))
 		return m
 	}
 	down := k.shifted(sequential.NotWorse, plan.Higher, 0, func(kc, kb float64) float64 {
-		return alw.promote(logMargin, kc, kb)
+		return alw.promote(margin, kc, kb)
 	})
 	engine := m.engine
 	engine.Restarts = false

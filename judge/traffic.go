@@ -65,7 +65,7 @@ func (e *evaluator) findSilence(c, b pool) {
 		Name: "traffic", About: AboutTraffic, Class: Silent, Holds: true, Stops: true,
 		RollsBack: e.p.NoData == plan.Rollback,
 		Reason: fmt.Sprintf("the canary has served no request for %s (%s) while the baseline served %s",
-			plural(silent, "block"), minutes(e.tl.block*timeBlocks(silent)), count(sumLast(b.n, silent))),
+			blocksOf(silent), minutes(e.tl.block*timeBlocks(silent)), count(sumLast(b.n, silent))),
 		Next: "check that the canary is routed to, that it is ready, and that its metrics carry the labels that the plan selects",
 	}
 	if w, known := e.weightNow(); known {
@@ -190,7 +190,8 @@ func (e *evaluator) judgeRate(tr *trial) {
 }
 
 // identical reports whether both arms return the very same numbers: a query that
-// is not narrowed to one arm. Three blocks with requests are needed to say so.
+// is not narrowed to one arm. Three blocks with numbers that are not all alike are
+// needed to say so: two arms may well share a constant.
 func identical(f FrozenMetric) bool {
 	if len(f.Canary.Processes) == 0 || len(f.Canary.Processes) != len(f.Baseline.Processes) {
 		return false
@@ -201,17 +202,29 @@ func identical(f FrozenMetric) bool {
 		if c.Name != b.Name || !sameColumn(c.N, b.N) || !sameColumn(c.X, b.X) || !sameColumn(c.V, b.V) || !sameColumn(c.Over, b.Over) {
 			return false
 		}
-		for _, col := range []queries.Column{c.N, c.V} {
-			n := 0
-			for _, v := range col {
-				if v > 0 {
-					n++
-				}
-			}
-			busy = max(busy, n)
-		}
+		busy = max(busy, busyBlocks(c.N), busyBlocks(c.V))
 	}
 	return busy >= 3
+}
+
+// busyBlocks counts the blocks with a positive number, or none where they are all
+// the same.
+func busyBlocks(c queries.Column) int {
+	n, first, varies := 0, 0.0, false
+	for _, v := range c {
+		if !(v > 0) {
+			continue
+		}
+		if n == 0 {
+			first = v
+		}
+		varies = varies || v != first
+		n++
+	}
+	if !varies {
+		return 0
+	}
+	return n
 }
 
 func sameColumn(a, b queries.Column) bool {

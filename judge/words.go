@@ -1,7 +1,6 @@
 package judge
 
 import (
-	"fmt"
 	"math"
 	"strconv"
 	"strings"
@@ -119,12 +118,12 @@ func minutes(d time.Duration) string {
 	return number(d.Hours()) + " h"
 }
 
-// plural writes a number of things.
-func plural(n int, one string) string {
+// blocksOf writes a number of blocks.
+func blocksOf(n int) string {
 	if n == 1 {
-		return "1 " + one
+		return "1 block"
 	}
-	return fmt.Sprintf("%s %ss", count(float64(n)), one)
+	return count(float64(n)) + " blocks"
 }
 
 func join(names []string) string {

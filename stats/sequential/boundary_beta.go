@@ -53,6 +53,39 @@ func logIncompleteBeta(p, q, x float64) float64 {
 	return whole + math.Log1p(-math.Exp(lower(q, p, 1-x)-whole))
 }
 
+// betaFraction returns the continued fraction of the incomplete beta function, the
+// factor of x^p(1-x)^q/(p·B(p,q)) in I_x(p,q), by Lentz's method (Lentz 1976). It
+// converges quickly for x < (p+1)/(p+q+2), and correctly for every x < 1.
+func betaFraction(p, q, x float64) float64 {
+	const tiny = 1e-300
+	c, d := 1.0, 1-(p+q)*x/(p+1)
+	if math.Abs(d) < tiny {
+		d = tiny
+	}
+	d = 1 / d
+	h := d
+	for i := 1.0; i <= 10000; i++ {
+		even := i * (q - i) * x / ((p + 2*i - 1) * (p + 2*i))
+		odd := -(p + i) * (p + q + i) * x / ((p + 2*i) * (p + 2*i + 1))
+		for _, f := range [2]float64{even, odd} {
+			d = 1 + f*d
+			c = 1 + f/c
+			if math.Abs(d) < tiny {
+				d = tiny
+			}
+			if math.Abs(c) < tiny {
+				c = tiny
+			}
+			d = 1 / d
+			h *= d * c
+		}
+		if math.Abs(d*c-1) < 1e-16 {
+			break
+		}
+	}
+	return h
+}
+
 // BernoulliSequence is the confidence sequence for a success probability by
 // inversion of the two-sided beta-binomial mixture, tuned to TOpt trials at level
 // AlphaOpt. It is the exact sequence for independent trials of one arm.
@@ -70,10 +103,10 @@ func (b BernoulliSequence) Interval(successes, trials, alpha float64) (low, high
 	}
 	low, high = 0, 1
 	if p > 0 {
-		low = findRoot(excess, bracket{low: 0, high: p, tolerance: 1e-13})
+		low = findRoot(excess, around(excess, 0, p, 1e-13))
 	}
 	if p < 1 {
-		high = findRoot(excess, bracket{low: p, high: 1, tolerance: 1e-13})
+		high = findRoot(excess, around(excess, p, 1, 1e-13))
 	}
 	return low, high
 }

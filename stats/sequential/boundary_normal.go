@@ -71,5 +71,5 @@ func mixtureBound(logE func(s, v float64) float64, v, alpha, most float64) float
 		}
 		high = math.Min(2*high, most)
 	}
-	return findRoot(excess, bracket{low: 0, high: high, tolerance: 1e-13})
+	return findRoot(excess, around(excess, 0, high, 1e-13))
 }

@@ -75,7 +75,7 @@ func (e EmpiricalProcessLIL) constant(alpha float64) float64 {
 	for excess(high) > 0 {
 		low, high = high, 2*high
 	}
-	return findRoot(excess, bracket{low: low, high: high, tolerance: 1e-13})
+	return findRoot(excess, around(excess, low, high, 1e-13))
 }
 
 // logError returns the log of the least error over η: the error is
@@ -88,7 +88,8 @@ func (e EmpiricalProcessLIL) logError(c float64) float64 {
 		}
 		return 2 / eta * root * root
 	}
-	top := findRoot(func(eta float64) float64 { return gamma(eta) - 1 }, bracket{low: 1, high: 2 * e.A * e.A, tolerance: 1e-15})
+	rest := func(eta float64) float64 { return gamma(eta) - 1 }
+	top := findRoot(rest, around(rest, 1, 2*e.A*e.A, 1e-15))
 	return leastOf(func(eta float64) float64 {
 		g := gamma(eta)
 		if g <= 1 || eta <= 1 {

@@ -117,13 +117,13 @@ func (c Counts) Evidence(dst []float64, blocks []CountBlock, phi []float64) []fl
 	if grid == nil {
 		grid = standard[:]
 	}
-	var room mixtureRoom
-	m := newMixture(&room, len(grid), c.Restarts)
-	var tilts [8]tilt
-	alternatives := c.tilts(tilts[:0], grid)
+	var m mixture
+	m.begin(len(grid), c.Restarts)
+	var room [8]tilt
+	alternatives := c.tilts(room[:0], grid)
 	for t, b := range blocks {
-		m.begin(t)
-		c.add(m.sums, b, alternatives)
+		m.before(t)
+		c.add(m.current(), b, alternatives)
 		dst[t] = m.value(temper(phi, t))
 	}
 	return dst

@@ -1,7 +1,5 @@
 package sequential
 
-import "math"
-
 // Dispersion estimates φ while blocks come in: by how much the canary's share of
 // the events varies more than counting alone explains (McCullagh & Nelder 1989,
 // Generalized linear models). Counting engines divide their log evidence by it.
@@ -62,22 +60,22 @@ func (d Dispersion) Running(dst []float64, blocks []CountBlock) []float64 {
 		nu0 = 0
 	}
 	var fit ratioFit
-	var room [3][64]cell
 	var scales [3]scale
 	for i, n := range lengths() {
-		scales[i] = scale{blocks: n, cells: room[i][:0]}
+		scales[i].blocks = n
 	}
 	for t, b := range blocks {
 		if b.counted() {
-			fit.add(b)
+			share := b.share()
+			fit.add(b, share)
 			for i := range scales {
-				scales[i].add(b)
+				scales[i].add(b, share)
 			}
 		}
 		r := fit.ratio()
 		phi := floor
 		for i := range scales {
-			phi = math.Max(phi, scales[i].estimate(r, phi0, nu0))
+			phi = max(phi, scales[i].estimate(r, phi0, nu0))
 		}
 		dst[t] = phi
 	}
@@ -87,8 +85,7 @@ func (d Dispersion) Running(dst []float64, blocks []CountBlock) []float64 {
 // ratioFit is the Mantel–Haenszel estimate of p_c/p_b, stratified by block.
 type ratioFit struct{ above, below float64 }
 
-func (f *ratioFit) add(b CountBlock) {
-	rho := b.share()
+func (f *ratioFit) add(b CountBlock, rho float64) {
 	f.above += b.Xc * (1 - rho)
 	f.below += b.Xb * rho
 }
@@ -96,75 +93,90 @@ func (f *ratioFit) add(b CountBlock) {
 func (f *ratioFit) ratio() float64 { return (f.above + .5) / (f.below + .5) }
 
 // cell is a group of blocks taken as one.
-type cell struct{ x, m, rho float64 }
+type cell struct{ xc, xb, rho float64 }
 
-// at returns the residual's square over its variance, at ratio r.
+// z2 returns the residual's square over its variance, at ratio r.
 func (c cell) z2(r float64) float64 {
 	u, w := c.rho*r, 1-c.rho
-	s := u + w
-	e := (c.x*w - (c.m-c.x)*u) / s
-	return e * e / math.Max(c.m*u*w/(s*s), leastVariance)
+	s := 1 / (u + w)
+	e := (c.xc*w - c.xb*u) * s
+	if v := (c.xc + c.xb) * u * w * s * s; v > leastVariance {
+		return e * e / v
+	}
+	return e * e * (1 / leastVariance)
 }
 
-// rich reports whether the variance is at least ¼ at every ratio between 1/4 and
-// 4; it has one maximum in r, so the ends decide.
+// widest is the ratio up to which, and down to whose inverse, the closed form holds.
+const widest = 2
+
+// rich reports whether the variance is at least ¼ at every ratio between 1/widest
+// and widest; it has one maximum in r, so the ends decide.
 func (c cell) rich() bool {
-	return c.variance(1./widest) >= leastVariance && c.variance(widest) >= leastVariance
-}
-
-// widest is the ratio up to which (and down to whose inverse) the closed form holds.
-const widest = 4
-
-func (c cell) variance(r float64) float64 {
-	u, w := c.rho*r, 1-c.rho
-	return c.m * u * w / ((u + w) * (u + w))
+	w, m := 1-c.rho, c.xc+c.xb
+	low, high := c.rho/widest, c.rho*widest
+	return m*low*w >= leastVariance*(low+w)*(low+w) && m*high*w >= leastVariance*(high+w)*(high+w)
 }
 
 // scale is the estimate at one group length.
 type scale struct {
 	blocks int // per group
-	// Of the group that is filling: blocks, events, and Σ M·ρ.
-	filled   int
-	x, m, mr float64
+	// Of the group that is filling: blocks, events of the arms, and Σ M·ρ.
+	filled      int
+	xc, xb, rho float64
 
-	cells              []cell // rich ones first
-	rich               int    // how many of cells are in the sums
+	room               [64]cell // the groups with any event, rich ones first
+	more               []cell   // all of them, once there are too many for room
+	informed, rich     int      // how many there are, and how many of them are in the sums
 	alpha, beta, gamma float64
-	groups, informed   int // complete groups; those with any event
+	groups             int // complete groups
 }
 
 // add adds a block and closes the group when it is full.
-func (s *scale) add(b CountBlock) {
-	m := b.Xc + b.Xb
-	s.x += b.Xc
-	s.m += m
-	s.mr += m * b.share()
+func (s *scale) add(b CountBlock, share float64) {
+	s.xc += b.Xc
+	s.xb += b.Xb
+	s.rho += (b.Xc + b.Xb) * share
 	if s.filled++; s.filled < s.blocks {
 		return
 	}
 	s.groups++
-	if s.m > 0 {
-		s.close(cell{x: s.x, m: s.m, rho: math.Min(math.Max(s.mr/s.m, leastShare), 1-leastShare)})
+	if m := s.xc + s.xb; m > 0 {
+		s.close(cell{xc: s.xc, xb: s.xb, rho: min(max(s.rho/m, leastShare), 1-leastShare)})
 	}
-	s.filled, s.x, s.m, s.mr = 0, 0, 0, 0
+	s.filled, s.xc, s.xb, s.rho = 0, 0, 0, 0
+}
+
+// cells returns the groups with any event.
+func (s *scale) cells() []cell {
+	if s.more != nil {
+		return s.more
+	}
+	return s.room[:s.informed]
 }
 
 func (s *scale) close(c cell) {
-	if c.m*c.rho*(1-c.rho) <= noVariance {
+	w, m := 1-c.rho, c.xc+c.xb
+	if m*c.rho*w <= noVariance {
 		return
 	}
+	if s.more == nil && s.informed == len(s.room) {
+		s.more = append(make([]cell, 0, 2*len(s.room)), s.room[:]...)
+	}
+	if s.more != nil {
+		s.more = append(s.more, c)
+	} else {
+		s.room[s.informed] = c
+	}
 	s.informed++
-	s.cells = append(s.cells, c)
 	if !c.rich() {
 		return
 	}
-	last := len(s.cells) - 1
-	s.cells[s.rich], s.cells[last] = s.cells[last], s.cells[s.rich]
+	cells := s.cells()
+	cells[s.rich], cells[s.informed-1] = cells[s.informed-1], cells[s.rich]
 	s.rich++
-	w, other := 1-c.rho, c.m-c.x
-	s.alpha += c.x * c.x * w / (c.m * c.rho)
-	s.beta += c.x * other / c.m
-	s.gamma += other * other * c.rho / (c.m * w)
+	s.alpha += c.xc * c.xc * w / (m * c.rho)
+	s.beta += c.xc * c.xb / m
+	s.gamma += c.xb * c.xb * c.rho / (m * w)
 }
 
 // estimate returns φ_L, or 0 while there are too few groups.
@@ -172,7 +184,7 @@ func (s *scale) estimate(r, phi0, nu0 float64) float64 {
 	if s.blocks > 1 && s.groups < leastGroups {
 		return 0
 	}
-	df := nu0 + math.Max(float64(s.informed-1), 0)
+	df := nu0 + max(float64(s.informed-1), 0)
 	if df == 0 {
 		return 0
 	}
@@ -183,9 +195,9 @@ func (s *scale) estimate(r, phi0, nu0 float64) float64 {
 func (s *scale) z2(r float64) float64 {
 	sum, from := 0.0, 0
 	if r <= widest && r >= 1./widest {
-		sum, from = math.Max(s.alpha/r-2*s.beta+s.gamma*r, 0), s.rich
+		sum, from = max(s.alpha/r-2*s.beta+s.gamma*r, 0), s.rich
 	}
-	for _, c := range s.cells[from:] {
+	for _, c := range s.cells()[from:] {
 		sum += c.z2(r)
 	}
 	return sum

@@ -39,7 +39,7 @@ func newRatioRisk(room []riskBlock, blocks []CountBlock) *ratioRisk {
 	var fit ratioFit
 	for _, b := range blocks {
 		if b.counted() && b.Xc+b.Xb > 0 {
-			fit.add(b)
+			fit.add(b, b.share())
 			r.xc += b.Xc
 			r.blocks = append(r.blocks, riskBlock{b.Nc / b.Nb, b.Xc + b.Xb})
 		}
@@ -63,24 +63,21 @@ func (r *ratioRisk) excess(side Side, phi, alpha float64) func(float64) float64 
 	if !(alpha > 0 && alpha < 1) || !positive(phi) {
 		return func(float64) float64 { return -1 }
 	}
-	var alternatives [8]tilt
-	var m mixture
-	var room mixtureRoom
 	standard := defaultGrid()
-	tilts := Counts{Side: side}.tilts(alternatives[:0], standard[:])
-	m = newMixture(&room, len(tilts), false)
+	tilts := Counts{Side: side}.tilts(nil, standard[:])
 	return func(logRatio float64) float64 {
-		ratio := math.Exp(logRatio)
+		var sums [len(standard)]float64
 		for i, alt := range tilts {
-			m.sums[i] = alt.g * r.xc
+			sums[i] = alt.g * r.xc
 		}
+		ratio := math.Exp(logRatio)
 		for _, b := range r.blocks {
 			theta := 1 / (1 + 1/(b.odds*ratio))
 			for i, alt := range tilts {
-				m.sums[i] -= b.m * math.Log1p(theta*alt.less)
+				sums[i] -= b.m * log1p(theta*alt.less)
 			}
 		}
-		return m.value(1/phi) + math.Log(alpha)
+		return logMean(sums[:], 1/phi) + math.Log(alpha)
 	}
 }
 
@@ -93,34 +90,43 @@ type search struct {
 }
 
 // crossing returns the point, or ±Inf in the direction of the step if there is none
-// before the limit. The usual interval ends 2 to 4 standard errors away.
+// before the limit. It is usually 2 to 4 standard errors away.
 func (s search) crossing() float64 {
-	direction := math.Copysign(1, s.step)
 	inner, width := s.from+2*s.step, 2*s.step
-	if s.excess(inner) >= 0 {
-		// It is nearer than usual; the estimate itself may even be outside where
-		// that is not the most likely point.
-		outer := inner
-		for range 60 {
-			inner = outer - width
-			if s.excess(inner) < 0 {
-				break
-			}
-			outer, width = inner, 2*width
-		}
-		return findRoot(s.excess, bracket{low: inner, high: outer, tolerance: 1e-9})
+	at := s.excess(inner)
+	if at >= 0 {
+		return s.inwards(inner, at)
 	}
 	for {
 		outer := inner + width
-		if s.excess(outer) >= 0 {
-			return findRoot(s.excess, bracket{low: inner, high: outer, tolerance: 1e-9})
+		next := s.excess(outer)
+		if next >= 0 {
+			return findRoot(s.excess, bracket{low: inner, high: outer, atLow: at, atHigh: next, tolerance: rootTolerance})
 		}
-		if (outer-s.limit)*direction >= 0 {
-			return math.Inf(int(direction))
+		if math.Abs(outer-s.from) >= math.Abs(s.limit-s.from) {
+			return math.Inf(int(math.Copysign(1, s.step)))
 		}
-		inner, width = outer, 2*width
+		inner, at, width = outer, next, 2*width
 	}
 }
+
+// inwards is crossing for an outer point that is beyond it already, as where the
+// fit is not the most likely point. Steps may pass the fit.
+func (s search) inwards(outer, at float64) float64 {
+	width := 2 * s.step
+	for range 60 {
+		inner := outer - width
+		next := s.excess(inner)
+		if next < 0 {
+			return findRoot(s.excess, bracket{low: inner, high: outer, atLow: next, atHigh: at, tolerance: rootTolerance})
+		}
+		outer, at, width = inner, next, 2*width
+	}
+	return outer
+}
+
+// rootTolerance is that of interval ends: far below what is shown.
+const rootTolerance = 1e-8
 
 // DifferenceInterval returns a confidence sequence for the difference p_c - p_b at
 // its end, by inversion as in [RatioInterval]: of the nulls "p_c <= p_b + d" for low
@@ -168,15 +174,13 @@ func differenceExcess(blocks []CountBlock, side Side, phi, alpha float64) func(f
 	standard := defaultGrid()
 	c := Counts{Side: side}
 	tilts := c.tilts(nil, standard[:])
-	var room mixtureRoom
-	m := newMixture(&room, len(tilts), false)
 	return func(d float64) float64 {
-		clear(m.sums)
+		var sums [len(standard)]float64
 		c.D = d
 		for _, b := range blocks {
 			b.A = 1
-			c.add(m.sums, b, tilts)
+			c.add(sums[:], b, tilts)
 		}
-		return m.value(1/phi) + math.Log(alpha)
+		return logMean(sums[:], 1/phi) + math.Log(alpha)
 	}
 }

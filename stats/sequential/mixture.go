@@ -6,99 +6,144 @@ import "math"
 const restartEvery = 5
 
 // negligible is the distance in logs below the largest term at which a term of a
-// sum is left out: e^-40 is less than half a unit in the last place of 1.
-const negligible = 40
+// sum is left out: e^-28 is 7e-13.
+const negligible = 28
 
 // mixture is a running average of processes exp(Σ log e / φ): over the grid, and
 // with restarts over the starts too. Sums are kept untempered, because φ changes
 // from prefix to prefix and tempers each prefix as a whole.
+//
+// Its memory is inside it for usual sizes, so that it lives on the caller's stack;
+// a slice of its own array cannot be kept in it (it would move to the heap), which
+// is why there are accessors.
 type mixture struct {
-	sums   []float64 // Σ log e from block 0, one for each alternative
-	starts []float64 // sums at each restart, row by row
-	logW   []float64 // log weight of one alternative of each restart
-	base   float64   // log weight of one alternative of the process from block 0
-	idle   float64   // log of the mass that has not started; -Inf if none
+	n      int     // alternatives
+	starts int     // restarts so far
+	base   float64 // log weight of one alternative of the process from block 0
+	idle   float64 // log of the mass that has not started; -Inf if none
 	again  bool
+
+	sums    [8]float64   // Σ log e from block 0, one for each alternative
+	rows    [480]float64 // sums at each restart, row by row
+	weights [60]float64  // log weight of one alternative of each restart
+	terms   [136]float64 // scratch of value
+
+	// What does not fit is here.
+	moreSums, moreRows, moreWeights []float64
 }
 
-// mixtureRoom is memory for a mixture of usual size, for the caller's stack.
-type mixtureRoom struct {
-	sums   [8]float64
-	starts [480]float64
-	logW   [60]float64
-}
-
-func newMixture(room *mixtureRoom, alternatives int, restarts bool) mixture {
-	m := mixture{
-		sums: room.sums[:], starts: room.starts[:0], logW: room.logW[:0],
-		base: -math.Log(float64(alternatives)), idle: math.Inf(-1), again: restarts,
+// begin prepares a mixture over so many alternatives.
+func (m *mixture) begin(alternatives int, restarts bool) {
+	m.n, m.again = alternatives, restarts
+	m.base, m.idle = -math.Log(float64(alternatives)), math.Inf(-1)
+	if alternatives > len(m.sums) {
+		m.moreSums = make([]float64, alternatives)
 	}
-	if alternatives > len(room.sums) {
-		m.sums = make([]float64, alternatives)
-	}
-	m.sums = m.sums[:alternatives]
 	if restarts {
 		m.base -= math.Ln2
 		m.idle = -math.Ln2
 	}
-	return m
 }
 
-// begin is told the number of each block before it is added, from 0.
-func (m *mixture) begin(t int) {
-	if !m.again || t == 0 || t%restartEvery != 0 {
+// current returns the sums, for blocks to be added to.
+func (m *mixture) current() []float64 {
+	if m.moreSums != nil {
+		return m.moreSums
+	}
+	return m.sums[:m.n]
+}
+
+// memory returns the rows and the weights of the restarts.
+func (m *mixture) memory() (rows, weights []float64) {
+	rows, weights = m.rows[:], m.weights[:]
+	if m.moreRows != nil {
+		rows = m.moreRows
+	}
+	if m.moreWeights != nil {
+		weights = m.moreWeights
+	}
+	return rows, weights
+}
+
+// before is told the number of each block before it is added, from 0.
+func (m *mixture) before(block int) {
+	if !m.again || block == 0 || block%restartEvery != 0 {
 		return
 	}
-	j := float64(t / restartEvery)
-	m.starts = append(m.starts, m.sums...)
-	m.logW = append(m.logW, m.base-math.Log(j*(j+1)))
+	rows, weights := m.memory()
+	if need := (m.starts + 1) * m.n; need > len(rows) {
+		m.moreRows = make([]float64, 2*need)
+		copy(m.moreRows, rows)
+	}
+	if m.starts >= len(weights) {
+		m.moreWeights = make([]float64, 2*m.starts+2)
+		copy(m.moreWeights, weights)
+	}
+	rows, weights = m.memory()
+	copy(rows[m.starts*m.n:], m.current())
+	j := float64(block / restartEvery)
+	weights[m.starts] = m.base - math.Log(j*(j+1))
 	m.idle = -math.Ln2 - math.Log(j+1) // Σ_{i>j} 1/(i(i+1)) = 1/(j+1)
+	m.starts++
 }
 
 // value returns log E with the sums multiplied by inv = 1/φ.
 func (m *mixture) value(inv float64) float64 {
-	if len(m.sums) == 0 {
+	if m.n == 0 {
 		return 0
 	}
-	top := m.idle
-	for _, s := range m.sums {
-		top = math.Max(top, s*inv+m.base)
+	sums := m.current()
+	if !m.again {
+		return logMean(sums, inv)
 	}
-	n := len(m.sums)
-	for j, w := range m.logW {
-		from := m.starts[j*n : j*n+n]
-		for i, s := range m.sums {
-			if v := (s-from[i])*inv + w; v > top {
+	top := m.idle
+	terms := append(m.terms[:0], m.idle)
+	for _, s := range sums {
+		v := s*inv + m.base
+		top = max(top, v)
+		terms = append(terms, v)
+	}
+	rows, weights := m.memory()
+	for j, w := range weights[:m.starts] {
+		from := rows[j*m.n : j*m.n+m.n]
+		for i, s := range sums {
+			v := (s-from[i])*inv + w
+			if v > top {
 				top = v
+			}
+			if v > top-negligible {
+				terms = append(terms, v)
 			}
 		}
 	}
+	return logSum(terms, top)
+}
+
+// logSum returns log Σ e^v over terms, the greatest of which is top.
+func logSum(terms []float64, top float64) float64 {
 	if math.IsInf(top, -1) {
 		return top
 	}
-	return top + math.Log(m.total(inv, top))
-}
-
-// total returns Σ weight·E divided by e^top.
-func (m *mixture) total(inv, top float64) float64 {
-	least := top - negligible
-	total := 0.0
-	if m.idle > least {
-		total = math.Exp(m.idle - top)
-	}
-	for _, s := range m.sums {
-		if v := s*inv + m.base; v > least {
+	least, total := top-negligible, 0.0
+	for _, v := range terms {
+		if v > least {
 			total += math.Exp(v - top)
 		}
 	}
-	n := len(m.sums)
-	for j, w := range m.logW {
-		from := m.starts[j*n : j*n+n]
-		for i, s := range m.sums {
-			if v := (s-from[i])*inv + w; v > least {
-				total += math.Exp(v - top)
-			}
+	return top + math.Log(total)
+}
+
+// logMean returns log of the mean of e^(s·inv) over sums, of which there are few.
+func logMean(sums []float64, inv float64) float64 {
+	top := math.Inf(-1)
+	for _, s := range sums {
+		top = max(top, s*inv)
+	}
+	total := 0.0
+	for _, s := range sums {
+		if v := s * inv; v > top-negligible {
+			total += math.Exp(v - top)
 		}
 	}
-	return total
+	return top + math.Log(total/float64(len(sums)))
 }

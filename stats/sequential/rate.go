@@ -15,23 +15,19 @@ func RateBand(dst []float64, blocks []CountBlock, phi []float64, delta float64) 
 	dst = resize(dst, len(blocks))
 	limit := 1 + math.Max(delta, 0)
 	standard := defaultGrid()
-	var rooms [2]mixtureRoom
-	var tilts [2][8]tilt
-	sides := [2]Counts{{Side: Worse}, {Side: NotWorse}}
-	ends := [2]float64{limit, 1 / limit}
-	var mixtures [2]mixture
-	var alternatives [2][]tilt
-	for i, c := range sides {
-		mixtures[i] = newMixture(&rooms[i], len(standard), false)
-		alternatives[i] = c.tilts(tilts[i][:0], standard[:])
-	}
+	var above, below [len(standard)]float64
+	var room [2][len(standard)]tilt
+	up := Counts{}.tilts(room[0][:0], standard[:])
+	down := Counts{Side: NotWorse}.tilts(room[1][:0], standard[:])
 	for t, b := range blocks {
-		dst[t] = math.Inf(-1)
-		for i, c := range sides {
-			b.A = ends[i]
-			c.add(mixtures[i].sums, b, alternatives[i])
-			dst[t] = logAdd(dst[t], mixtures[i].value(temper(phi, t))-math.Ln2)
+		if b.counted() {
+			b.A = limit
+			addConditional(above[:], b, up)
+			b.A = 1 / limit
+			addConditional(below[:], b, down)
 		}
+		inv := temper(phi, t)
+		dst[t] = logAdd(logMean(above[:], inv), logMean(below[:], inv)) - math.Ln2
 	}
 	return dst
 }

@@ -6,7 +6,14 @@ import "math"
 // high, or the end nearer to 0 is returned.
 type bracket struct {
 	low, high float64
-	tolerance float64 // of the root: absolute, and relative to its size
+	// The function's values there.
+	atLow, atHigh float64
+	tolerance     float64 // of the root: absolute, and relative to its size
+}
+
+// around returns the bracket with the function's values.
+func around(f func(float64) float64, low, high, tolerance float64) bracket {
+	return bracket{low: low, high: high, atLow: f(low), atHigh: f(high), tolerance: tolerance}
 }
 
 // findRoot returns a root of f inside the bracket by Brent's method (Brent 1973,
@@ -14,7 +21,7 @@ type bracket struct {
 // interpolation, secants and bisection.
 func findRoot(f func(float64) float64, in bracket) float64 {
 	a, b := in.low, in.high
-	fa, fb := f(a), f(b)
+	fa, fb := in.atLow, in.atHigh
 	if fa == 0 || (fa > 0) == (fb > 0) {
 		if math.Abs(fa) <= math.Abs(fb) {
 			return a

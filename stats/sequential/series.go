@@ -44,13 +44,18 @@ func (s Series) Evidence(dst, y, d []float64) []float64 {
 	}
 	var room [65]seriesSum
 	sums := append(room[:0], seriesSum{})
-	var startRoom [64]float64
-	logW := startRoom[:0]
+	var weightRoom [64]float64
+	weights := append(weightRoom[:0], 1)
+	idle := 0.0
+	if s.Restarts {
+		weights[0], idle = .5, .5
+	}
 	origin := firstFinite(d)
 	for t := range y {
 		if s.Restarts && t > 0 && t%restartEvery == 0 {
 			j := float64(t / restartEvery)
-			logW = append(logW, -math.Ln2-math.Log(j*(j+1)))
+			weights = append(weights, .5/(j*(j+1)))
+			idle = .5 / (j + 1)
 			sums = append(sums, seriesSum{})
 		}
 		if t < len(d) && finite(y[t]) && finite(d[t]) {
@@ -58,23 +63,27 @@ func (s Series) Evidence(dst, y, d []float64) []float64 {
 				sums[i].add(y[t], d[t]-origin)
 			}
 		}
-		dst[t] = s.mix(sums, logW)
+		dst[t] = s.mix(sums, weights, idle)
 	}
 	return dst
 }
 
-// mix returns the log of the average over the starts.
-func (s Series) mix(sums []seriesSum, logW []float64) float64 {
-	whole := s.logE(sums[0])
-	if !s.Restarts {
-		return whole
+// mix returns the log of the average over the starts. What is below e^600 is
+// summed as it is, which spares a logarithm and an exponential for each start.
+func (s Series) mix(sums []seriesSum, weights []float64, idle float64) float64 {
+	plain, large := idle, math.Inf(-1)
+	for i, sum := range sums {
+		factor, exponent := s.evidence(sum)
+		switch {
+		case exponent == 0:
+			plain += weights[i] * factor
+		case exponent < 600:
+			plain += weights[i] * factor * math.Exp(exponent)
+		default:
+			large = logAdd(large, math.Log(weights[i]*factor)+exponent)
+		}
 	}
-	idle := -math.Ln2 - math.Log(float64(len(logW)+1))
-	total := logAdd(whole-math.Ln2, idle)
-	for j, w := range logW {
-		total = logAdd(total, w+s.logE(sums[j+1]))
-	}
-	return total
+	return logAdd(math.Log(plain), large)
 }
 
 // seriesSum holds the sums of one start.
@@ -105,25 +114,28 @@ func (a seriesSum) spread() (squares, lagged float64) {
 	return squares, lagged
 }
 
-// logE returns log E of one start.
-func (s Series) logE(a seriesSum) float64 {
+// evidence returns E of one start as factor·e^exponent.
+func (s Series) evidence(a seriesSum) (factor, exponent float64) {
 	if a.n == 0 {
-		return 0
+		return 1, 0
 	}
 	effective, squares, nu := s.precision(a)
 	if nu <= 0 {
-		return 0
-	}
-	tau := s.Tau
-	if !positive(tau) {
-		tau = 1
+		return 1, 0
 	}
 	mean := a.y / a.n
 	signal := effective * mean * mean
-	if signal == 0 {
-		return tEvidence(effective*tau*tau, 0, nu, false)
+	if signal > 0 {
+		signal /= signal + squares
 	}
-	return tEvidence(effective*tau*tau, signal/(signal+squares), nu, mean < 0)
+	return tEvidence(effective*s.tau()*s.tau(), signal, nu, mean < 0)
+}
+
+func (s Series) tau() float64 {
+	if positive(s.Tau) {
+		return s.Tau
+	}
+	return 1
 }
 
 // precision returns the effective number of blocks, ν·s², and ν.
@@ -154,7 +166,19 @@ func inflation(n, rho float64) float64 {
 		return 1
 	}
 	gap := 1 - rho
-	return (1+rho)/gap - 2*rho*(1-math.Exp(n*math.Log(rho)))/(n*gap*gap)
+	return (1+rho)/gap - 2*rho*(1-power(rho, int(n)))/(n*gap*gap)
+}
+
+// power returns x^n by squaring.
+func power(x float64, n int) float64 {
+	out := 1.0
+	for ; n > 0; n >>= 1 {
+		if n&1 == 1 {
+			out *= x
+		}
+		x *= x
+	}
+	return out
 }
 
 // Interval returns a confidence sequence for the mean of the contrasts d at its
@@ -174,11 +198,7 @@ func (s Series) Interval(d []float64, alpha float64) (low, high float64) {
 		return low, high
 	}
 	effective, squares, nu := s.precision(a)
-	tau := s.Tau
-	if !positive(tau) {
-		tau = 1
-	}
-	t := criticalT(effective*tau*tau, nu, -math.Log(alpha))
+	t := criticalT(effective*s.tau()*s.tau(), nu, -math.Log(alpha))
 	if math.IsInf(t, 1) {
 		return low, high
 	}
@@ -193,16 +213,17 @@ func criticalT(k, nu, level float64) float64 {
 		return math.Inf(1)
 	}
 	excess := func(t float64) float64 {
-		return tEvidence(k, 1/(1+nu/(t*t)), nu, false) - level
+		factor, exponent := tEvidence(k, 1/(1+nu/(t*t)), nu, false)
+		return math.Log(factor) + exponent - level
 	}
-	if tEvidence(k, 1, nu, false) <= level {
+	if excess(math.MaxFloat64) <= 0 {
 		return math.Inf(1)
 	}
 	high := 4.0
 	for excess(high) < 0 {
 		high *= 2
 	}
-	return findRoot(excess, bracket{low: 1e-9, high: high, tolerance: 1e-12})
+	return findRoot(excess, around(excess, 1e-9, high, 1e-12))
 }
 
 func finite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }

@@ -26,90 +26,69 @@ func TEvidence(n, t, nu, tau float64) float64 {
 	if t == 0 {
 		part = 0
 	}
-	return tEvidence(n*tau*tau, part, nu, t < 0)
+	factor, exponent := tEvidence(n*tau*tau, part, nu, t < 0)
+	return math.Log(factor) + exponent
 }
 
-// tEvidence is TEvidence in terms of k and part = t²/(nu+t²), which stays finite
-// where s is 0.
-func tEvidence(k, part, nu float64, below bool) float64 {
-	m := nu + 1
-	a := math.Min(k/(1+k)*part, 1-0x1p-53)
-	rest := math.Log1p(-a)
-	e := math.Ln2 - .5*math.Log1p(k) - .5*m*rest
-	tail := logTails(m, a, rest)
-	if below {
-		return e - math.Ln2 + tail
-	}
-	return e + math.Log1p(-.5*math.Exp(tail))
-}
-
-// logTails returns log P(|T| > x) for Student's T with m degrees of freedom, given
-// a = x²/(m+x²) and rest = log(1-a). It is log I_{1-a}(m/2, ½): by the power series
-// of the complement where that is short, else by a continued fraction.
-func logTails(m, a, rest float64) float64 {
+// tEvidence returns E as factor·e^exponent, in terms of k and of part =
+// t²/(nu+t²), which stays finite where s is 0. With m = nu+1 and
+// P = P(|T_m| < √(m·a/(1-a))), E = (1±P)/√(1+k)·(1-a)^(-m/2); below 0 the last factor
+// cancels against one of 1-P, and the exponent is mostly 0.
+func tEvidence(k, part, nu float64, below bool) (factor, exponent float64) {
+	p := (nu + 1) / 2
+	scale := 1 / math.Sqrt(1+k)
+	a := min(k/(1+k)*part, 1-0x1p-53)
 	if a <= 0 {
-		return 0
+		return scale, 0
 	}
-	p := m / 2
-	// The common factor a^½(1-a)^p/B(p,½), in logs.
-	front := .5*math.Log(a) + p*rest - logBetaHalf(p)
-	if a < .5 && (p+.5)*a < 12 {
-		// 1-I_{1-a}(p,½) = 2·factor·Σ (p+½)_i/(3/2)_i·a^i
-		term, sum := 1.0, 1.0
-		for i := 0.0; term > 1e-17*sum; i++ {
-			term *= (p + .5 + i) / (1.5 + i) * a
-			sum += term
+	front := math.Sqrt(a) / betaHalf(p)
+	if (p+.5)*a < 10 && a < .5 {
+		rest := p * math.Log1p(-a)
+		inside := 2 * front * math.Exp(rest) * complementSeries(p, a)
+		if below {
+			inside = -inside
 		}
-		inside := 2 * math.Exp(front) * sum
-		if inside < .999 {
-			return math.Log1p(-inside)
-		}
+		return (1 + inside) * scale, -rest
 	}
-	return front - math.Log(p) + math.Log(betaFraction(p, .5, 1-a))
+	tail := front / (p * a) * tailFraction(p, (1-a)/a) // 1-P = tail·(1-a)^p
+	if below {
+		return tail * scale, 0
+	}
+	rest := p * math.Log1p(-a)
+	return (2 - tail*math.Exp(rest)) * scale, -rest
 }
 
-// logBetaHalf returns log B(p, ½).
-func logBetaHalf(p float64) float64 {
-	if p >= 12 {
-		// Γ(p)/Γ(p+½)·√p as a series in 1/p, which is exact to 1e-13 here.
-		u := 1 / p
-		s := 1 + u*(1./8+u*(1./128+u*(-5./1024+u*(-21./32768+u*(399./262144+u*(869./4194304+u*(-39325./33554432)))))))
-		return .5*math.Log(math.Pi*u) + math.Log(s)
+// complementSeries returns Σ (p+½)_i/(3/2)_i·a^i: P is 2·√a·(1-a)^p/B(p,½) times it.
+func complementSeries(p, a float64) float64 {
+	term, sum := 1.0, 1.0
+	for i := 0.0; term > 1e-16*sum; i++ {
+		term *= (p + .5 + i) / (1.5 + i) * a
+		sum += term
 	}
-	x, _ := math.Lgamma(p)
-	y, _ := math.Lgamma(p + .5)
-	return x - y + .5*math.Log(math.Pi)
+	return sum
 }
 
-// betaFraction returns the continued fraction of the incomplete beta function, the
-// factor of x^p(1-x)^q/(p·B(p,q)) in I_x(p,q), by Lentz's method (Lentz 1976). It
-// converges quickly for x < (p+1)/(p+q+2), and correctly for every x < 1.
-func betaFraction(p, q, x float64) float64 {
-	const tiny = 1e-300
-	c, d := 1.0, 1-(p+q)*x/(p+1)
-	if math.Abs(d) < tiny {
-		d = tiny
+// tailFraction returns ₂F₁(1, ½; p+1; -z), 1-P being √a·(1-a)^p/(p·B(p,½)·a) times
+// it with z = (1-a)/a: by Gauss's continued fraction, whose coefficients are all
+// positive. Sixteen levels are good to 1e-12 for (p+½)·a >= 10.
+func tailFraction(p, z float64) float64 {
+	f := 1.0
+	for m := 8.0; m >= 1; m-- {
+		f = 1 + m*(p-.5+m)*z/((p-1+2*m)*(p+2*m)*f)
+		f = 1 + (m-.5)*(p+m-1)*z/((p-2+2*m)*(p-1+2*m)*f)
 	}
-	d = 1 / d
-	h := d
-	for i := 1.0; i <= 10000; i++ {
-		even := i * (q - i) * x / ((p + 2*i - 1) * (p + 2*i))
-		odd := -(p + i) * (p + q + i) * x / ((p + 2*i) * (p + 2*i + 1))
-		for _, f := range [2]float64{even, odd} {
-			d = 1 + f*d
-			c = 1 + f/c
-			if math.Abs(d) < tiny {
-				d = tiny
-			}
-			if math.Abs(c) < tiny {
-				c = tiny
-			}
-			d = 1 / d
-			h *= d * c
-		}
-		if math.Abs(d*c-1) < 1e-16 {
-			break
-		}
+	return 1 / f
+}
+
+// betaHalf returns B(p, ½) = √π·Γ(p)/Γ(p+½) for p > 0: by the asymptotic series of
+// the inverse, to which a small p is brought up by recurrence.
+func betaHalf(p float64) float64 {
+	factor := math.Sqrt(math.Pi)
+	for p < 20 {
+		factor *= (p + .5) / p
+		p++
 	}
-	return h
+	u := 1 / p
+	s := 1 + u*(-1./8+u*(1./128+u*(5./1024+u*(-21./32768+u*(-399./262144+u*(869./4194304+u*(39325./33554432)))))))
+	return factor * math.Sqrt(u) / s
 }

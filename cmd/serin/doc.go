@@ -47,7 +47,7 @@
 // as plans are:
 //
 //	$ serin serve --config serin.yaml
-//	serin.yaml:1:9: listen: 0.0.0.0:8080 can be reached from other machines, and there is no token to ask them for; add tokenFiles, or listen on 127.0.0.1
+//	serin.yaml:1:9: listen: 0.0.0.0:8080 can be reached from other machines, and there is no token to ask them for; name a token file (tokenFiles, --token-file), or listen on 127.0.0.1
 //	serin.yaml:5:24: sources[0].prometheus.url: "localhost:9090" is not a URL; write for example http://prometheus:9090
 //	serin.yaml:7:5: sources[1].scrape.targets: there is nothing to scrape; list at least one {url: …, labels: {…}}
 //	serin.yaml:7:25: sources[1].scrape.interval: a duration such as 15s is needed here, not "often"
@@ -56,5 +56,5 @@
 // Without tokens a server listens on this machine only:
 //
 //	$ serin serve --listen 0.0.0.0:8080 --prometheus http://localhost:9090
-//	serin: listen: 0.0.0.0:8080 can be reached from other machines, and there is no token to ask them for; add tokenFiles, or listen on 127.0.0.1
+//	serin: listen: 0.0.0.0:8080 can be reached from other machines, and there is no token to ask them for; name a token file (tokenFiles, --token-file), or listen on 127.0.0.1
 package main

@@ -34,7 +34,7 @@ type judgeCmd struct {
 	Since    string        `placeholder:"WHEN" help:"When the rollout began: how long ago (30m) or a time (RFC 3339). Default 30m, and now with --watch."`
 	Revision string        `default:"cli" help:"What is on trial, for the record."`
 	Watch    bool          `short:"w" help:"Go on until there is a verdict: promote, rollback, or the plan's deadline."`
-	Journal  string        `type:"path" placeholder:"FILE" help:"Remember the verdicts in this file, and go on where it ends. Default: nowhere."`
+	Journal  string        `placeholder:"FILE" help:"Remember the verdicts in this file, and go on where it ends. Default: nowhere."`
 	Timeout  time.Duration `default:"1m" help:"How long one look may take."`
 	LogLevel string        `default:"warn" placeholder:"LEVEL" help:"debug, info, warn or error."`
 }

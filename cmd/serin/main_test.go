@@ -36,7 +36,7 @@ func TestScripts(t *testing.T) {
 
 // exits runs serin and fails unless it exits with a code: exits 3 judge --plan x.
 func exits(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) < 2 {
+	if neg || len(args) < 1 {
 		ts.Fatalf("usage: exits CODE ARGUMENTS")
 	}
 	err := ts.Exec("serin", args[1:]...)

@@ -16,10 +16,10 @@ import (
 type serveCmd struct {
 	Config     string   `short:"c" placeholder:"FILE" help:"Configuration file. Without it the flags below suffice."`
 	Listen     string   `placeholder:"ADDR" help:"Address to listen on (default ${listen})."`
-	Plans      string   `type:"path" placeholder:"DIR" help:"Folder of the plans (default ./${plans})."`
-	Journal    string   `type:"path" placeholder:"FILE" help:"File that remembers rollouts and verdicts (default ./${journal})."`
+	Plans      string   `placeholder:"DIR" help:"Folder of the plans (default ./${plans})."`
+	Journal    string   `placeholder:"FILE" help:"File that remembers rollouts and verdicts (default ./${journal})."`
 	Prometheus string   `placeholder:"URL" help:"A Prometheus to ask; plans call it \"prometheus\"."`
-	TokenFile  []string `type:"path" placeholder:"FILE" help:"File with a bearer token that callers must send. Needed to listen beyond this machine."`
+	TokenFile  []string `placeholder:"FILE" help:"File with a bearer token that callers must send. Needed to listen beyond this machine."`
 	BaseURL    string   `name:"base-url" placeholder:"URL" help:"How people reach this server, for links."`
 	LogLevel   string   `placeholder:"LEVEL" help:"debug, info, warn or error (default info)."`
 	LogFormat  string   `placeholder:"FORMAT" help:"text or json (default text)."`

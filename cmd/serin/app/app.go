@@ -17,6 +17,7 @@ import (
 
 	"github.com/serin-canary/serin/judge"
 	"github.com/serin-canary/serin/judge/checks"
+	"github.com/serin-canary/serin/judge/checks/httpcheck"
 	"github.com/serin-canary/serin/judge/journal"
 	"github.com/serin-canary/serin/judge/plan"
 	"github.com/serin-canary/serin/webhooks"
@@ -125,7 +126,8 @@ type JudgeOptions struct {
 // NewJudge returns a judge with every kind of check that this build can run.
 func NewJudge(o JudgeOptions) *judge.Judge {
 	return judge.New(judge.Config{
-		Journal: o.Journal, Sources: o.Sources.ByName(), Checks: checks.Kinds{},
+		Journal: o.Journal, Sources: o.Sources.ByName(),
+		Checks: checks.Kinds{"http": httpcheck.New(httpcheck.Config{Guard: Guard})},
 		Engine: o.Version, Log: o.Log,
 	})
 }

@@ -84,7 +84,7 @@ func (c Config) Check() plan.Faults {
 		fault("listen", "%q is not an address; write host:port, for example %s", c.Listen, DefaultListen)
 	} else if !Loopback(c.Listen) && len(c.TokenFiles) == 0 {
 		fault("listen", "%s can be reached from other machines, and there is no token to ask them for; "+
-			"add tokenFiles, or listen on 127.0.0.1", c.Listen)
+			"name a token file (tokenFiles, --token-file), or listen on 127.0.0.1", c.Listen)
 	}
 	if c.BaseURL != "" && !webURL(c.BaseURL) {
 		fault("baseURL", "%q is not a URL; write for example https://serin.example.com", c.BaseURL)

@@ -20,11 +20,11 @@ import (
 // counts it.
 const podBase = 24 << 20
 
-// podBuckets are the bounds of the latency histogram in seconds: 2 ms to 363 ms,
+// podBuckets are the bounds of the latency histogram in seconds: 5 ms to 626 ms,
 // each 1.45 times the one before. The step is a little under 1.5, the default
 // margin of latency, so that a shift by the margin moves every bound to a
 // neighbour and each of them can prove something.
-func podBuckets() []float64 { return prometheus.ExponentialBuckets(0.002, 1.45, 15) }
+func podBuckets() []float64 { return prometheus.ExponentialBuckets(0.005, 1.45, 14) }
 
 // pod is one instance of the service: a listener, a registry of its own, and the
 // behaviour of its arm.

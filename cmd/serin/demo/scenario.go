@@ -70,7 +70,7 @@ type behaviour struct {
 }
 
 // baselineBehaviour is what every scenario's baseline does: 0.5 % errors, and a
-// log-normal service time with a median of 6 ms.
+// log-normal service time with a median of 20 ms.
 func baselineBehaviour() behaviour {
 	return behaviour{failing: 0.005, slower: 1, tailTimes: 1}
 }
@@ -92,13 +92,14 @@ func canaryBehaviour(s Scenario) behaviour {
 	return b
 }
 
-// The service time's distribution. The cap keeps a canary with a leak from
-// piling up requests until the machine suffers.
+// The service time's distribution. It is waited, not worked, so it costs no CPU;
+// it is long enough that the jitter of a busy machine's timers does not matter. The
+// cap keeps a canary with a leak from piling up requests until the machine suffers.
 const (
-	medianService = 6 * time.Millisecond
-	spreadService = 0.5 // σ of the logarithm
-	leastService  = 2 * time.Millisecond
-	mostService   = 400 * time.Millisecond
+	medianService = 20 * time.Millisecond
+	spreadService = 0.4 // σ of the logarithm
+	leastService  = 5 * time.Millisecond
+	mostService   = 600 * time.Millisecond
 )
 
 // fate is what will become of one request.

@@ -35,8 +35,8 @@ func sample(b behaviour, served int) (median, p99 time.Duration, failing float64
 
 func TestCanariesBehaveAsTheirScenariosAreTold(t *testing.T) {
 	base, base99, _ := sample(baselineBehaviour(), 0)
-	if base < 5500*time.Microsecond || base > 6500*time.Microsecond {
-		t.Errorf("baseline's median: got %s, want about 6 ms", base)
+	if base < 19*time.Millisecond || base > 21*time.Millisecond {
+		t.Errorf("baseline's median: got %s, want about 20 ms", base)
 	}
 	for _, c := range []struct {
 		scenario    Scenario

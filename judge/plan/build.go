@@ -121,7 +121,7 @@ func (b *builder) arm(a *armFile, path string) Arm {
 	if a == nil {
 		return Arm{}
 	}
-	if a.PodPattern != nil {
+	if a.PodPattern != nil && !b.faulty(path+".podPattern") {
 		_, err := regexp.Compile(*a.PodPattern)
 		switch re, _ := anchored(*a.PodPattern); {
 		case err != nil:
@@ -130,7 +130,7 @@ func (b *builder) arm(a *armFile, path string) Arm {
 			b.at(path+".podPattern", "%q matches every pod, the other arm's included; write for example checkout-canary-.*", *a.PodPattern)
 		}
 	}
-	if a.URL != nil {
+	if a.URL != nil && !b.faulty(path+".url") {
 		if u, err := url.Parse(*a.URL); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
 			b.at(path+".url", "is no URL; write http:// or https:// and a host")
 		} else if u.User != nil {

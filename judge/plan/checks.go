@@ -51,6 +51,7 @@ func (b *builder) http(h httpFile, path string) *checks.HTTP {
 	}
 	if h.JSON != nil {
 		out.JSON = h.JSON.value
+		b.jsonTemplates(path+".json", out.JSON)
 	}
 	if method == "HEAD" && h.JSON != nil {
 		b.at(path+".json", "the answer to HEAD has no body; use get")
@@ -65,12 +66,33 @@ func (b *builder) http(h httpFile, path string) *checks.HTTP {
 		if !regexp.MustCompile("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$").MatchString(name) {
 			b.at(path+".headers."+name, "%q is no name of a header", name)
 		}
+		if strings.ContainsAny(text, "\r\n") {
+			b.at(path+".headers."+name, "has a line break in it, which no header may have; write it on one line")
+		}
 		b.template(path+".headers."+name, text)
 	}
 	if h.Body != nil {
 		b.template(path+".body", *h.Body)
 	}
 	return out
+}
+
+// jsonTemplates checks the templates in the texts of an expected document.
+func (b *builder) jsonTemplates(path string, v any) {
+	switch v := v.(type) {
+	case string:
+		if strings.Contains(v, "{{") {
+			b.template(path, v)
+		}
+	case []any:
+		for i, e := range v {
+			b.jsonTemplates(fmt.Sprintf("%s[%d]", path, i), e)
+		}
+	case map[string]any:
+		for k, e := range v {
+			b.jsonTemplates(joinPath(path, k), e)
+		}
+	}
 }
 
 // request reads which method a check uses on which URL, and which field says so.

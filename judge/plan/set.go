@@ -137,12 +137,10 @@ func (e *UnknownError) Error() string {
 	case len(e.Known) == 0:
 		return "no plan is known; give the server a folder of plan files"
 	case e.Name != "":
-		return fmt.Sprintf("no plan %q%s", e.Name, didYouMeanAmong(e.Name, e.Known))
+		if near := nearestOnly(e.Name, e.Known); near != "" {
+			return fmt.Sprintf("no plan %q%s Known plans: %s", e.Name, near, strings.Join(e.Known, ", "))
+		}
+		return fmt.Sprintf("no plan %q; known plans: %s", e.Name, strings.Join(e.Known, ", "))
 	}
 	return fmt.Sprintf("no plan for service %q; known plans: %s", service, strings.Join(e.Known, ", "))
-}
-
-// didYouMeanAmong names the nearest of the known plans, and all of them.
-func didYouMeanAmong(word string, known []string) string {
-	return nearestOnly(word, known) + "; known plans: " + strings.Join(known, ", ")
 }

@@ -25,6 +25,7 @@ type scraper struct {
 	points []point
 	fresh  []fresh // lines that were not there the scrape before
 	size   int     // of the last page
+	last   int64   // the time of the last scrape's samples
 
 	mu     sync.Mutex
 	status TargetStatus
@@ -70,7 +71,7 @@ func newScraper(s *Source, at *site) *scraper {
 func (sc *scraper) scrapeOnce(ctx context.Context) {
 	s := sc.source
 	begun := s.config.Now()
-	now := begun.UnixMilli()
+	now := sc.instant(begun)
 	sc.begin()
 	samples := 0
 	p, err := s.fetch(ctx, sc.site, sc.size)
@@ -95,6 +96,17 @@ func (sc *scraper) scrapeOnce(ctx context.Context) {
 	if err != nil {
 		s.config.Log.Warn("scrape failed", "source", s.config.Name, "target", sc.site.shown, "error", err)
 	}
+}
+
+// instant is the time of samples in milliseconds. Two scrapes within the same one, or
+// a scrape and the target's removal, must not share it: the second would be refused.
+func (sc *scraper) instant(t time.Time) int64 {
+	now := t.UnixMilli()
+	if now == sc.last {
+		now++
+	}
+	sc.last = now
+	return now
 }
 
 // begin forgets what was gathered since the last commit, and starts a new round.
@@ -195,7 +207,7 @@ func (sc *scraper) keep() {
 
 // retire ends all series of a target that is scraped no longer.
 func (sc *scraper) retire() {
-	now := sc.source.config.Now().UnixMilli()
+	now := sc.instant(sc.source.config.Now())
 	sc.begin()
 	sc.endVanished(now)
 	for _, l := range sc.own {
@@ -204,4 +216,5 @@ func (sc *scraper) retire() {
 		}
 	}
 	sc.source.store.commit(now, sc.points)
+	sc.begin()
 }

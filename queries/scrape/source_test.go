@@ -95,6 +95,25 @@ func TestBlocksCountsWhatWasScraped(t *testing.T) {
 	wantNotes(t, f, "lost: 1 of 5 blocks began before this process first scraped, at 2023-11-14T22:14:10Z")
 }
 
+func TestBlocksReadsNativeHistograms(t *testing.T) {
+	s, _ := newTestSource(t, Config{Targets: []Target{{URL: "http://pod"}}})
+	for i := range 16 { // Each minute 40 observations more, 24 of them in (0.5, 1].
+		at := epoch.Add(time.Duration(i)*interval + 10*time.Second)
+		ingest(t, s, 0, page{body: []byte(nativeOnly(t, uint64(10*i), uint64(6*i))), contentType: protoType}, at.UnixMilli())
+	}
+	r := queries.Reading{Kind: queries.Histogram, Native: true, Buckets: `h{job="shop"}`, Quantile: 0.9, Scale: 1}
+	f, err := s.Blocks(t.Context(), r, window(1, 3))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(f.Processes) != 1 || !slices.Equal(f.Processes[0].N, queries.Column{40, 40, 40}) {
+		t.Fatalf("processes: got %+v, want one with 40 in each block", f.Processes)
+	}
+	if len(f.Bounds) == 0 || f.Bounds[0] < 0.001 || f.Bounds[0] > 0.5 || f.Processes[0].Over[0] != 24 {
+		t.Errorf("bounds %v, over %v: want 24 over a bound between 0.001 and 0.5", f.Bounds, f.Processes[0].Over)
+	}
+}
+
 // wantNotes checks that there are these notes and no others, by how they begin.
 func wantNotes(t *testing.T, f queries.Frame, want ...string) {
 	t.Helper()

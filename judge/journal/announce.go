@@ -45,7 +45,7 @@ func (j *Journal) Announce(ctx context.Context, r rollout.Rollout, p plan.Plan) 
 	}
 	a := announcing{plan: pinned, given: !r.Started.IsZero()}
 	a.rollout = normal(r)
-	a.rollout.PlanDigest = digestOf(p, pinned)
+	a.rollout.PlanDigest = p.Digest()
 	if a.rollout.Plan == "" {
 		a.rollout.Plan = p.Name
 	}
@@ -132,14 +132,6 @@ func normal(r rollout.Rollout) rollout.Rollout {
 	}
 	slices.SortStableFunc(r.Weights, func(a, b rollout.WeightAt) int { return a.At.Compare(b.At) })
 	return r
-}
-
-// digestOf returns the digest that identifies a plan: its own where it has one.
-func digestOf(p plan.Plan, pinned []byte) string {
-	if d, ok := any(p).(interface{ Digest() string }); ok {
-		return d.Digest()
-	}
-	return digest(pinned)
 }
 
 // digest returns the SHA-256 of bytes, hexadecimal.

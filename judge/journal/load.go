@@ -62,7 +62,7 @@ func pinned(ctx context.Context, t tx, r rollout.Rollout) (plan.Plan, error) {
 	if err := d.Decode(&p); err != nil {
 		return p, damaged(r.ID, 0, fmt.Errorf("plan %.12s: %w", r.PlanDigest, err))
 	}
-	if got := digestOf(p, []byte(data)); got != r.PlanDigest {
+	if got := p.Digest(); got != r.PlanDigest {
 		return p, damaged(r.ID, 0, fmt.Errorf("the digest of its plan is %.12s, and %.12s was recorded", got, r.PlanDigest))
 	}
 	return p, nil

@@ -215,6 +215,35 @@ func faultRows() []behaviour {
 					return 0.002
 				}
 			}},
+		{name: "both degraded right after a step, and the plan says so: rollback", closed: 20, outcome: Rollback, rollBack: true,
+			finding: "errors of both arms", class: Both, says: "onShared: rollback",
+			world: func(w *world) {
+				w.errors = func(_ side, t int) float64 {
+					if t >= 16 {
+						return 0.05
+					}
+					return 0.002
+				}
+			},
+			input: func(in *Input) {
+				in.Record.Plan.OnShared = plan.Rollback
+				in.Record.Rollout.Weights = []rollout.WeightAt{{At: at(0), Percent: 15}, {At: at(15), Percent: 16}}
+			}},
+		{name: "half of the canary's pods are not ready", closed: 8, outcome: Rollback, rollBack: true, finding: "ready", class: LimitHit, says: "33.3 %",
+			input: func(in *Input) {
+				in.Record.Plan.Limits = []plan.Limit{{Name: "ready", Below: above(0.5), Blocks: 3, Fraction: true}}
+				in.Record.Frozen.Metrics["limit:ready"] = FrozenMetric{Canary: queries.Frame{
+					Window:    queries.Window{Start: testStart, End: at(8), Block: time.Minute},
+					Processes: []queries.Process{{V: queries.Column{3, 3, 1, 3, 1, 1, 1, 1}}},
+				}}
+			}},
+		{name: "an old baseline", closed: 30, outcome: Promote, advance: true, promotion: true, finding: "age of the baseline", class: OldBaseline,
+			says: "216 h", input: func(in *Input) {
+				age := func(v float64) queries.Frame {
+					return queries.Frame{Window: queries.Window{Start: testStart, End: at(1), Block: time.Minute}, Processes: []queries.Process{{V: queries.Column{v}}}}
+				}
+				in.Record.Frozen.Metrics["age"] = FrozenMetric{Canary: age(600), Baseline: age(9 * 86400)}
+			}},
 		{name: "a rate limit crossed by the canary", closed: 6, outcome: Rollback, rollBack: true, finding: "storm", class: LimitHit, says: "surely above the limit",
 			world: func(w *world) { w.errors = canaryOnly(0.4, 0.002) },
 			input: func(in *Input) {

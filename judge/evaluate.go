@@ -15,10 +15,12 @@ import (
 // Input is everything that a verdict depends on. Two equal inputs give the same
 // verdict, byte for byte, whenever and wherever it is computed.
 type Input struct {
-	Record   Record             `json:"record"` // with what this look froze
-	At       time.Time          `json:"at"`
-	Seq      int                `json:"seq"`
-	Closed   int                `json:"closed"` // blocks closed at this look
+	Record Record    `json:"record"` // with what this look froze
+	At     time.Time `json:"at"`
+	Seq    int       `json:"seq"`
+	Closed int       `json:"closed"` // blocks closed at this look
+	// Skew is how far this clock was ahead of the source's, in whole seconds.
+	Skew     time.Duration      `json:"skew,omitempty"`
 	Problems map[string]Problem `json:"problems,omitempty"`
 	// Checks are the results of this look; Record.Checks are the latest before it.
 	Checks []checks.Result `json:"checks,omitempty"`
@@ -97,7 +99,7 @@ func (e *evaluator) start() {
 		Threshold: round(math.Log10(1 / e.p.Alpha)),
 	}
 	e.v.ID = fmt.Sprintf("%s-%d", e.r.ID, e.in.Seq)
-	e.v.Progress = Progress{Block: e.p.Block.String()}
+	e.v.Progress = Progress{Block: e.p.Block.String(), Blocks: e.tl.closed}
 	if e.tl.closed > 0 {
 		e.v.Progress.To = e.tl.end(e.tl.closed - 1).UTC()
 	}

@@ -74,13 +74,14 @@ func (j *Judge) look(ctx context.Context, id string, now time.Time) (Verdict, er
 	if err != nil {
 		return Verdict{}, fmt.Errorf("loading rollout %s: %w", id, err)
 	}
+	clock, skew := j.sourceClock(ctx, rec.Plan.Source, now)
 	in := Input{
 		At: now.UTC(), Seq: rec.Looks + 1, Engine: j.cfg.Engine,
-		Closed: closedBlocks(rec.Plan, rec.Rollout, now),
+		Closed: closedBlocks(rec.Plan, rec.Rollout, clock), Skew: skew,
 	}
 	probed := make(chan []checks.Result, 1)
 	go func() { probed <- j.runChecks(ctx, rec, now) }()
-	freeze, problems := j.gather(ctx, rec, now)
+	freeze, problems := j.gather(ctx, rec, clock)
 	in.Checks = <-probed
 	if err := ctx.Err(); err != nil {
 		return Verdict{}, fmt.Errorf("rollout %s: no verdict: %w", id, err)
@@ -97,6 +98,31 @@ func (j *Judge) look(ctx context.Context, id string, now time.Time) (Verdict, er
 	j.cfg.Log.InfoContext(ctx, "verdict", "rollout", id, "service", v.Rollout.Service, "seq", v.Seq,
 		"outcome", v.Outcome.String(), "proven", v.Proven, "evidence_log10", v.Evidence, "paired", v.Progress.Paired, "reason", v.Reason)
 	return v, nil
+}
+
+// clocked is a source that can tell its own time.
+type clocked interface {
+	Clock(ctx context.Context) (time.Time, error)
+}
+
+// sourceClock returns the time up to which the source can have data: now, or the
+// source's own time where that is behind. Without it a block would be frozen before
+// the source has seen its end. A source that cannot tell is taken to agree; if it
+// cannot be reached, its queries will say so.
+func (j *Judge) sourceClock(ctx context.Context, name string, now time.Time) (clock time.Time, skew time.Duration) {
+	src, ok := j.cfg.Sources[name].(clocked)
+	if !ok {
+		return now, 0
+	}
+	there, err := src.Clock(ctx)
+	if err != nil {
+		return now, 0
+	}
+	skew = now.Sub(there).Truncate(time.Second)
+	if skew <= 0 {
+		return now, skew
+	}
+	return there, skew
 }
 
 // with returns the record with a look's freeze added to what is frozen.

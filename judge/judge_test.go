@@ -232,3 +232,27 @@ func TestBeforeAfterPastDoesNotDependOnWhenItIsAsked(t *testing.T) {
 		t.Errorf("two looks:\n%s\nsix looks:\n%s", a, b)
 	}
 }
+
+// slowClock is a source whose clock is behind.
+type slowClock struct {
+	fakeSource
+	behind time.Duration
+	now    time.Time
+}
+
+func (s *slowClock) Clock(context.Context) (time.Time, error) { return s.now.Add(-s.behind), nil }
+
+// TestClockSkew: a block that the source has not seen the end of is not frozen,
+// however far Serin's clock is ahead.
+func TestClockSkew(t *testing.T) {
+	m := &memory{rec: Record{Rollout: testRollout(), Plan: testPlan()}}
+	src := &slowClock{fakeSource: fakeSource{w: newWorld(28)}, behind: 70 * time.Second, now: at(10).Add(31 * time.Second)}
+	j := New(Config{Journal: m, Sources: map[string]queries.Source{"prometheus": src}})
+	v := lookAt(t, j, 10)
+	if got := v.Progress.Blocks; got != 8 {
+		t.Errorf("%d blocks are closed, want 8: the source's clock is 70 s behind", got)
+	}
+	if f := finding(v, "clock"); f.Class != Warning || !strings.Contains(f.Reason, "70 s ahead") {
+		t.Errorf("got %q: %s", f.Class, f.Reason)
+	}
+}

@@ -118,9 +118,27 @@ func (e *evaluator) findRollout() {
 				a.Outcome, a.At.UTC().Format(time.RFC3339), a.Reason, odds(*log10(logInverse(e.sharp.beta)))),
 		})
 	}
+	e.findSkew()
 	e.findDefaults()
 	e.findOldBaseline()
 	e.findReach()
+}
+
+// findSkew warns of clocks that disagree by more than half a block: blocks then
+// close late, and weights are dated wrongly.
+func (e *evaluator) findSkew() {
+	d, ahead := e.in.Skew, "ahead of"
+	if d < 0 {
+		d, ahead = -d, "behind"
+	}
+	if d <= e.tl.block/2 {
+		return
+	}
+	e.findings = append(e.findings, Finding{
+		Name: "clock", About: AboutRollout, Class: Warning,
+		Reason: fmt.Sprintf("Serin's clock is %s %s the source's; blocks are closed by the source's, but weights are dated by Serin's", minutes(d), ahead),
+		Next:   "let both machines keep time (NTP)",
+	})
 }
 
 // findDefaults warns where dispersion was not learnt.

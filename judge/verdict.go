@@ -78,7 +78,8 @@ type Progress struct {
 	From             time.Time `json:"from,omitzero"` // first block compared
 	To               time.Time `json:"to,omitzero"`   // end of the last closed block
 	Block            string    `json:"block"`         // its length
-	Closed           int       `json:"closed"`        // closed blocks since From
+	Blocks           int       `json:"blocks"`        // closed since the announcement
+	Closed           int       `json:"closed"`        // of them since From
 	Paired           int       `json:"paired"`        // of them with data of both arms, warm
 	AtFinalStep      int       `json:"atFinalStep"`   // of them at the highest weight
 	CanaryRequests   float64   `json:"canaryRequests"`

@@ -61,7 +61,7 @@ func (b *board) Collect(ch chan<- prometheus.Metric) {
 	defer cancel()
 	list, err := b.s.cfg.Journal.List(ctx, journal.Filter{Live: true, Limit: maxBoard})
 	if err != nil {
-		b.s.cfg.Log.Error("the journal could not be read for /metrics", "error", err)
+		b.s.cfg.Log.Error("the journal could not be read for /metrics", cause(err))
 		gauge(ch, b.up, 0)
 		return
 	}

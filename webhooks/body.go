@@ -117,11 +117,6 @@ func kindWord(t reflect.Type) string {
 	return "object"
 }
 
-var (
-	timeType        = reflect.TypeFor[time.Time]()
-	unmarshalerType = reflect.TypeFor[json.Unmarshaler]()
-)
-
 // walker compares a JSON document with the type that it will be read into, for
 // what encoding/json lets pass: unknown fields without their path, names in
 // another case, the same name twice, and depth.
@@ -151,7 +146,7 @@ func (w *walker) value(t reflect.Type, path string) error {
 		}
 		return w.list(t, path)
 	case string:
-		if t != timeType {
+		if t != reflect.TypeFor[time.Time]() {
 			return nil
 		}
 		if _, err := time.Parse(time.RFC3339, tok); err != nil {
@@ -194,7 +189,7 @@ func (w *walker) object(t reflect.Type, path string) error {
 // member returns the type of an object's member.
 func (w *walker) member(t reflect.Type, name, at string) (reflect.Type, error) {
 	switch {
-	case t == nil || reflect.PointerTo(t).Implements(unmarshalerType):
+	case t == nil || reflect.PointerTo(t).Implements(reflect.TypeFor[json.Unmarshaler]()):
 		return nil, nil
 	case t.Kind() == reflect.Map:
 		return t.Elem(), nil

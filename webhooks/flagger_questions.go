@@ -197,7 +197,7 @@ func (s *Server) newestOf(ctx context.Context, r rollout.Rollout) (string, error
 func (s *Server) excuse(ctx context.Context, q question, p flaggerCall, err error) (ruling, error) {
 	e := unanswered(err)
 	s.cfg.Log.WarnContext(ctx, "no verdict for a hook", "hook", q.hook, "namespace", p.Namespace, "service", p.Name,
-		"error", redact(err.Error()))
+		cause(err))
 	switch {
 	case q.signal && e.Code >= http.StatusInternalServerError:
 		return ruling{text: "no rollback is signalled: " + e.Public}, nil

@@ -3,6 +3,7 @@ package webhooks
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/serin-canary/serin/judge"
 	"github.com/serin-canary/serin/judge/plan"
@@ -51,11 +52,38 @@ func (s *Server) ruleRollout(ctx context.Context, l looked) (ruling, error) {
 	if err != nil {
 		return ruling{}, err
 	}
-	if p := rec.Plan; p.NoData == plan.Rollback && v.StaleBlocks >= p.NoDataBlocks {
+	p, stale := rec.Plan, staleBlocks(l)
+	if p.NoData == plan.Rollback && p.Reversible && stale > 0 && stale >= p.NoDataBlocks {
 		return ruling{text: fmt.Sprintf("no data: no fresh evidence for %d blocks, and the plan rolls back after %d (noData: rollback): %s",
-			v.StaleBlocks, p.NoDataBlocks, v.Reason)}, nil
+			stale, p.NoDataBlocks, v.Reason)}, nil
 	}
 	return yes, nil
+}
+
+// staleBlocks returns for how many blocks there has been no evidence although the
+// canary should have had traffic. Where weights are declared, the time before the
+// first of them is not missing, nor is that at weight 0.
+func staleBlocks(l looked) int {
+	block, err := time.ParseDuration(l.verdict.Progress.Block)
+	if err != nil || block <= 0 {
+		return l.verdict.StaleBlocks
+	}
+	var since time.Time // of the weight's being above 0
+	for _, w := range l.rollout.Weights {
+		switch {
+		case w.Percent == 0:
+			since = time.Time{}
+		case since.IsZero():
+			since = w.At
+		}
+	}
+	switch {
+	case len(l.rollout.Weights) == 0:
+		return l.verdict.StaleBlocks
+	case since.IsZero():
+		return 0
+	}
+	return min(l.verdict.StaleBlocks, int(l.verdict.At.Sub(since)/block))
 }
 
 // ruleAdvance: yes, where traffic may increase.

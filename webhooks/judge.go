@@ -128,7 +128,7 @@ func (s *Server) judgeUntil(ctx context.Context, r rollout.Rollout, wait time.Du
 		}
 		next, again := s.lookOnce(ctx, r)
 		if again != nil {
-			s.cfg.Log.WarnContext(ctx, "a later look failed; the earlier verdict stands", "rollout", r.ID, "error", redact(again.Error()))
+			s.cfg.Log.WarnContext(ctx, "a later look failed; the earlier verdict stands", "rollout", r.ID, cause(again))
 			return v, nil
 		}
 		v = next

@@ -56,7 +56,7 @@ func (s *Server) logRequests() echo.MiddlewareFunc {
 				slog.String("remote", v.RemoteIP), slog.String("id", requestID(c)),
 			}
 			if v.Error != nil {
-				attrs = append(attrs, slog.String("error", oneLine(redact(v.Error.Error()), 2000)))
+				attrs = append(attrs, cause(v.Error))
 			}
 			s.cfg.Log.LogAttrs(context.WithoutCancel(c.Request().Context()), levelOf(c, v.Status), "request", attrs...)
 			return nil
@@ -84,7 +84,7 @@ func (s *Server) recoverPanics() echo.MiddlewareFunc {
 	return middleware.RecoverWithConfig(middleware.RecoverConfig{
 		StackSize: 16 << 10, DisableStackAll: true, DisableErrorHandler: true,
 		LogErrorFunc: func(c echo.Context, err error, stack []byte) error {
-			s.cfg.Log.Error("panic in a handler", "error", err, "route", routeOf(c), "id", requestID(c), "stack", string(stack))
+			s.cfg.Log.Error("panic in a handler", cause(err), "route", routeOf(c), "id", requestID(c), "stack", string(stack))
 			return &HTTPError{
 				Code: http.StatusInternalServerError, Public: "internal error",
 				Next: "the server's log has request " + requestID(c), Err: err,

@@ -2,9 +2,11 @@ package scrape
 
 import (
 	"bytes"
+	"math"
 	"testing"
 
 	dto "github.com/prometheus/client_model/go"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/serin-canary/serin/queries/promql"
 )
@@ -68,6 +70,46 @@ func FuzzClassicText(f *testing.F) {
 		}
 		if n, m := bytes.Count(got, []byte("\n")), bytes.Count(body, []byte("\n"))+1; n > m {
 			t.Fatalf("got %d lines of %d", n, m)
+		}
+	})
+}
+
+// FuzzNative commits native histograms of any shape one after the other, and asks for
+// them: what passes the check must be safe to store, merge and read.
+func FuzzNative(f *testing.F) {
+	f.Add(int32(0), 0.001, int32(0), uint32(2), int32(3), uint32(1), []byte{3, 1, 2}, false)
+	f.Add(int32(8), 0.0, int32(math.MaxInt32), uint32(1), int32(math.MaxInt32), uint32(1), []byte{1, 1}, true)
+	f.Add(int32(-4), math.Inf(1), int32(math.MinInt32), uint32(1), int32(-1), uint32(0), []byte{200}, false)
+	f.Add(int32(-53), math.NaN(), int32(1), uint32(math.MaxUint32), int32(0), uint32(1), []byte{0}, true)
+	f.Fuzz(func(t *testing.T, schema int32, zero float64, offset int32, length uint32, offset2 int32, length2 uint32, counts []byte, fractional bool) {
+		if len(counts) > 100 {
+			return
+		}
+		s, clock := newTestSource(t, Config{Targets: []Target{{URL: "http://pod"}}, MaxSamples: 2_000})
+		for round := range int32(6) {
+			h := &dto.Histogram{Schema: proto.Int32(schema + round%2), ZeroThreshold: &zero, SampleSum: proto.Float64(zero)}
+			h.PositiveSpan = []*dto.BucketSpan{{Offset: proto.Int32(offset + round), Length: &length}, {Offset: &offset2, Length: &length2}}
+			sum, last := uint64(0), int64(0)
+			for _, c := range counts {
+				n := uint64(c) * uint64(round+1)
+				sum += n
+				h.PositiveDelta = append(h.PositiveDelta, int64(n)-last)
+				h.PositiveCount = append(h.PositiveCount, float64(n))
+				last = int64(n)
+			}
+			h.SampleCount = &sum
+			if fractional {
+				h.SampleCountFloat, h.PositiveDelta = proto.Float64(float64(sum)), nil
+			} else {
+				h.PositiveCount = nil
+			}
+			body := delimited(t, family("h", dto.MetricType_HISTOGRAM, &dto.Metric{Histogram: h}))
+			ingest(t, s, 0, page{body: []byte(body), contentType: protoType}, clock.now().UnixMilli())
+			clock.advance(interval)
+		}
+		over := promql.Range{Start: epoch.UnixMilli(), End: clock.now().UnixMilli(), Step: 5000}
+		for _, expr := range []string{"h", "last_over_time(h[1m])", "rate(h[1m])", "histogram_quantile(0.5, increase(h[1m]))", "sum(h)"} {
+			s.Range(t.Context(), expr, over) // An error is an answer.
 		}
 	})
 }

@@ -93,9 +93,6 @@ func (sc *scraper) scrapeOnce(ctx context.Context) {
 	s.store.commit(now, sc.points)
 	sc.keep()
 	sc.report(TargetStatus{Up: err == nil, LastError: words(err), LastScrape: begun, Duration: took, Samples: samples})
-	if err != nil {
-		s.config.Log.Warn("scrape failed", "source", s.config.Name, "target", sc.site.shown, "error", err)
-	}
 }
 
 // instant is the time of samples in milliseconds. Two scrapes within the same one, or

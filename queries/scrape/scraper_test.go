@@ -4,6 +4,7 @@ import (
 	"compress/gzip"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"strings"
 	"testing"
@@ -244,5 +245,29 @@ func TestNativeHistogramEndsAndResets(t *testing.T) {
 	m, _, err := s.Range(t.Context(), "h", promql.Range{Start: epoch.UnixMilli(), End: epoch.Add(4 * interval).UnixMilli(), Step: interval.Milliseconds()})
 	if err != nil || len(m) != 1 || len(m[0].Histograms) != 4 {
 		t.Fatalf("range: got %v, %v, want one series of 4 histograms", m, err)
+	}
+}
+
+func TestOnlyTurnsAreLogged(t *testing.T) {
+	var log strings.Builder
+	p := newPod(t, "a 1\n")
+	to := p.target()
+	to.URL += "?token=secret"
+	s, clock := newTestSource(t, Config{Targets: []Target{to}, Log: slog.New(slog.NewTextHandler(&log, nil))})
+	for _, code := range []int{500, 500, 0, 0, 500} {
+		if p.fail(code); code == 0 {
+			p.show("a 1\n")
+		}
+		scrapeAll(t, s)
+		clock.advance(interval)
+	}
+	if n := strings.Count(log.String(), "target does not answer"); n != 2 {
+		t.Errorf("got %d warnings, want 2:\n%s", n, &log)
+	}
+	if n := strings.Count(log.String(), "target answers again"); n != 1 {
+		t.Errorf("got %d good news, want 1:\n%s", n, &log)
+	}
+	if strings.Contains(log.String(), "secret") {
+		t.Errorf("the log shows the URL's query:\n%s", &log)
 	}
 }

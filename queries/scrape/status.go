@@ -47,12 +47,21 @@ func (s *Source) Status() []TargetStatus {
 	return all
 }
 
-// report remembers how a scrape went.
+// report remembers how a scrape went, and logs where it went otherwise than the one
+// before: a target that is down for an hour is two lines, not hundreds.
 func (sc *scraper) report(now TargetStatus) {
 	sc.mu.Lock()
 	t := &sc.status
+	first, turned := t.LastScrape.IsZero(), t.Up != now.Up
 	t.Up, t.LastError, t.LastScrape, t.Duration, t.Samples = now.Up, now.LastError, now.LastScrape, now.Duration, now.Samples
 	sc.mu.Unlock()
+	log := sc.source.config.Log.With("source", sc.source.config.Name, "target", sc.site.shown)
+	switch {
+	case !now.Up && (first || turned):
+		log.Warn("target does not answer", "error", now.LastError)
+	case now.Up && turned && !first:
+		log.Info("target answers again")
+	}
 	if !now.Up {
 		sc.source.failed(sc.site, now.LastScrape.UnixMilli(), now.LastError)
 	}

@@ -2,11 +2,7 @@ package promql
 
 import (
 	"context"
-	"fmt"
-	"math"
-	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -15,31 +11,17 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/prometheus/common/model"
+	"github.com/prometheus/prometheus/promql/parser"
 
 	"github.com/serin-canary/serin/queries"
+	"github.com/serin-canary/serin/queries/prometheus/promtest"
 )
 
-var gap = math.NaN()
-
-const block = time.Minute
-
-var start = time.Unix(1_700_000_040, 0).UTC()
-
-// win is the window of n blocks from start.
-func win(n int) queries.Window {
-	return queries.Window{Start: start, End: start.Add(time.Duration(n) * block), Block: block}
-}
-
-// line is one series of a fake store: what its last sample was at the end of each
-// block. The samples stand after "|" from the start of the window on, and before it
-// backwards from there; "_" is none.
-type line struct{ labels, samples string }
-
-// fake answers range queries from lines, by selector. It knows last_over_time, and
-// sums and counts by labels of it.
+// fake answers range queries from hand-made series whose samples stand exactly at
+// block ends. It evaluates what the reader asks, and a little more: last_over_time,
+// sums and counts of it, plain selectors and quotients of them.
 type fake struct {
-	store    map[string][]line
-	native   map[string]model.Matrix
+	m        model.Matrix
 	warnings []string
 	fail     map[string]error // by a part of the expression
 
@@ -47,8 +29,6 @@ type fake struct {
 	asked []string
 	grids []Range
 }
-
-var shape = regexp.MustCompile(`^(?:(sum|count)(?: by \(([^)]*)\))? ?\()?last_over_time\((.*)\[[^\]]*\]\)\)?$`)
 
 func (f *fake) Range(_ context.Context, expr string, r Range) (model.Matrix, []string, error) {
 	f.mu.Lock()
@@ -60,116 +40,146 @@ func (f *fake) Range(_ context.Context, expr string, r Range) (model.Matrix, []s
 			return nil, nil, err
 		}
 	}
-	m := shape.FindStringSubmatch(expr)
-	if m == nil {
-		return cut(matrix(f.store[expr]), r), f.warnings, nil
+	e, err := queries.ParsePromQL(expr)
+	if err != nil {
+		return nil, nil, err
 	}
-	if nat, ok := f.native[m[3]]; ok {
-		return nat, f.warnings, nil
-	}
-	raw := cut(matrix(f.store[m[3]]), r)
-	if m[1] == "" {
-		return raw, f.warnings, nil
-	}
-	return aggregate(raw, m[1] == "sum", strings.Split(m[2], ", ")), f.warnings, nil
+	return f.eval(e, r), f.warnings, nil
 }
 
-func (f *fake) has(part string) bool {
-	return slices.ContainsFunc(f.asked, func(e string) bool { return strings.Contains(e, part) })
-}
-
-// matrix reads lines.
-func matrix(ls []line) model.Matrix {
-	var m model.Matrix
-	for _, l := range ls {
-		s := &model.SampleStream{Metric: model.Metric{}}
-		for _, pair := range strings.Fields(strings.ReplaceAll(l.labels, ",", " ")) {
-			k, v, _ := strings.Cut(pair, "=")
-			s.Metric[model.LabelName(k)] = model.LabelValue(v)
+func (f *fake) eval(e parser.Expr, r Range) model.Matrix {
+	switch e := e.(type) {
+	case *parser.VectorSelector:
+		return f.choose(e, r)
+	case *parser.Call:
+		if e.Func.Name == "last_over_time" {
+			return f.choose(e.Args[0].(*parser.MatrixSelector).VectorSelector.(*parser.VectorSelector), r)
 		}
-		before, after, ok := strings.Cut(l.samples, "|")
-		if !ok {
-			before, after = "", l.samples
+	case *parser.AggregateExpr:
+		return aggregate(f.eval(e.Expr, r), e.Op == parser.SUM, e.Grouping)
+	case *parser.BinaryExpr:
+		if e.Op == parser.DIV {
+			return divide(f.eval(e.LHS, r), f.eval(e.RHS, r))
 		}
-		at := start.Add(-time.Duration(len(strings.Fields(before))) * block)
-		for _, f := range append(strings.Fields(before), strings.Fields(after)...) {
-			if f != "_" {
-				v, err := strconv.ParseFloat(f, 64)
-				if err != nil {
-					panic(err)
-				}
-				s.Values = append(s.Values, model.SamplePair{Timestamp: model.TimeFromUnixNano(at.UnixNano()), Value: model.SampleValue(v)})
-			}
-			at = at.Add(block)
-		}
-		m = append(m, s)
 	}
-	return m
+	panic("the fake cannot evaluate " + e.String())
 }
 
-// cut leaves the samples on a grid, and the series that have any.
-func cut(m model.Matrix, r Range) model.Matrix {
+// choose returns the series that a selector matches, with the samples on a grid.
+func (f *fake) choose(v *parser.VectorSelector, r Range) model.Matrix {
+	on := func(at model.Time) bool {
+		ms := int64(at)
+		return ms >= r.Start && ms <= r.End && (ms-r.Start)%r.Step == 0
+	}
 	var out model.Matrix
-	for _, s := range m {
-		s.Values = slices.DeleteFunc(s.Values, func(v model.SamplePair) bool {
-			ms := int64(v.Timestamp)
-			return ms < r.Start || ms > r.End || (ms-r.Start)%r.Step != 0
-		})
-		if len(s.Values) > 0 {
-			out = append(out, s)
+	for _, s := range f.m {
+		ok := true
+		for _, m := range v.LabelMatchers {
+			ok = ok && m.Matches(string(s.Metric[model.LabelName(m.Name)]))
+		}
+		if !ok {
+			continue
+		}
+		c := &model.SampleStream{Metric: s.Metric}
+		for _, p := range s.Values {
+			if on(p.Timestamp) {
+				c.Values = append(c.Values, p)
+			}
+		}
+		for _, p := range s.Histograms {
+			if on(p.Timestamp) {
+				c.Histograms = append(c.Histograms, p)
+			}
+		}
+		if len(c.Values)+len(c.Histograms) > 0 {
+			out = append(out, c)
 		}
 	}
 	return out
 }
 
 func aggregate(m model.Matrix, sum bool, by []string) model.Matrix {
-	var keys []string
-	labels := map[string]model.Metric{}
-	values := map[string]map[model.Time]float64{}
+	var out model.Matrix
+	at := map[string]*model.SampleStream{}
 	for _, s := range m {
-		out := model.Metric{}
+		labels := model.Metric{}
 		for _, b := range by {
-			if v, ok := s.Metric[model.LabelName(b)]; ok {
-				out[model.LabelName(b)] = v
+			if v := s.Metric[model.LabelName(b)]; v != "" {
+				labels[model.LabelName(b)] = v
 			}
 		}
-		k := out.String()
-		if labels[k] == nil {
-			keys, labels[k], values[k] = append(keys, k), out, map[model.Time]float64{}
+		to := at[labels.String()]
+		if to == nil {
+			to = &model.SampleStream{Metric: labels}
+			at[labels.String()] = to
+			out = append(out, to)
 		}
 		for _, v := range s.Values {
-			if sum {
-				values[k][v.Timestamp] += float64(v.Value)
-			} else {
-				values[k][v.Timestamp]++
+			if !sum {
+				v.Value = 1
 			}
+			i := slices.IndexFunc(to.Values, func(p model.SamplePair) bool { return p.Timestamp == v.Timestamp })
+			if i < 0 {
+				to.Values = append(to.Values, v)
+				continue
+			}
+			to.Values[i].Value += v.Value
 		}
-	}
-	var out model.Matrix
-	for _, k := range keys {
-		s := &model.SampleStream{Metric: labels[k]}
-		for at, v := range values[k] {
-			s.Values = append(s.Values, model.SamplePair{Timestamp: at, Value: model.SampleValue(v)})
-		}
-		slices.SortFunc(s.Values, func(a, b model.SamplePair) int { return int(a.Timestamp - b.Timestamp) })
-		out = append(out, s)
 	}
 	return out
 }
 
-// ratio is the reading of bad among all.
-func ratio(bad, all string) queries.Reading {
-	return queries.Reading{
-		Kind: queries.Ratio, Scale: 1,
-		Bad:   queries.Counts{{Selector: bad}},
-		Total: queries.Counts{{Selector: all}},
+func divide(a, b model.Matrix) model.Matrix {
+	var out model.Matrix
+	for _, x := range a {
+		for _, y := range b {
+			if keyOf(x.Metric, nil) != keyOf(y.Metric, nil) {
+				continue
+			}
+			q := &model.SampleStream{Metric: x.Metric}
+			for i, v := range x.Values {
+				v.Value /= y.Values[i].Value
+				q.Values = append(q.Values, v)
+			}
+			out = append(out, q)
+		}
 	}
+	return out
 }
 
-// read answers a reading from a fake and fails the test on an error.
-func read(t *testing.T, f *fake, rd queries.Reading, n int) queries.Frame {
+// record makes a matrix of a case's samples.
+func record(c promtest.Case) model.Matrix {
+	var out model.Matrix
+	for _, s := range c.Series {
+		m := &model.SampleStream{Metric: model.Metric{"__name__": model.LabelValue(s.Name), "case": model.LabelValue(c.Name)}}
+		for _, l := range s.Labels {
+			m.Metric[model.LabelName(l[0])] = model.LabelValue(l[1])
+		}
+		for _, p := range s.Samples {
+			at := model.TimeFromUnixNano(promtest.Epoch().Add(time.Duration(p.Block) * promtest.Block).UnixNano())
+			m.Values = append(m.Values, model.SamplePair{Timestamp: at, Value: model.SampleValue(p.Value)})
+		}
+		out = append(out, m)
+	}
+	return out
+}
+
+// cases are the rules of counting, by name.
+func cases(t testing.TB) map[string]promtest.Case {
 	t.Helper()
-	got, err := NewReader(f, Options{Source: "test"}).Blocks(context.Background(), rd, win(n))
+	out := map[string]promtest.Case{}
+	for _, c := range promtest.Cases(t, "../../testdata/counting.txt") {
+		out[c.Name] = c
+	}
+	return out
+}
+
+// read answers a case from a fake and fails the test on an error.
+func read(t *testing.T, f *fake, c promtest.Case) queries.Frame {
+	t.Helper()
+	rd := c.Reading(t)
+	rd.Bounds = c.Bounds
+	got, err := NewReader(f, Options{Source: "test", SeriesLimit: c.Limit}).Blocks(context.Background(), rd, c.Window())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -186,11 +196,11 @@ func same(t *testing.T, got, want any) {
 	}
 }
 
-// codes lists the codes of a frame's notes.
-func codes(f queries.Frame) string {
+// codes lists the codes of a frame's notes, each once.
+func codes(f queries.Frame) []string {
 	var out []string
 	for _, n := range f.Notes {
 		out = append(out, string(n.Code))
 	}
-	return fmt.Sprint(out)
+	return slices.Compact(out)
 }

@@ -7,13 +7,11 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/serin-canary/serin/judge"
 	"github.com/serin-canary/serin/judge/checks"
@@ -22,11 +20,6 @@ import (
 	"github.com/serin-canary/serin/judge/plan"
 	"github.com/serin-canary/serin/webhooks"
 )
-
-// stopWithin bounds how long Stop waits for the requests under way. It is longer
-// than a look takes whose source answers slowly, and shorter than the grace period
-// that Kubernetes gives by default (30 s).
-const stopWithin = 20 * time.Second
 
 // Options are what an [App] is made of.
 type Options struct {
@@ -40,19 +33,19 @@ type Options struct {
 // App is a server.
 type App struct {
 	listener net.Listener
-	server   *http.Server
+	front    *webhooks.Server
 	journal  *journal.Journal
 	judge    *judge.Judge
 	sources  *Sources
 	plans    *plan.Set
 	log      *slog.Logger
 
-	// work is everything that runs beside the server. quit ends it.
-	work sync.WaitGroup
-	quit context.CancelFunc
-	// failed receives why serving ended early, once.
-	failed chan error
-	stop   sync.Once
+	// serving ends when the last request has been answered, beside when nothing is
+	// scraped any more. The first error of serving is kept in failed.
+	serving, beside       sync.WaitGroup
+	stopServing, stopRest context.CancelFunc
+	failed                chan error
+	stop                  sync.Once
 }
 
 // New binds the listener and opens the journal, the plans and the sources. Where
@@ -93,7 +86,7 @@ func (a *App) open(ctx context.Context, c Config, version string) error {
 		return fmt.Errorf("cannot open the journal %s: %w", c.Journal, err)
 	}
 	a.judge = NewJudge(JudgeOptions{Journal: a.journal, Sources: a.sources, Version: version, Log: a.log})
-	front, err := webhooks.New(webhooks.Config{
+	a.front, err = webhooks.New(webhooks.Config{
 		Judge: a.judge, Journal: a.journal, Plans: a.plans, Ready: a.ready(),
 		Tokens: tokens, BaseURL: c.BaseURL, Version: version, Log: a.log,
 	})
@@ -102,15 +95,6 @@ func (a *App) open(ctx context.Context, c Config, version string) error {
 	}
 	if a.listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", c.Listen); err != nil {
 		return fmt.Errorf("cannot listen on %s: %w; choose another address with --listen", c.Listen, err)
-	}
-	a.server = &http.Server{
-		Handler:           front.Handler(),
-		ReadHeaderTimeout: 5 * time.Second,
-		ReadTimeout:       30 * time.Second,
-		WriteTimeout:      2 * time.Minute, // a look may wait for a slow source
-		// Flagger opens a connection for each call and never closes one.
-		IdleTimeout: 15 * time.Second,
-		ErrorLog:    slog.NewLogLogger(a.log.Handler(), slog.LevelWarn),
 	}
 	return nil
 }
@@ -200,31 +184,32 @@ func (a *App) Plans() *plan.Set { return a.plans }
 
 // Start serves, and scrapes what there is to scrape, until Stop.
 func (a *App) Start() {
-	ctx, quit := context.WithCancel(context.Background()) // ended by Stop
-	a.quit = quit
-	a.sources.Run(ctx, a.work.Go)
-	a.work.Go(func() {
-		if err := a.server.Serve(a.listener); !errors.Is(err, http.ErrServerClosed) {
-			a.failed <- fmt.Errorf("serving ended: %w", err)
+	serve, stopServing := context.WithCancel(context.Background()) // both are ended by Stop
+	rest, stopRest := context.WithCancel(context.Background())
+	a.stopServing, a.stopRest = stopServing, stopRest
+	a.sources.Run(rest, a.beside.Go)
+	a.serving.Go(func() {
+		if err := a.front.Serve(serve, a.listener); err != nil {
+			a.failed <- err
 		}
 	})
 }
 
-// Stop refuses new requests, finishes those under way, and closes everything.
-// What is not finished after 20 s is cut off. Later calls do nothing.
+// Stop refuses new requests, finishes those under way, for which it waits 25 s at
+// most, and closes everything. Later calls do nothing.
 func (a *App) Stop() error {
 	var err error
 	a.stop.Do(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), stopWithin)
-		defer cancel()
-		if err = a.server.Shutdown(ctx); err != nil {
-			err = fmt.Errorf("requests were still under way after %s and were cut off: %w", stopWithin, err)
-			_ = a.server.Close() // its error would say the same
+		if a.stopServing != nil {
+			a.stopServing()
+			a.serving.Wait()
+			a.stopRest() // what is under way may still ask the sources
+			a.beside.Wait()
 		}
-		if a.quit != nil {
-			a.quit()
+		select {
+		case err = <-a.failed:
+		default:
 		}
-		a.work.Wait()
 		err = errors.Join(err, a.close())
 	})
 	return err

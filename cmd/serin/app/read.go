@@ -136,6 +136,9 @@ func given(tag, value string) string {
 func locate(root *yaml.Node, line int, text string) (path string, column int) {
 	column = 1
 	text, _, _ = strings.Cut(text, "...") // yaml cuts long values
+	if text == "" && len(root.Content) > 0 && root.Content[0].Kind == yaml.SequenceNode {
+		return "", column // the whole file is a list
+	}
 	walk(root, "", func(p string, n *yaml.Node) bool {
 		if n.Line == line && strings.HasPrefix(n.Value, text) {
 			path, column = p, n.Column

@@ -20,6 +20,10 @@ import (
 // counts it.
 const podBase = 24 << 20
 
+// mostKept bounds how many requests a leaking pod keeps, and so the memory of a
+// demo that is forgotten.
+const mostKept = 2000
+
 // podBuckets are the bounds of the latency histogram in seconds: 5 ms to 626 ms,
 // each 1.45 times the one before. The step is a little under 1.5, the default
 // margin of latency, so that a shift by the margin moves every bound to a
@@ -159,7 +163,7 @@ func (p *pod) begin() fate {
 	defer p.mu.Unlock()
 	f := p.does.draw(p.rand, p.served)
 	p.served++
-	if p.does.retain > 0 {
+	if p.does.retain > 0 && len(p.kept) < mostKept {
 		p.kept = append(p.kept, make([]byte, p.does.retain))
 	}
 	return f

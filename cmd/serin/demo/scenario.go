@@ -86,7 +86,7 @@ func canaryBehaviour(s Scenario) behaviour {
 	case Tail:
 		b.tail, b.tailTimes = 0.05, 10
 	case Leak:
-		b.leak, b.retain = 0.004, 2<<10
+		b.leak, b.retain = 0.002, 32<<10
 	case Healthy, Silent:
 	}
 	return b

@@ -49,7 +49,7 @@ func TestCanariesBehaveAsTheirScenariosAreTold(t *testing.T) {
 		{Slow, 0, [2]float64{1.55, 1.65}, [2]float64{1.5, 1.7}, [2]float64{0.003, 0.007}},
 		{Tail, 0, [2]float64{1, 1.1}, [2]float64{2.5, 7}, [2]float64{0.003, 0.007}},
 		{Leak, 0, [2]float64{0.99, 1.01}, [2]float64{0.95, 1.05}, [2]float64{0.003, 0.007}},
-		{Leak, 250, [2]float64{1.9, 2.1}, [2]float64{1.9, 2.1}, [2]float64{0.003, 0.007}},
+		{Leak, 500, [2]float64{1.9, 2.1}, [2]float64{1.9, 2.1}, [2]float64{0.003, 0.007}},
 		{Silent, 0, [2]float64{0.99, 1.01}, [2]float64{0.95, 1.05}, [2]float64{0.003, 0.007}},
 	} {
 		t.Run(string(c.scenario), func(t *testing.T) {

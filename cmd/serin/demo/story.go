@@ -85,11 +85,10 @@ func (s *story) rollOut(ctx context.Context, h *hooks, j *journal.Journal, tell 
 	if tell != nil {
 		s.driver.tell = func(e Event) { tell(s.svc.name, e) }
 	}
-	ctx, cancel := context.WithTimeout(ctx, patience(s.scenario, s.plan))
-	defer cancel()
+	deadline := time.Now().Add(patience(s.scenario, s.plan))
 	ticker := time.NewTicker(tickEvery)
 	defer ticker.Stop()
-	for {
+	for time.Now().Before(deadline) {
 		s.driver.tick(ctx)
 		s.look(ctx, j)
 		if s.over() {

@@ -67,7 +67,7 @@ func (d Dispersion) Running(dst []float64, blocks []CountBlock) []float64 {
 	for t, b := range blocks {
 		if b.counted() {
 			share := b.share()
-			fit.add(b, share)
+			fit.add(b.Xc, b.Xb, share)
 			for i := range scales {
 				scales[i].add(b, share)
 			}
@@ -85,9 +85,9 @@ func (d Dispersion) Running(dst []float64, blocks []CountBlock) []float64 {
 // ratioFit is the Mantel–Haenszel estimate of p_c/p_b, stratified by block.
 type ratioFit struct{ above, below float64 }
 
-func (f *ratioFit) add(b CountBlock, rho float64) {
-	f.above += b.Xc * (1 - rho)
-	f.below += b.Xb * rho
+func (f *ratioFit) add(xc, xb, share float64) {
+	f.above += xc * (1 - share)
+	f.below += xb * share
 }
 
 func (f *ratioFit) ratio() float64 { return (f.above + .5) / (f.below + .5) }

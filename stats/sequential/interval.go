@@ -39,7 +39,7 @@ func newRatioRisk(room []riskBlock, blocks []CountBlock) *ratioRisk {
 	var fit ratioFit
 	for _, b := range blocks {
 		if b.counted() && b.Xc+b.Xb > 0 {
-			fit.add(b, b.share())
+			fit.add(b.Xc, b.Xb, b.share())
 			r.xc += b.Xc
 			r.blocks = append(r.blocks, riskBlock{b.Nc / b.Nb, b.Xc + b.Xb})
 		}

@@ -19,14 +19,16 @@ type CountPlacebo struct {
 // PlaceboCounts compares every pod with all pods together: n[i][t] requests and
 // x[i][t] events of pod i in block t; NaN in either is a gap. Per pod
 //
-//	r = (Σ X + ½)/(Σ M·ρ + ½),  p = ρr/(ρr+1-ρ),  v = M·p·(1-p),  e = X - M·p
+//	r = (Σ X(1-ρ) + ½)/(Σ (M-X)ρ + ½),  p = ρr/(ρr+1-ρ),  v = M·p·(1-p),  e = X - M·p
 //
 // where M_t is all events of the block and ρ_t the pod's share of its requests, and
 //
 //	φ_L = Σ (Σ_L e)² / Σ v · B/(B-1)
-//	σ̂²_pod = max(0, Var(log r) - mean(φ0/Σ M·ρ))
+//	σ̂²_pod = max(0, Var(log((Σ X + ½)/(Σ M·ρ + ½))) - mean(φ0/Σ M·ρ))
 //
-// over groups of L = 1, 3, 5 blocks, B to a pod. Fewer than two pods with at least
+// over groups of L = 1, 3, 5 blocks, B to a pod. The residuals are taken about the
+// pod's ratio to the rest, the variance is that of ratios to the whole, whose
+// differences are the pods' own. Fewer than two pods with at least
 // 10 blocks leave Phi and DF at 0: then use the defaults.
 func PlaceboCounts(n, x [][]float64) CountPlacebo {
 	total := sumPods(n, x)
@@ -37,13 +39,13 @@ func PlaceboCounts(n, x [][]float64) CountPlacebo {
 	}
 	var logs moments
 	var inverse float64 // Σ 1/(expected events)
-	for i := range n {
+	for i := range min(len(n), len(x)) {
 		p := total.pod(n[i], x[i])
 		if p.blocks < leastBlocks {
 			continue
 		}
 		out.Pods++
-		logs.add(math.Log(p.ratio()))
+		logs.add(math.Log((p.events + .5) / (p.expected + .5)))
 		inverse += 1 / math.Max(p.expected, .5)
 		for k := range fits {
 			fits[k].add(total, p)
@@ -112,22 +114,24 @@ type podSeries struct {
 	n, x     []float64
 	events   float64 // Σ X
 	expected float64 // Σ M·ρ
+	fit      ratioFit
 	blocks   int
 }
 
 func (t podTotals) pod(n, x []float64) podSeries {
 	p := podSeries{n: n, x: x}
 	for i := range min(len(n), len(x)) {
-		if t.n[i] > 0 && present(n[i], x[i]) {
-			p.events += x[i]
-			p.expected += t.x[i] * n[i] / t.n[i]
-			p.blocks++
+		if !(t.n[i] > 0) || !present(n[i], x[i]) {
+			continue
 		}
+		share := n[i] / t.n[i]
+		p.events += x[i]
+		p.expected += t.x[i] * share
+		p.fit.add(x[i], t.x[i]-x[i], share)
+		p.blocks++
 	}
 	return p
 }
-
-func (p podSeries) ratio() float64 { return (p.events + .5) / (p.expected + .5) }
 
 // placeboFit gathers squared residuals over groups of blocks.
 type placeboFit struct {
@@ -136,7 +140,7 @@ type placeboFit struct {
 }
 
 func (f *placeboFit) add(t podTotals, p podSeries) {
-	r := p.ratio()
+	r := p.fit.ratio()
 	var squares, e, v float64
 	filled, groups := 0, 0
 	for i := range min(len(p.n), len(p.x)) {

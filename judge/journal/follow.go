@@ -32,7 +32,7 @@ func follow(ctx context.Context, t tx, id string, f judge.Frozen) error {
 		if err := s.Scan(&seq, &b); err != nil {
 			return err
 		}
-		g, err := decodeFreeze(b)
+		g, err := decodeFreeze(b, texts{})
 		if err != nil {
 			return damaged(id, seq, err)
 		}

@@ -71,9 +71,9 @@ func pinned(ctx context.Context, t tx, r rollout.Rollout) (plan.Plan, error) {
 // replay puts a rollout's looks together.
 func replay(ctx context.Context, t tx, r row, rec *judge.Record) error {
 	results := lastChecks{}
-	frozen := union{}
+	frozen, known := union{}, texts{}
 	err := chain(ctx, t, r, func(s sealed) error {
-		f, err := decodeFreeze(s.freeze)
+		f, err := decodeFreeze(s.freeze, known)
 		if err != nil {
 			return err
 		}

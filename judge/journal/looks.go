@@ -259,12 +259,13 @@ func (j *Journal) Looks(ctx context.Context, id string) ([]judge.Look, error) {
 		if err != nil {
 			return err
 		}
+		known := texts{}
 		return chain(ctx, t, r, func(s sealed) error {
 			if len(out) == len(verdicts) {
 				return nil // committed since
 			}
 			l := judge.Look{Rollout: id, Verdict: verdicts[len(out)]}
-			l.Freeze, err = decodeFreeze(s.freeze)
+			l.Freeze, err = decodeFreeze(s.freeze, known)
 			err = errors.Join(err, parse(s.checks, &l.Checks), parse(s.problems, &l.Problems))
 			out = append(out, l)
 			return err

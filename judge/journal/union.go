@@ -80,7 +80,8 @@ func bare(f queries.Frame) bool { return len(f.Processes) == 0 && len(f.Bounds) 
 func (r *run) add(f queries.Frame) error {
 	if f.Window.Len() == 0 {
 		if r.empty == nil {
-			r.empty = &f
+			first := f
+			r.empty = &first
 		}
 		return nil
 	}

@@ -65,7 +65,7 @@ func TestGolden(t *testing.T) {
 	for name, v := range stories() {
 		t.Run(name, func(t *testing.T) {
 			golden(t, name+".txt", text(t, v, report.Options{}))
-			golden(t, name+".md", markdown(t, v))
+			golden(t, name+".md.golden", markdown(t, v))
 		})
 	}
 	golden(t, "rollback-errors-narrow.txt", text(t, rolledBack(), report.Options{Width: 60}))

@@ -95,7 +95,7 @@ func TestFreezeReadsBackAsItWasWritten(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, err := decodeFreeze(b, texts{})
+		got, err := decodeFreeze(b, newArena())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -145,7 +145,7 @@ func FuzzDecodeFreeze(f *testing.F) {
 	f.Add([]byte("S\x02"))
 	f.Add([]byte{})
 	f.Fuzz(func(t *testing.T, b []byte) {
-		got, err := decodeFreeze(b, texts{})
+		got, err := decodeFreeze(b, newArena())
 		if err != nil {
 			return
 		}
@@ -153,7 +153,7 @@ func FuzzDecodeFreeze(f *testing.F) {
 		if err != nil {
 			return // it was never written by this codec
 		}
-		if second, err := decodeFreeze(again, texts{}); err != nil {
+		if second, err := decodeFreeze(again, newArena()); err != nil {
 			t.Errorf("what was read is written and cannot be read again: %v", err)
 		} else if diff := cmp.Diff(got, second, append(sameBits, cmpopts.EquateEmpty())...); diff != "" {
 			t.Errorf("got another freeze:\n%s", diff)

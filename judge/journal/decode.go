@@ -12,21 +12,51 @@ import (
 	"github.com/serin-canary/serin/queries"
 )
 
-// texts holds each text once, since the same pods come back at every look.
-type texts map[string]string
+// arena is the memory that the freezes of one rollout are decoded into. Columns and
+// lists of processes are short and many, so they are cut from larger pieces, and
+// each text is held once, since the same pods come back at every look.
+type arena struct {
+	texts map[string]string
+	room  []float64
+	seats []queries.Process
+}
 
-func (t texts) keep(b []byte) string {
-	s, ok := t[string(b)]
+func newArena() *arena { return &arena{texts: map[string]string{}} }
+
+func (a *arena) text(b []byte) string {
+	s, ok := a.texts[string(b)]
 	if !ok {
 		s = string(b)
-		t[s] = s
+		a.texts[s] = s
 	}
 	return s
 }
 
+// numbers returns room for n numbers.
+func (a *arena) numbers(n int) []float64 {
+	const piece = 512
+	if n > len(a.room) {
+		a.room = make([]float64, max(n, piece))
+	}
+	out := a.room[:n:n]
+	a.room = a.room[n:]
+	return out
+}
+
+// processes returns room for n processes.
+func (a *arena) processes(n int) []queries.Process {
+	const piece = 64
+	if n > len(a.seats) {
+		a.seats = make([]queries.Process, max(n, piece))
+	}
+	out := a.seats[:n:n]
+	a.seats = a.seats[n:]
+	return out
+}
+
 // decodeFreeze reads what encodeFreeze wrote.
-func decodeFreeze(b []byte, known texts) (judge.Frozen, error) {
-	d := &decoder{b: b}
+func decodeFreeze(b []byte, a *arena) (judge.Frozen, error) {
+	d := &decoder{b: b, arena: a}
 	if len(b) < 2 || b[0] != freezeMagic {
 		return judge.Frozen{}, errors.New("this is not a freeze")
 	}
@@ -36,7 +66,7 @@ func decodeFreeze(b []byte, known texts) (judge.Frozen, error) {
 	d.b = b[2:]
 	d.strings = make([]string, d.size(1))
 	for i := range d.strings {
-		d.strings[i] = known.keep(d.bytes(d.size(1)))
+		d.strings[i] = a.text(d.bytes(d.size(1)))
 	}
 	var f judge.Frozen
 	const least = 14 // no metric is shorter
@@ -63,11 +93,8 @@ func decodeFreeze(b []byte, known texts) (judge.Frozen, error) {
 type decoder struct {
 	b       []byte
 	strings []string
+	arena   *arena
 	err     error
-	// Columns and lists of processes are short and many, so they are cut from
-	// larger pieces.
-	room  []float64
-	seats []queries.Process
 }
 
 func (d *decoder) fail(format string, args ...any) {
@@ -183,7 +210,7 @@ func (d *decoder) frame() queries.Frame {
 		}
 	}
 	if n, isNil := d.count(6); !isNil {
-		f.Processes = d.processes(n)
+		f.Processes = d.arena.processes(n)
 		for i := range f.Processes {
 			f.Processes[i] = queries.Process{Name: d.string(), N: d.column(), X: d.column(), Sum: d.column(), Over: d.column(), V: d.column()}
 		}
@@ -191,34 +218,12 @@ func (d *decoder) frame() queries.Frame {
 	return f
 }
 
-// numbers returns room for n numbers.
-func (d *decoder) numbers(n int) []float64 {
-	const piece = 256
-	if n > len(d.room) {
-		d.room = make([]float64, max(n, piece))
-	}
-	out := d.room[:n:n]
-	d.room = d.room[n:]
-	return out
-}
-
-// processes returns room for n processes.
-func (d *decoder) processes(n int) []queries.Process {
-	const piece = 32
-	if n > len(d.seats) {
-		d.seats = make([]queries.Process, max(n, piece))
-	}
-	out := d.seats[:n:n]
-	d.seats = d.seats[n:]
-	return out
-}
-
 func (d *decoder) column() []float64 {
 	n, isNil := d.count(1)
 	if isNil {
 		return nil
 	}
-	out := d.numbers(n)
+	out := d.arena.numbers(n)
 	if n == 0 {
 		return out
 	}

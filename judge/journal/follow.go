@@ -21,6 +21,7 @@ var errEnough = errors.New("enough was read")
 func follow(ctx context.Context, t tx, id string, f judge.Frozen) error {
 	missing := maps.Clone(f.Metrics)
 	var before []judge.Frozen
+	room := newArena()
 	err := t.Query(ctx, func(s scanner) error {
 		if len(missing) == 0 {
 			return errEnough
@@ -32,7 +33,7 @@ func follow(ctx context.Context, t tx, id string, f judge.Frozen) error {
 		if err := s.Scan(&seq, &b); err != nil {
 			return err
 		}
-		g, err := decodeFreeze(b, texts{})
+		g, err := decodeFreeze(b, room)
 		if err != nil {
 			return damaged(id, seq, err)
 		}

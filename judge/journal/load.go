@@ -71,9 +71,9 @@ func pinned(ctx context.Context, t tx, r rollout.Rollout) (plan.Plan, error) {
 // replay puts a rollout's looks together.
 func replay(ctx context.Context, t tx, r row, rec *judge.Record) error {
 	results := lastChecks{}
-	frozen, known := union{}, texts{}
+	frozen, room := union{}, newArena()
 	err := chain(ctx, t, r, func(s sealed) error {
-		f, err := decodeFreeze(s.freeze, known)
+		f, err := decodeFreeze(s.freeze, room)
 		if err != nil {
 			return err
 		}

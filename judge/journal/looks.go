@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"strconv"
 	"time"
 
@@ -77,9 +76,7 @@ func (s sealed) link(before string) string {
 	fmt.Fprintf(h, "%s\n%d %d %t %d %d %d %d\n",
 		before, s.seq, nanos(s.at), s.promotes, len(s.freeze), len(s.checks), len(s.problems), len(s.latch))
 	h.Write(s.freeze)
-	io.WriteString(h, s.checks)
-	io.WriteString(h, s.problems)
-	io.WriteString(h, s.latch)
+	fmt.Fprintf(h, "%s%s%s", s.checks, s.problems, s.latch)
 	return hex.EncodeToString(h.Sum(nil))
 }
 
@@ -259,13 +256,13 @@ func (j *Journal) Looks(ctx context.Context, id string) ([]judge.Look, error) {
 		if err != nil {
 			return err
 		}
-		known := texts{}
+		room := newArena()
 		return chain(ctx, t, r, func(s sealed) error {
 			if len(out) == len(verdicts) {
 				return nil // committed since
 			}
 			l := judge.Look{Rollout: id, Verdict: verdicts[len(out)]}
-			l.Freeze, err = decodeFreeze(s.freeze, known)
+			l.Freeze, err = decodeFreeze(s.freeze, room)
 			err = errors.Join(err, parse(s.checks, &l.Checks), parse(s.problems, &l.Problems))
 			out = append(out, l)
 			return err

@@ -194,11 +194,6 @@ func (e *evaluator) settle(tr *trial) {
 	}
 	if tr.paired == 0 {
 		tr.trouble, tr.reason = NoData, e.whyUnpaired(tr)
-		return
-	}
-	if tr.canaryN > 0 && tr.canaryN < float64(e.p.MinRequests) && tr.m.Required {
-		tr.details = joinDetails(tr.details, fmt.Sprintf("%s of the %s canary requests that promotion needs",
-			count(tr.canaryN), count(float64(e.p.MinRequests))))
 	}
 }
 

@@ -239,7 +239,7 @@ func (h *histogram) describe() {
 	if tr.paired > 0 && qc > 0 && qb > 0 {
 		tr.details = fmt.Sprintf("p%s %s against %s", number(q*100), withUnit(qc, tr.m.Unit), withUnit(qb, tr.m.Unit))
 	}
-	if h.best >= 0 && tr.paired > 0 {
+	if h.best >= 0 && h.bestE > 0 { // a bound that speaks against the canary
 		h.describeBest(e)
 	}
 	tr.effect = e

@@ -38,6 +38,7 @@ func (e *evaluator) sentence(f Finding, tr *trial) string {
 			fmt.Fprintf(&b, ", and %s of the %s needed that it is not worse than %s",
 				odds(*f.NotWorse), odds(*log10(logInverse(e.sharp.beta))), marginWords(tr))
 		}
+		b.WriteString(e.tooFewWords(tr))
 	}
 	return b.String() + e.afterWords(tr)
 }
@@ -67,6 +68,14 @@ func (e *evaluator) afterWords(tr *trial) string {
 		s += fmt.Sprintf(" and %s canary requests", count(tr.canaryN))
 	}
 	return s
+}
+
+// tooFewWords says how many requests promotion still needs.
+func (e *evaluator) tooFewWords(tr *trial) string {
+	if tr.canaryN == 0 || tr.canaryN >= float64(e.p.MinRequests) || !tr.m.Required {
+		return ""
+	}
+	return fmt.Sprintf("; promotion needs %s canary requests", count(float64(e.p.MinRequests)))
 }
 
 // effectWords says what the canary and the baseline are.

@@ -12,8 +12,10 @@ import (
 // Bounds on what a file may make of itself: aliases can stand for more than is
 // written, and for themselves.
 const (
-	maxNodes = 50_000
+	maxNodes = 20_000
 	maxDepth = 32
+	maxItems = 500     // metrics, limits, checks: each is asked for at every look
+	maxText  = 1 << 14 // bytes of one value: a query is a line or ten
 )
 
 // textValue is a value that is written as one word or number with a unit.
@@ -142,7 +144,7 @@ func (d *decoder) mapping(n *yaml.Node, v reflect.Value, path string) {
 // pairs calls do for each key of a mapping that is a plain word given once.
 func (d *decoder) pairs(n *yaml.Node, path string, do func(key, value *yaml.Node, path string)) {
 	first := map[string]int{}
-	for i := 0; i+1 < len(n.Content); i += 2 {
+	for i := 0; i+1 < len(n.Content) && len(d.faults) <= mostFaults; i += 2 {
 		key, value := n.Content[i], n.Content[i+1]
 		at := joinPath(path, key.Value)
 		switch line, twice := first[key.Value]; {
@@ -167,6 +169,13 @@ func (d *decoder) list(n *yaml.Node, v reflect.Value, path string) {
 		d.node(n, path, "is "+describe(n)+"; write a list: one line for each, beginning with \"- \"")
 		return
 	}
+	if len(n.Content) > maxItems {
+		d.node(n, path, fmt.Sprintf("has %d elements; write at most %d", len(n.Content), maxItems))
+		return
+	}
+	if len(n.Content) == 0 { // JSON, in which plans are pinned, leaves out both alike
+		return
+	}
 	v.Set(reflect.MakeSlice(v.Type(), len(n.Content), len(n.Content)))
 	for i, c := range n.Content {
 		d.value(c, v.Index(i), field{path: fmt.Sprintf("%s[%d]", path, i)})
@@ -177,6 +186,9 @@ func (d *decoder) list(n *yaml.Node, v reflect.Value, path string) {
 func (d *decoder) words(n *yaml.Node, v reflect.Value, path string) {
 	if n.Kind != yaml.MappingNode {
 		d.node(n, path, "is "+describe(n)+"; write names with values (name: value)")
+		return
+	}
+	if len(n.Content) == 0 {
 		return
 	}
 	v.Set(reflect.MakeMap(v.Type()))
@@ -228,6 +240,8 @@ func setString(n *yaml.Node, v reflect.Value, f field) error {
 		return fmt.Errorf("is %s; write text", describe(n))
 	case len(f.words) > 0 && !slices.Contains(f.words, n.Value):
 		return fmt.Errorf("%q is not one of %s%s", n.Value, strings.Join(f.words, ", "), nearestOnly(n.Value, f.words))
+	case len(n.Value) > maxText:
+		return fmt.Errorf("is %d bytes long; write at most %d", len(n.Value), maxText)
 	case n.ShortTag() != "!!str":
 		return fmt.Errorf("%s is %s; for text write it in quotes: %q", n.Value, describe(n), n.Value)
 	case strings.TrimSpace(n.Value) == "":

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -75,7 +76,34 @@ func (b *book) node(n *yaml.Node, path, text string) {
 	if n != nil && n.Line > 0 {
 		line, column = n.Line, n.Column
 	}
-	b.faults = append(b.faults, Fault{File: b.file, Line: line, Column: column, Path: path, Text: text})
+	b.add(Fault{Line: line, Column: column, Path: path, Text: text})
+}
+
+// Bounds on what a hostile file can make of its own faults.
+const (
+	mostFaults  = 200
+	longestText = 1000 // characters
+	longestPath = 200
+)
+
+// add notes a fault. After very many it notes only that there are more.
+func (b *book) add(f Fault) {
+	if len(b.faults) > mostFaults {
+		return
+	}
+	if len(b.faults) == mostFaults {
+		f.Path, f.Text = "", fmt.Sprintf("more than %d faults; mend these first", mostFaults)
+	}
+	f.File, f.Path, f.Text = b.file, cut(f.Path, longestPath), cut(f.Text, longestText)
+	b.faults = append(b.faults, f)
+}
+
+// cut shortens a text to so many characters.
+func cut(text string, most int) string {
+	if len(text) <= most {
+		return text
+	}
+	return string([]rune(strings.ToValidUTF8(text, "?"))[:min(most, utf8.RuneCountInString(text))]) + "…"
 }
 
 // find returns the node of a field, or of the nearest one that encloses it.

@@ -1,14 +1,12 @@
 package plan
 
 import (
-	"math"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/serin-canary/serin/judge/checks"
 	"github.com/serin-canary/serin/queries"
 )
 
@@ -119,39 +117,6 @@ func TestPresetMetrics(t *testing.T) {
 	}
 }
 
-// TestPresetLimits ensures that the default limits are those of the design.
-func TestPresetLimits(t *testing.T) {
-	p := load(t, "service: a\npreset: [istio, kubernetes]\n")
-	type row struct {
-		Name, Metric           string
-		Above, Below           float64
-		Blocks                 int
-		Each, Growth, Fraction bool
-	}
-	var got []row
-	for _, l := range p.Limits {
-		r := row{l.Name, l.Metric, math.NaN(), math.NaN(), l.Blocks, l.Each, l.Growth, l.Fraction}
-		if l.Above != nil {
-			r.Above = *l.Above
-		}
-		if l.Below != nil {
-			r.Below = *l.Below
-		}
-		got = append(got, r)
-	}
-	no := math.NaN()
-	want := []row{
-		{"crash-loop", "", 1, no, 1, true, true, false},
-		{"oom-kill", "", 0, no, 1, true, false, false},
-		{"ready-pods", "", no, 0.5, 3, false, false, true},
-		{"throttled", "throttling", 0.25, no, 2, false, false, false},
-	}
-	nan := cmp.Comparer(func(a, b float64) bool { return a == b || math.IsNaN(a) && math.IsNaN(b) })
-	if diff := cmp.Diff(want, got, nan); diff != "" {
-		t.Errorf("limits differ (-want +got):\n%s", diff)
-	}
-}
-
 // TestMerge ensures that a plan's own fields go over a preset's one by one.
 func TestMerge(t *testing.T) {
 	p := load(t, `
@@ -200,31 +165,6 @@ metrics:
 `)
 	if got := metric(t, p, "latency"); got.Unit != "s" || got.Kind != Latency || got.Reading.Quantile != 0.9 {
 		t.Errorf("got unit %q, kind %s, quantile %g, want s, latency, 0.9", got.Unit, got.Kind, got.Reading.Quantile)
-	}
-}
-
-// TestMergeOfLimits ensures that the other way of saying a bound is gone.
-func TestMergeOfLimits(t *testing.T) {
-	p := load(t, `
-service: a
-preset: [istio, kubernetes]
-limits:
-  - { name: throttled, metric: errors, above: 30% }
-  - { name: ready-pods, below: 80%, blocks: 5 }
-  - { name: crash-loop, enabled: false }
-  - { name: oom-kill, query: sum by (pod) (oom_total), selector: 'pod=~"{{ .PodPattern }}"', above: 2 }
-`)
-	if l := limit(t, p, "throttled"); l.Metric != "errors" || *l.Above != 0.3 || l.Unit != "ratio" {
-		t.Errorf("got %+v, want a bound of 30%% on errors", l)
-	}
-	if l := limit(t, p, "ready-pods"); *l.Below != 0.8 || l.Blocks != 5 || !l.Fraction {
-		t.Errorf("got %+v, want 80%% in 5 blocks", l)
-	}
-	if l := limit(t, p, "oom-kill"); *l.Above != 2 || l.Query.Expr != "sum by (pod) (oom_total)" || !l.Each || l.Unit != "" {
-		t.Errorf("got %+v, want the plan's query and no unit", l)
-	}
-	if len(p.Limits) != 3 {
-		t.Errorf("got %d limits, want 3 without the one that was dropped", len(p.Limits))
 	}
 }
 
@@ -338,66 +278,5 @@ func TestOwnBlock(t *testing.T) {
 		if got := metric(t, p, "x").Block.D(); got != c.want {
 			t.Errorf("block %s, %s: got %s, want %s", c.block, c.fields, got, c.want)
 		}
-	}
-}
-
-func TestLimitQueries(t *testing.T) {
-	p := load(t, `
-service: a
-preset: http
-limits:
-  - { name: p99, query: 'histogram_quantile(0.99, sum by (le) (rate(x_seconds_bucket[2m])))', above: 1500ms }
-  - { name: jobs, query: 'sum(rate(jobs_failed_total[2m]))', growth: true, above: 10 }
-  - { name: memory, query: max by (pod) (rss), unit: bytes, above: 2GiB, each: true }
-`)
-	if l := limit(t, p, "p99"); *l.Above != 1.5 || l.Unit != "s" || l.Reading.Kind != queries.Gauge || l.Blocks != 2 {
-		t.Errorf("got %+v, want 1.5 s of a value in 2 blocks", l)
-	}
-	if l := limit(t, p, "jobs"); *l.Above != 10 || l.Reading.Kind != queries.Counter || l.Blocks != 1 {
-		t.Errorf("got %+v, want growth of 10 in 1 block", l)
-	}
-	if l := limit(t, p, "memory"); *l.Above != 2<<30 || !l.Each {
-		t.Errorf("got %+v, want 2 GiB", l)
-	}
-}
-
-func TestChecks(t *testing.T) {
-	p := load(t, `
-service: a
-checks:
-  - name: home
-    http: { get: "{{ .Canary.URL }}/health", json: { status: ok, n: 1 }, within: 300ms }
-  - name: write
-    when: at-end
-    required: false
-    critical: true
-    retries: 3
-    http: { method: REPORT, url: "http://{{ .Baseline.Workload }}/x", status: [200, 202], headers: { A: b }, body: "{}" }
-`)
-	want := []checks.Spec{
-		{Name: "home", When: checks.EachLook, Required: true, Retries: 1, HTTP: &checks.HTTP{
-			Method: "GET", URL: "{{ .Canary.URL }}/health", Status: []int{200}, JSON: map[string]any{"status": "ok", "n": 1.0}, Within: 300 * time.Millisecond,
-		}},
-		{Name: "write", When: checks.AtEnd, Critical: true, Retries: 3, HTTP: &checks.HTTP{
-			Method: "REPORT", URL: "http://{{ .Baseline.Workload }}/x", Status: []int{200, 202}, Headers: map[string]string{"A": "b"}, Body: "{}",
-		}},
-	}
-	if diff := cmp.Diff(want, p.Checks); diff != "" {
-		t.Errorf("checks differ (-want +got):\n%s", diff)
-	}
-}
-
-func TestDigest(t *testing.T) {
-	a := load(t, "service: checkout\npreset: istio\n")
-	b := load(t, "# the same\npreset: [istio]\nservice: 'checkout'\nmaxDuration: 1h\n")
-	c := load(t, "service: checkout\npreset: istio\nmaxDuration: 61m\n")
-	if a.Digest() != b.Digest() || len(a.Digest()) != 64 {
-		t.Errorf("got digests %s and %s of one plan, want them equal", a.Digest(), b.Digest())
-	}
-	if a.Digest() == c.Digest() {
-		t.Errorf("got one digest of two plans")
-	}
-	if got := (Plan{Alpha: math.NaN()}).Digest(); got != "" {
-		t.Errorf("got digest %q of a plan that cannot be written, want none", got)
 	}
 }

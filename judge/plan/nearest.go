@@ -5,11 +5,17 @@ import (
 	"strings"
 )
 
+// longestWord is the longest word for which another is looked for.
+const longestWord = 64
+
 // didYouMean returns "; did you mean X?" with the known word that is nearest to a
 // misspelt one, or else the known words themselves.
 func didYouMean(word string, known []string) string {
 	best, least := "", 1+max(1, len(word)/3)
 	for _, k := range known {
+		if len(word) > longestWord || len(k) > longestWord {
+			continue
+		}
 		if d := editDistance(strings.ToLower(word), strings.ToLower(k)); d < least {
 			best, least = k, d
 		}
@@ -17,7 +23,7 @@ func didYouMean(word string, known []string) string {
 	switch {
 	case best != "":
 		return fmt.Sprintf("; did you mean %s?", best)
-	case len(known) == 0:
+	case len(known) == 0 || len(known) > 50:
 		return ""
 	}
 	return "; known here: " + strings.Join(known, ", ")

@@ -20,7 +20,7 @@ func (b *book) syntax(path, what string, err error) {
 		return
 	}
 	line, column := b.locate(n, se.Line, se.Column)
-	b.faults = append(b.faults, Fault{File: b.file, Line: line, Column: column, Path: path, Text: what + ": " + se.Text})
+	b.add(Fault{Line: line, Column: column, Path: path, Text: what + ": " + se.Text})
 }
 
 // locate translates a position inside a scalar's value into one in the file. YAML

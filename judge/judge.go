@@ -91,7 +91,10 @@ func (j *Judge) look(ctx context.Context, id string, now time.Time) (Verdict, er
 		return Verdict{}, fmt.Errorf("rollout %s: what is frozen does not fit what was read: %w", id, err)
 	}
 	v := Evaluate(in)
-	err = j.cfg.Journal.Commit(ctx, Look{Rollout: id, Freeze: freeze, Checks: in.Checks, Problems: problems, Verdict: v})
+	err = j.cfg.Journal.Commit(ctx, Look{
+		Rollout: id, Freeze: freeze, Checks: in.Checks, Problems: problems, Verdict: v,
+		Context: Context{Closed: in.Closed, Skew: in.Skew, Others: rec.Others, Earlier: rec.Earlier},
+	})
 	if err != nil {
 		return Verdict{}, fmt.Errorf("recording the verdict of rollout %s: %w", id, err)
 	}

@@ -256,3 +256,42 @@ func TestClockSkew(t *testing.T) {
 		t.Errorf("got %q: %s", f.Class, f.Reason)
 	}
 }
+
+// TestReplay holds law 2: from what the looks recorded every verdict comes out
+// again, byte for byte, failures and all.
+func TestReplay(t *testing.T) {
+	w := newWorld(29)
+	w.errors = func(s side, t int) float64 {
+		if s == canary && t >= 12 {
+			return 0.03
+		}
+		return 0.002
+	}
+	j, m, s := newTestJudge(w)
+	m.rec.Earlier = []Earlier{{ID: "x", At: testStart, Outcome: Continue, Reason: "superseded"}}
+	for n := 1; n < 22; n++ {
+		s.fail = nil
+		if n == 7 {
+			s.fail = func(queries.Reading, side) error {
+				return &queries.Error{Fault: queries.Throttled, Source: "prometheus", Text: "too many requests"}
+			}
+		}
+		lookAt(t, j, n)
+	}
+	again, err := Replay(testPlan(), m.looks, "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, l := range m.looks {
+		got, want := body(t, again[i]), body(t, l.Verdict)
+		if got != want {
+			t.Fatalf("look %d:\n got %s\nwant %s", i+1, got, want)
+		}
+	}
+	if again[len(again)-1].Outcome != Rollback {
+		t.Errorf("got %v, want a rollback to have been replayed", again[len(again)-1].Outcome)
+	}
+	if _, err := Replay(testPlan(), m.looks[1:], "test"); err == nil {
+		t.Error("a missing look was not noticed")
+	}
+}

@@ -60,7 +60,17 @@ type Look struct {
 	Checks  []checks.Result `json:"checks,omitempty"`
 	// Problems are the metrics that could not be read at this look, by name.
 	Problems map[string]Problem `json:"problems,omitempty"`
+	Context  Context            `json:"context"`
 	Verdict  Verdict            `json:"verdict"`
+}
+
+// Context is what a look knew beside what it read: with it the look can be
+// replayed.
+type Context struct {
+	Closed  int               `json:"closed"`         // blocks closed, by the source's clock
+	Skew    time.Duration     `json:"skew,omitempty"` // of Serin's clock against the source's
+	Others  []rollout.Rollout `json:"others,omitempty"`
+	Earlier []Earlier         `json:"earlier,omitempty"`
 }
 
 // Problem is why a metric or limit could not be read at one look.

@@ -22,6 +22,7 @@ type sealed struct {
 	freeze   []byte
 	checks   string // JSON, or empty
 	problems string
+	context  string
 	latch    string
 	promotes bool
 	verdict  []byte
@@ -45,6 +46,9 @@ func seal(l judge.Look) (sealed, error) {
 	}
 	if s.problems, err = text(l.Problems, len(l.Problems) > 0); err != nil {
 		return s, fmt.Errorf("problems: %w", err)
+	}
+	if s.context, err = text(l.Context, true); err != nil {
+		return s, fmt.Errorf("context: %w", err)
 	}
 	if s.latch, err = text(l.Verdict.Latched, l.Verdict.Latched != nil); err != nil {
 		return s, fmt.Errorf("latch: %w", err)
@@ -73,10 +77,10 @@ func firstLink(id, planDigest string) string {
 // including this look.
 func (s sealed) link(before string) string {
 	h := sha256.New()
-	fmt.Fprintf(h, "%s\n%d %d %t %d %d %d %d\n",
-		before, s.seq, nanos(s.at), s.promotes, len(s.freeze), len(s.checks), len(s.problems), len(s.latch))
+	fmt.Fprintf(h, "%s\n%d %d %t %d %d %d %d %d\n",
+		before, s.seq, nanos(s.at), s.promotes, len(s.freeze), len(s.checks), len(s.problems), len(s.context), len(s.latch))
 	h.Write(s.freeze)
-	fmt.Fprintf(h, "%s%s%s", s.checks, s.problems, s.latch)
+	fmt.Fprintf(h, "%s%s%s%s", s.checks, s.problems, s.context, s.latch)
 	return hex.EncodeToString(h.Sum(nil))
 }
 
@@ -132,9 +136,9 @@ func (s sealed) insert(ctx context.Context, t tx, id, before string) error {
 		promotes = 1
 	}
 	_, err := t.Exec(ctx, `insert into looks
-		(rollout_id, seq, at, freeze, checks, problems, latch, promotes, inputs_digest, verdict_digest, verdict)
-		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
-		id, s.seq, nanos(s.at), s.freeze, s.checks, s.problems, s.latch, promotes, s.link(before), digest(s.verdict), string(s.verdict))
+		(rollout_id, seq, at, freeze, checks, problems, context, latch, promotes, inputs_digest, verdict_digest, verdict)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
+		id, s.seq, nanos(s.at), s.freeze, s.checks, s.problems, s.context, s.latch, promotes, s.link(before), digest(s.verdict), string(s.verdict))
 	return err
 }
 
@@ -149,7 +153,7 @@ func chain(ctx context.Context, t tx, r row, each func(sealed) error) error {
 			at, promotes int64
 			link         string
 		)
-		if err := row.Scan(&s.seq, &at, &s.freeze, &s.checks, &s.problems, &s.latch, &promotes, &link); err != nil {
+		if err := row.Scan(&s.seq, &at, &s.freeze, &s.checks, &s.problems, &s.context, &s.latch, &promotes, &link); err != nil {
 			return damaged(id, seq+1, err)
 		}
 		seq++
@@ -165,7 +169,7 @@ func chain(ctx context.Context, t tx, r row, each func(sealed) error) error {
 			return damaged(id, seq, err)
 		}
 		return nil
-	}, `select seq, at, freeze, checks, problems, latch, promotes, inputs_digest from looks where rollout_id = $1 order by seq`, id)
+	}, `select seq, at, freeze, checks, problems, context, latch, promotes, inputs_digest from looks where rollout_id = $1 order by seq`, id)
 }
 
 // verdictRow is a recorded verdict, which a rollout without looks does not have.
@@ -263,7 +267,7 @@ func (j *Journal) Looks(ctx context.Context, id string) ([]judge.Look, error) {
 			}
 			l := judge.Look{Rollout: id, Verdict: verdicts[len(out)]}
 			l.Freeze, err = decodeFreeze(s.freeze, room)
-			err = errors.Join(err, parse(s.checks, &l.Checks), parse(s.problems, &l.Problems))
+			err = errors.Join(err, parse(s.checks, &l.Checks), parse(s.problems, &l.Problems), parse(s.context, &l.Context))
 			out = append(out, l)
 			return err
 		})

@@ -40,6 +40,7 @@ create table looks (
     freeze         bytea  not null, -- see codec.go
     checks         text   not null, -- JSON, or empty
     problems       text   not null, -- JSON, or empty
+    context        text   not null, -- JSON: what the look knew beside what it read
     latch          text   not null, -- JSON, or empty
     promotes       bigint not null, -- 1 where promotion was answered with yes
     inputs_digest  text   not null,

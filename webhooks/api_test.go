@@ -82,6 +82,17 @@ func TestLifeOfAnAnnouncedRollout(t *testing.T) {
 	}
 }
 
+func TestAnnouncingAgainDeclaresWhatIsNew(t *testing.T) {
+	w := newWorld(t)
+	w.announce(announced1)
+	w.clock.add(time.Minute)
+	w.announce(strings.Replace(announced1, `"weights": [`, `"weights": [{"percent": 30, "at": "2026-03-01T12:01:00Z"}, {"percent": 99, "at": "2026-03-01T11:00:00Z"}, `, 1))
+	got := w.only().Rollout.Weights
+	if len(got) != 3 || got[2].Percent != 30 {
+		t.Errorf("got %v, want 5, 10 and 30: what was before is as it was declared", got)
+	}
+}
+
 func TestListOfRollouts(t *testing.T) {
 	w := newWorld(t)
 	one := w.announce(announced1)
@@ -149,11 +160,13 @@ func TestWhatTheAPIRefuses(t *testing.T) {
 		"clean":               {with("weights", `[{"percent":0}]`), 201, "checkout"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			for _, path := range [...]string{"/v1/rollouts", "/v1/judge"} {
-				w := newWorld(t)
+			w := newWorld(t)
+			for _, path := range [...]string{"/v1/judge", "/v1/rollouts"} {
 				code := tt.code
 				if code == 201 && path == "/v1/judge" {
 					code = 202
+				} else if code == 201 {
+					code = 200 // the one before has opened it
 				}
 				a := w.want(w.do("POST", path, tt.body), code)
 				a.object(t)

@@ -7,6 +7,8 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+
+	"github.com/labstack/echo/v4"
 )
 
 func TestWhoMayCall(t *testing.T) {
@@ -68,6 +70,25 @@ func TestWhoMayCall(t *testing.T) {
 				t.Errorf("got log %s, want no tokens", log)
 			}
 		})
+	}
+}
+
+func TestEveryRouteNeedsAToken(t *testing.T) {
+	w := newWorld(t, func(c *Config) { c.Tokens = []string{"first-token"} })
+	for _, route := range w.server.handler.(*echo.Echo).Routes() {
+		if route.Method == echo.RouteNotFound {
+			continue
+		}
+		r := httptest.NewRequest(route.Method, route.Path, strings.NewReader("{}"))
+		open := route.Path == "/healthz" || route.Path == "/readyz"
+		if a := w.send(r); (a.code == 401) == open {
+			t.Errorf("%s %s without a token: got %d, want it open: %v", route.Method, route.Path, a.code, open)
+		}
+		r = httptest.NewRequest(route.Method, route.Path, strings.NewReader("{}"))
+		r.SetBasicAuth("", "first-token")
+		if a := w.send(r); a.code == 401 {
+			t.Errorf("%s %s with a token: got %d, want it let in", route.Method, route.Path, a.code)
+		}
 	}
 }
 

@@ -196,6 +196,32 @@ func TestWeightsFromEvents(t *testing.T) {
 	w.want(w.event("Advance checkout.shop canary weight 50", call{}), 200)
 }
 
+func TestAConstantWeightIsDeclaredOnceThereIsTraffic(t *testing.T) {
+	w := newWorld(t)
+	c := call{metadata: map[string]string{"weight": "50"}}
+	for _, hook := range [...]string{"rollback", "pre-rollout", "confirm-traffic-increase"} {
+		w.hook(hook, c)
+		if got := w.only().Rollout.Weights; len(got) != 0 {
+			t.Errorf("%s: got weights %v, want none: it is asked at weight 0 too", hook, got)
+		}
+	}
+	w.want(w.hook("rollout", c), 200)
+	w.want(w.hook("rollout", c), 200)
+	if got := w.only().Rollout.Weights; len(got) != 1 || got[0].Percent != 50 {
+		t.Errorf("got weights %v, want 50", got)
+	}
+}
+
+func TestFlaggerEndsNothingOfOthers(t *testing.T) {
+	w := newWorld(t)
+	w.poll("", map[string]any{"gate": "guard"}, 200)
+	w.want(w.hook("post-rollout", call{phase: "Failed"}), 200)
+	w.want(w.event("x", call{phase: "Failed"}), 200)
+	if sum := w.only(); !sum.Closed.IsZero() {
+		t.Errorf("got Argo's rollout closed (%s), want it live", sum.Why)
+	}
+}
+
 // TestClosedWhileLookedAt ends a rollout while a look at it is under way.
 func TestClosedWhileLookedAt(t *testing.T) {
 	for hook, code := range map[string]int{"rollout": 409, "rollback": 409, "confirm-promotion": 409} {

@@ -85,27 +85,28 @@ func judgedHooks() [5]string {
 func TestEveryHookAtEveryOutcome(t *testing.T) {
 	for service, list := range states() {
 		for _, st := range list {
-			for i, hook := range judgedHooks() {
-				t.Run(service+"/"+st.name+"/"+hook, func(t *testing.T) {
-					w := newWorld(t)
-					w.judge.say(st.say)
-					a := w.hook(hook, call{name: service})
+			t.Run(service+"/"+st.name, func(t *testing.T) {
+				w := newWorld(t)
+				w.judge.say(st.say)
+				for i, hook := range judgedHooks() {
+					// Each has a rollout of its own.
+					a := w.hook(hook, call{name: service, checksum: hook})
 					if a.code != st.want[i] {
-						t.Errorf("got %d %q, want %d", a.code, a.body, st.want[i])
+						t.Errorf("%s: got %d %q, want %d", hook, a.code, a.body, st.want[i])
 					}
 					checkLine(t, a)
-				})
-			}
-			for _, hook := range [...]string{"confirm-rollout", "event", "post-rollout"} {
-				t.Run(service+"/"+st.name+"/"+hook, func(t *testing.T) {
-					w := newWorld(t)
-					w.judge.say(st.say)
-					checkLine(t, w.want(w.hook(hook, call{name: service}), 200))
-					if n := len(w.rollouts()); n != 0 || w.judge.asked != 0 {
-						t.Errorf("got %d rollouts and %d looks, want none: %s opens nothing", n, w.judge.asked, hook)
-					}
-				})
-			}
+				}
+				rollouts, looks := len(w.rollouts()), w.judge.asked
+				if rollouts != 5 || looks != 5 {
+					t.Errorf("got %d rollouts and %d looks, want 5 of both", rollouts, looks)
+				}
+				for _, hook := range [...]string{"confirm-rollout", "event", "post-rollout"} {
+					checkLine(t, w.want(w.hook(hook, call{name: service, checksum: hook}), 200))
+				}
+				if len(w.rollouts()) != rollouts || w.judge.asked != looks {
+					t.Errorf("got %d rollouts and %d looks, want no more: these hooks open nothing", len(w.rollouts()), w.judge.asked)
+				}
+			})
 		}
 	}
 }
@@ -134,25 +135,21 @@ func TestHooksWhenNoVerdictCanBeFormed(t *testing.T) {
 	}
 	for what, breakIt := range broken {
 		for service, codes := range want {
-			for hook, code := range codes {
-				t.Run(what+"/"+service+"/"+hook, func(t *testing.T) {
-					w := newWorld(t)
-					breakIt(w)
-					a := w.want(w.hook(hook, call{name: service}), code)
+			t.Run(what+"/"+service, func(t *testing.T) {
+				w := newWorld(t)
+				breakIt(w)
+				for hook, code := range codes {
+					a := w.want(w.hook(hook, call{name: service, checksum: hook}), code)
 					checkLine(t, a)
 					if strings.Contains(a.body+w.logs.String(), "hunter2") {
-						t.Errorf("got %q and log %s, want no credentials", a.body, w.logs)
+						t.Errorf("%s: got %q and log %s, want no credentials", hook, a.body, w.logs)
 					}
-				})
-			}
-			for _, hook := range [...]string{"confirm-rollout", "event", "post-rollout"} {
-				t.Run(what+"/"+service+"/"+hook, func(t *testing.T) {
-					w := newWorld(t)
-					breakIt(w)
-					w.faults.set("List", errBroken)
+				}
+				w.faults.set("List", errBroken)
+				for _, hook := range [...]string{"confirm-rollout", "event", "post-rollout"} {
 					checkLine(t, w.want(w.hook(hook, call{name: service, phase: "Failed"}), 200))
-				})
-			}
+				}
+			})
 		}
 	}
 }

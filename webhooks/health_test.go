@@ -6,6 +6,7 @@ import (
 	"errors"
 	"math"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -48,10 +49,10 @@ func TestReadiness(t *testing.T) {
 // TestPartsThatHang runs in a bubble, where two seconds pass at once.
 func TestPartsThatHang(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		asked := 0
+		var asked atomic.Int32
 		release := make(chan bool)
 		r := newReadiness(map[string]Pinger{
-			"deaf":    pinger(func(context.Context) error { asked++; <-release; return nil }),
+			"deaf":    pinger(func(context.Context) error { asked.Add(1); <-release; return nil }),
 			"patient": pinger(func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }),
 			"well":    pinger(func(context.Context) error { return nil }),
 		}, time.Now)
@@ -64,14 +65,14 @@ func TestPartsThatHang(t *testing.T) {
 			t.Errorf("got %+v, want only the last well", got)
 		}
 		time.Sleep(time.Minute) // in the bubble
-		if got = r.look(t.Context()); asked != 1 || !strings.Contains(got.Parts[0].Why, "not yet answered") {
-			t.Errorf("got %+v after %d questions, want the deaf part asked once", got, asked)
+		if got = r.look(t.Context()); asked.Load() != 1 || !strings.Contains(got.Parts[0].Why, "not yet answered") {
+			t.Errorf("got %+v after %d questions, want the deaf part asked once", got, asked.Load())
 		}
 		close(release)
 		synctest.Wait()
 		time.Sleep(time.Minute)
-		if got = r.look(t.Context()); asked != 2 || !got.Parts[0].OK {
-			t.Errorf("got %+v after %d questions, want it asked again and well", got, asked)
+		if got = r.look(t.Context()); asked.Load() != 2 || !got.Parts[0].OK {
+			t.Errorf("got %+v after %d questions, want it asked again and well", got, asked.Load())
 		}
 	})
 }

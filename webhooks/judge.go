@@ -116,7 +116,7 @@ func (s *Server) judgeUntil(ctx context.Context, r rollout.Rollout, wait time.Du
 	v, err := s.lookOnce(ctx, r)
 	for err == nil && !final(v) {
 		pause := pauseOf(v)
-		if s.now().Add(pause).After(over) || s.draining() {
+		if s.now().Add(pause).After(over) {
 			return v, nil
 		}
 		select {

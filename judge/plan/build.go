@@ -49,17 +49,26 @@ func (b *builder) identity() {
 	}
 }
 
-const namePattern = `^[A-Za-z0-9][A-Za-z0-9._/-]{0,127}$`
-
 // name checks a name: what it may be made of lets it stand in a label, a path and a log.
 func (b *builder) name(path string, s *string) {
 	switch {
 	case s == nil && (b.faulty(path) || b.broken(path)):
 	case s == nil:
 		b.at(path, "is missing; a name is needed here")
-	case *s != "" && !regexp.MustCompile(namePattern).MatchString(*s):
+	case *s != "" && !validName(*s):
 		b.at(path, "%q is no name; write up to 128 letters, digits and . _ / -, the first a letter or digit", *s)
 	}
+}
+
+func validName(s string) bool {
+	for i := range len(s) {
+		c := s[i]
+		letter := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
+		if !letter && (i == 0 || strings.IndexByte("._/-", c) < 0) {
+			return false
+		}
+	}
+	return len(s) <= 128
 }
 
 // broken reports whether what encloses a field is not of the shape that has fields.

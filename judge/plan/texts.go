@@ -4,10 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -71,7 +71,16 @@ func parseQuantity(text string) (quantity, error) {
 
 // validUnit accepts what may stand behind a number: a word, or %.
 func validUnit(u string) bool {
-	return regexp.MustCompile(`^(|%|[\p{L}µ][\p{L}\p{N}µ_ /.-]{0,31})$`).MatchString(u)
+	if u == "%" {
+		return true
+	}
+	for i, r := range u {
+		letter := unicode.IsLetter(r)
+		if !letter && (i == 0 || !unicode.IsNumber(r) && !strings.ContainsRune("_ /.-", r)) {
+			return false
+		}
+	}
+	return len(u) <= 64
 }
 
 // quantityText is the bound of a limit.

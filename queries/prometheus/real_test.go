@@ -51,6 +51,7 @@ func same(t *testing.T, got, want any) {
 // TestRealCounting puts every rule of counting to a real server that holds the
 // recorded samples.
 func TestRealCounting(t *testing.T) {
+	t.Parallel()
 	cases := promtest.Cases(t, "../../testdata/counting.txt")
 	var h promtest.History
 	for _, c := range cases {
@@ -79,6 +80,7 @@ func TestRealCounting(t *testing.T) {
 // TestRealPieces cuts a window into pieces at every block: what a look freezes must
 // not depend on when it looked.
 func TestRealPieces(t *testing.T) {
+	t.Parallel()
 	cases := promtest.Cases(t, "../../testdata/counting.txt")
 	var h promtest.History
 	for _, c := range cases {

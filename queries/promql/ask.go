@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -140,6 +141,10 @@ func (l *look) last(s selector) question {
 		block = model.Duration(1e6)
 	}
 	expr := "last_over_time(" + s.text + "[" + block.String() + "])"
+	if l.old {
+		since := strconv.FormatFloat((float64(l.g.step)-0.5)/1000, 'f', -1, 64)
+		expr = s.text + " and (timestamp(" + s.text + ") > time() - " + since + ")"
+	}
 	if l.summed {
 		by := append([]string{"job", "instance"}, l.r.o.Process...)
 		by = append(by, s.by...)

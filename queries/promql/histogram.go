@@ -32,6 +32,12 @@ func (l *look) histogram(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if l.rd.Native && onlyPlain(as[0].m) {
+		l.old = true
+		if as, err = l.read(ctx, ss, nil); err != nil {
+			return err
+		}
+	}
 	var tracks []*track
 	if l.rd.Native {
 		tracks = l.native(as[0].m)

@@ -12,6 +12,20 @@ import (
 // maxEdges is how many bounds are read from a native histogram.
 const maxEdges = 24
 
+// onlyPlain says whether an answer has plain values and no histogram. Prometheus up
+// to 2.42 answers last_over_time of a native histogram with 0; it is then asked for
+// the histogram itself, with the time of its sample in bounds.
+func onlyPlain(m model.Matrix) bool {
+	plain := false
+	for _, s := range m {
+		if len(s.Histograms) > 0 {
+			return false
+		}
+		plain = plain || len(s.Values) > 0
+	}
+	return plain
+}
+
 // native makes one track of each native histogram.
 func (l *look) native(m model.Matrix) []*track {
 	if len(l.frame.Bounds) == 0 {
@@ -94,7 +108,7 @@ func (l *look) edges(m model.Matrix) []float64 {
 		}
 	}
 	slices.Sort(es)
-	es = slices.CompactFunc(es, func(a, b float64) bool { return atMost(b, a) })
+	es = slices.CompactFunc(es, func(a, b float64) bool { return atMost(a, b) && atMost(b, a) })
 	es = slices.DeleteFunc(es, func(e float64) bool {
 		for b := range buckets {
 			if !atMost(e, b.lower) && !atMost(b.upper, e) {

@@ -111,6 +111,8 @@ type look struct {
 	frame queries.Frame
 	// summed says that the series were too many and came as sums over processes.
 	summed bool
+	// old says that the server's last_over_time does not know native histograms.
+	old bool
 }
 
 func (l *look) note(code queries.NoteCode, format string, args ...any) {

@@ -69,17 +69,26 @@ func Evaluate(in Input) Verdict {
 }
 
 // trafficMetric returns the metric whose requests are the rollout's traffic: the
-// first that is required, else the first, that counts requests.
+// first that is required, else the first, that counts requests. A proportion counts
+// something else (sessions, client errors' requests) and comes last.
 func trafficMetric(p plan.Plan) string {
-	for _, required := range []bool{true, false} {
-		for _, m := range p.Metrics {
-			counts := m.Reading.Kind == queries.Ratio || m.Reading.Kind == queries.Histogram || m.Kind == plan.Rate
-			if counts && (m.Required || !required) && m.Kind != plan.Proportion {
-				return m.Name
-			}
+	best, rank := "", 4
+	for _, m := range p.Metrics {
+		if m.Reading.Kind != queries.Ratio && m.Reading.Kind != queries.Histogram && m.Kind != plan.Rate {
+			continue
+		}
+		r := 0
+		if m.Kind == plan.Proportion {
+			r = 2
+		}
+		if !m.Required {
+			r++
+		}
+		if r < rank {
+			best, rank = m.Name, r
 		}
 	}
-	return ""
+	return best
 }
 
 func (e *evaluator) start() {

@@ -13,7 +13,6 @@ import (
 type question struct {
 	key      string // name under which its evidence is frozen
 	block    plan.Duration
-	kind     plan.Kind
 	metric   *plan.Metric // nil for a limit
 	readings [2]queries.Reading
 	err      error // the query could not be narrowed to an arm
@@ -26,12 +25,12 @@ func questions(p plan.Plan, r rollout.Rollout) []question {
 	var out []question
 	for i := range p.Metrics {
 		m := &p.Metrics[i]
-		q := question{key: m.Name, block: p.Block, kind: m.Kind, metric: m}
+		q := question{key: m.Name, block: p.Block, metric: m}
 		if m.Block > p.Block {
 			q.block = m.Block
 		}
 		for s, arm := range arms {
-			if q.readings[s], q.err = narrow(m.Query, func() ([]queries.Matcher, error) { return m.Matchers(arm) }); q.err != nil {
+			if q.readings[s], q.err = m.Scoped(arm); q.err != nil {
 				q.err = fmt.Errorf("%s: %w", side(s), q.err)
 				break
 			}
@@ -43,21 +42,8 @@ func questions(p plan.Plan, r rollout.Rollout) []question {
 			continue
 		}
 		q := question{key: limitKey(l), block: p.Block}
-		q.readings[canary], q.err = narrow(l.Query, func() ([]queries.Matcher, error) { return l.Matchers(arms[canary]) })
+		q.readings[canary], q.err = l.Scoped(arms[canary])
 		out = append(out, q)
 	}
 	return out
-}
-
-// narrow scopes a query to an arm and reads it.
-func narrow(q queries.Query, matchers func() ([]queries.Matcher, error)) (queries.Reading, error) {
-	ms, err := matchers()
-	if err != nil {
-		return queries.Reading{}, err
-	}
-	scoped, err := q.Scoped(ms)
-	if err != nil {
-		return queries.Reading{}, err
-	}
-	return queries.Understand(scoped)
 }

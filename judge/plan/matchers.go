@@ -120,7 +120,20 @@ func labelMatchers(a Arm) ([]queries.Matcher, error) {
 		out = append(out, queries.Matcher{Label: label, Op: queries.Equal, Value: a.Labels[label]})
 	}
 	if len(out) == 0 {
-		return nil, errors.New("nothing narrows its query to one arm, so that the service would be compared with itself; give the arm labels, or the plan a selector")
+		return podMatchers(a)
 	}
 	return out, nil
+}
+
+// podMatchers narrows to the arm's pods by the labels that Kubernetes service
+// discovery usually leaves on every series of a pod.
+func podMatchers(a Arm) ([]queries.Matcher, error) {
+	pods := queries.Matcher{Label: "pod", Op: queries.Match, Value: a.PodPattern}
+	if !narrows(pods) {
+		return nil, errors.New("nothing narrows its query to one arm, so that the service would be compared with itself; give the arm labels, or the plan a selector")
+	}
+	if a.Namespace == "" {
+		return []queries.Matcher{pods}, nil
+	}
+	return []queries.Matcher{{Label: "namespace", Op: queries.Equal, Value: a.Namespace}, pods}, nil
 }

@@ -1,5 +1,3 @@
-// Package prometheus reads frames from a Prometheus server or anything that
-// answers its HTTP API.
 package prometheus
 
 import (

@@ -118,7 +118,7 @@ func (l *look) counters(m model.Matrix, a arm) []*track {
 // number takes a sample that must be a count.
 func (l *look) number(v float64, of string) float64 {
 	if math.IsNaN(v) || math.IsInf(v, 0) || v < 0 {
-		l.note(queries.NoteNotANumber, "%s gave a value that is not a count (%v); those blocks were taken as gaps", of, v)
+		l.note(queries.NoteNotANumber, "%s gave a value that is not a count; those blocks were taken as gaps", of)
 		return math.Inf(1)
 	}
 	return v

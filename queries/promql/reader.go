@@ -3,6 +3,7 @@ package promql
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/serin-canary/serin/queries"
@@ -81,6 +82,9 @@ func (r *Reader) Blocks(ctx context.Context, rd queries.Reading, w queries.Windo
 	if w.Len() == 0 {
 		return l.frame, nil
 	}
+	if lang := rd.Query.Lang; lang != "" && lang != queries.PromQL {
+		return queries.Frame{}, r.rejected(fmt.Sprintf("a query in language %q cannot be asked of a store that speaks PromQL", lang), nil)
+	}
 	var err error
 	switch rd.Kind {
 	case queries.Ratio, queries.Counter:
@@ -115,8 +119,12 @@ type look struct {
 	old bool
 }
 
+// note remarks something once.
 func (l *look) note(code queries.NoteCode, format string, args ...any) {
-	l.frame.Notes = append(l.frame.Notes, queries.Note{Code: code, Text: fmt.Sprintf(format, args...)})
+	n := queries.Note{Code: code, Text: fmt.Sprintf(format, args...)}
+	if !slices.Contains(l.frame.Notes, n) {
+		l.frame.Notes = append(l.frame.Notes, n)
+	}
 }
 
 // How far before a block a series may have been last seen to be known again, and

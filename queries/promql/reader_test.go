@@ -192,6 +192,7 @@ func TestReadingsThatCannotBeAnswered(t *testing.T) {
 		{queries.Reading{Kind: queries.Histogram, Buckets: "a_bucket", Scale: -1}, window(1), "above zero"},
 		{queries.Reading{Kind: queries.Histogram, Buckets: "a_bucket", Scale: math.Inf(1)}, window(1), "above zero"},
 		{queries.Reading{Kind: queries.Gauge, Query: queries.Query{Lang: queries.PromQL, Expr: "sum("}}, window(1), "cannot be read"},
+		{queries.Reading{Kind: queries.Gauge, Query: queries.Query{Lang: queries.Datadog, Expr: "a"}}, window(1), `language "datadog"`},
 		{counter("a"), off, "not on a boundary"},
 		{counter("a"), queries.Window{}, "not a whole number of milliseconds"},
 	} {

@@ -10,6 +10,8 @@ import (
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/prometheus/model/value"
 	"google.golang.org/protobuf/proto"
+
+	"github.com/serin-canary/serin/queries/promql"
 )
 
 // delimited encodes families as a protobuf page.
@@ -138,6 +140,8 @@ func TestPageIsRefused(t *testing.T) {
 		{"protobuf as text", "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=text", "", `encoding "text"`},
 		{"more samples than may be", textType, strings.Repeat("a 1\n", 41), "more than 40 samples"},
 		{"more metrics than may be", protoType, "\x52" + strings.Repeat("\x22\x00", 41), "more than 40 samples"},
+		{"more samples than may be, before the page is decoded", textType, strings.Repeat("a 1\n", 41) + "a\n", "more than 40 samples"},
+		{"more buckets than may be in protobuf", protoType, delimited(t, family("h", dto.MetricType_HISTOGRAM, &dto.Metric{Histogram: &dto.Histogram{Bucket: make([]*dto.Bucket, 41)}})), "more than 40 samples"},
 		{"more buckets than may be", textType, "# TYPE h histogram\n" + strings.Repeat("h_bucket{le=\"1\"} 1\n", 41), "more than 40 samples"},
 	}
 	for _, tt := range tests {
@@ -176,6 +180,12 @@ func TestFractionalNativeHistogram(t *testing.T) {
 	s, _ := newTestSource(t, Config{Targets: []Target{{URL: "http://pod"}}})
 	ingest(t, s, 0, page{body: []byte(body), contentType: protoType}, epoch.UnixMilli())
 	equalLines(t, "series", values(t, s, `h`, epoch), []string{`h{instance="pod:80", job="shop"} count=2.5 sum=NaN (1,2]:2.5`})
+	later := epoch.Add(interval).UnixMilli()
+	ingest(t, s, 0, page{body: []byte(body), contentType: protoType}, later)
+	_, warnings, err := s.Range(t.Context(), "rate(h[1m])", promql.Range{Start: later, End: later, Step: 1})
+	if err != nil || len(warnings) != 1 || !strings.Contains(warnings[0], "not a counter") {
+		t.Errorf("rate of a gauge: got warnings %q, error %v; want that it is not a counter", warnings, err)
+	}
 }
 
 func TestBoundary(t *testing.T) {

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	dto "github.com/prometheus/client_model/go"
+
 	"github.com/serin-canary/serin/queries/promql"
 )
 
@@ -150,6 +152,37 @@ func TestHonouredTimes(t *testing.T) {
 	if got := s.store.usage().dropped[badTime]; got != 2 {
 		t.Errorf("dropped for their times: got %d, want 2", got)
 	}
+}
+
+func TestHonouredTimesOfOpenMetrics(t *testing.T) {
+	s, _ := newTestSource(t, Config{Targets: []Target{{URL: "http://pod"}}, HonourTimestamps: true})
+	body := fmt.Sprintf("a 1 %d.25\n", epoch.Unix()-60)
+	ingest(t, s, 0, page{body: []byte(body), contentType: "application/openmetrics-text; version=1.0.0"}, epoch.UnixMilli())
+	if got, want := one(t, s, "timestamp(a)", epoch), float64(epoch.Unix()-60)+0.25; got != want {
+		t.Errorf("time: got %v, want %v", got, want)
+	}
+}
+
+func TestRemovalWithinTheMillisecondOfAScrapeEndsItsSeries(t *testing.T) {
+	p := newPod(t, "a 1\n")
+	s, clock := newTestSource(t, Config{Targets: []Target{p.target()}})
+	scrapeAll(t, s)
+	if err := s.SetTargets(nil); err != nil {
+		t.Fatal(err)
+	}
+	equalLines(t, "living series", values(t, s, `{job="shop"}`, clock.now().Add(time.Second)), nil)
+}
+
+func TestAPageThatIsBrokenAnywhereCountsNowhere(t *testing.T) {
+	p := newPod(t, "")
+	p.answer(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", protoType)
+		twice := &dto.Metric{Label: labelPairs("x", "1", "x", "2"), Gauge: &dto.Gauge{}}
+		io.WriteString(w, delimited(t, family("a", dto.MetricType_GAUGE, &dto.Metric{Gauge: &dto.Gauge{}}), family("b", dto.MetricType_GAUGE, twice)))
+	})
+	s, clock := newTestSource(t, Config{Targets: []Target{p.target()}})
+	scrapeAll(t, s)
+	equalLines(t, "series", values(t, s, `{__name__!~"scrape_.*",job="shop"}`, clock.now()), []string{`up{instance="pod:80", job="shop"} 0`})
 }
 
 func TestStaleMarkerOnAPageIsAPlainNaN(t *testing.T) {

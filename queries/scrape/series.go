@@ -3,7 +3,6 @@ package scrape
 import (
 	"fmt"
 
-	"github.com/prometheus/prometheus/model/histogram"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/tsdb/chunkenc"
 )
@@ -36,9 +35,6 @@ func (s *series) has(t int64) bool {
 
 // append adds a sample that is newer than all others of the series.
 func (s *series) append(segment int64, p *point) {
-	if p.stale() {
-		s.endHistogram(p)
-	}
 	kind := chunkenc.EncXOR
 	switch {
 	case p.h != nil:
@@ -80,20 +76,6 @@ func (s *series) append(segment int64, p *point) {
 		now = &s.chunks[len(s.chunks)-1]
 	}
 	s.last, now.maxT = appender, p.t
-}
-
-// endHistogram turns a stale marker, which is a float, into the kind of the series:
-// Prometheus does the same, or the marker would end nothing.
-func (s *series) endHistogram(p *point) {
-	if len(s.chunks) == 0 {
-		return
-	}
-	switch s.chunks[len(s.chunks)-1].data.Encoding() {
-	case chunkenc.EncHistogram:
-		p.h = &histogram.Histogram{Sum: p.v}
-	case chunkenc.EncFloatHistogram:
-		p.fh = &histogram.FloatHistogram{Sum: p.v}
-	}
 }
 
 // begin closes the newest chunk and opens another.

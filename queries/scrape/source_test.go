@@ -219,6 +219,11 @@ func TestBlocksBeforeARestartAreLost(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantNotes(t, f) // What came after the restart is whole.
+	gauge := queries.Reading{Kind: queries.Gauge, Query: queries.Query{Lang: queries.PromQL, Expr: `sum(requests_total{arm="canary"})`}}
+	if f, err = s.Blocks(t.Context(), gauge, window(0, 2)); err != nil {
+		t.Fatal(err)
+	}
+	wantNotes(t, f) // A gauge answers for the block in which scraping began.
 }
 
 func TestDroppedBlocksAndRefusedSeriesAreSaid(t *testing.T) {

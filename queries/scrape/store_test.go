@@ -229,6 +229,13 @@ func wide(n int) *histogram.FloatHistogram {
 
 func TestSpellsForgetExactnessNeverARefusal(t *testing.T) {
 	var d drops
+	for i := range int64(1000) {
+		d.add(badTime, i*interval.Milliseconds(), 1)
+	}
+	if n := len(d.spells[badTime]); n != 1 {
+		t.Errorf("spells of refusals at every scrape: got %d, want 1", n)
+	}
+	d = drops{}
 	for i := range int64(3 * maxSpells) {
 		d.add(noSeries, i*1_000_000, 1)
 	}

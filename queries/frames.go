@@ -29,7 +29,8 @@ func (f Frame) Append(next Frame) (Frame, error) {
 	if err != nil {
 		return Frame{}, err
 	}
-	a, b := f.Window.Len(), next.Window.Len()
+	one := seam{f.Window.Len(), next.Window.Len()}
+	many := seam{one.a * len(bounds), one.b * len(bounds)}
 	out := Frame{Window: f.Window, Bounds: slices.Clone(bounds), Notes: uniteNotes(f.Notes, next.Notes)}
 	out.Window.End = next.Window.End
 	used := f.used().or(next.used())
@@ -37,11 +38,11 @@ func (f Frame) Append(next Frame) (Frame, error) {
 		p, q := find(f.Processes, name), find(next.Processes, name)
 		out.Processes = append(out.Processes, Process{
 			Name: name,
-			N:    join(used.n, a, b, p.N, q.N),
-			X:    join(used.x, a, b, p.X, q.X),
-			Sum:  join(used.sum, a, b, p.Sum, q.Sum),
-			Over: join(used.over, a*len(bounds), b*len(bounds), p.Over, q.Over),
-			V:    join(used.v, a, b, p.V, q.V),
+			N:    one.join(used.n, p.N, q.N),
+			X:    one.join(used.x, p.X, q.X),
+			Sum:  one.join(used.sum, p.Sum, q.Sum),
+			Over: many.join(used.over, p.Over, q.Over),
+			V:    one.join(used.v, p.V, q.V),
 		})
 	}
 	return out, nil

@@ -69,15 +69,18 @@ func (f Frame) commonBounds(next Frame) ([]float64, error) {
 	return nil, fmt.Errorf("queries: cannot append a frame with bounds %v to one with bounds %v", next.Bounds, f.Bounds)
 }
 
-// join puts a column of b numbers behind one of a, with gaps for either that is
-// not there. It returns nil where the column is not used at all.
-func join(used bool, a, b int, x, y Column) Column {
+// seam is where two columns meet: their lengths.
+type seam struct{ a, b int }
+
+// join puts a column behind another, with gaps for either that is not there. It
+// returns nil where the column is not used at all.
+func (s seam) join(used bool, x, y Column) Column {
 	if !used {
 		return nil
 	}
-	out := make(Column, 0, a+b)
-	out = append(out, orGaps(x, a)...)
-	return append(out, orGaps(y, b)...)
+	out := make(Column, 0, s.a+s.b)
+	out = append(out, orGaps(x, s.a)...)
+	return append(out, orGaps(y, s.b)...)
 }
 
 func orGaps(c Column, n int) Column {

@@ -64,7 +64,7 @@ func TestRealCounting(t *testing.T) {
 		Want: []queries.Process{{Name: "a:80", N: queries.Column{10, queries.Gap(), queries.Gap()}}},
 	}
 	for b, v := range []float64{100, 110} {
-		h.Add("edge_total", "unknown", "", `case="edge",instance="a:80"`, promtest.Epoch().Add(time.Duration(b)*promtest.Block), v)
+		h.Add(promtest.Metric{Family: "edge_total", Kind: "unknown", Labels: `case="edge",instance="a:80"`}, promtest.Epoch().Add(time.Duration(b)*promtest.Block), v)
 	}
 	url := promtest.Start(t, promtest.Config{History: h.String()})
 	for _, c := range append(cases, edge) {

@@ -219,12 +219,13 @@ func (c Case) Record(h *History) {
 		for _, l := range s.Labels {
 			labels += fmt.Sprintf(",%s=%q", l[0], l[1])
 		}
+		m := Metric{Family: s.Name, Kind: "unknown", Labels: labels}
 		for i, p := range s.Samples {
 			at := Epoch().Add(time.Duration(p.Block) * Block)
 			if i > 0 && s.Samples[i-1].Block == p.Block-1 {
-				h.Add(s.Name, "unknown", "", labels, at.Add(-38*time.Second), s.Samples[i-1].Value)
+				h.Add(m, at.Add(-38*time.Second), s.Samples[i-1].Value)
 			}
-			h.Add(s.Name, "unknown", "", labels, at.Add(-8*time.Second), p.Value)
+			h.Add(m, at.Add(-8*time.Second), p.Value)
 		}
 	}
 }

@@ -189,19 +189,22 @@ type History struct {
 	lines    map[string][]string
 }
 
-// Add adds one sample of a series to a family of the given type (counter, gauge or
-// histogram). The series' name is the family's with a suffix such as _total, _bucket
-// or _sum; labels are as in a query, without braces.
-func (h *History) Add(family, kind, suffix, labels string, at time.Time, value float64) {
+// Metric is a series of a [History]. Its name is its family's with a suffix such as
+// _total, _bucket or _sum; its kind is counter, gauge, histogram or unknown; its labels
+// are as in a query, without braces.
+type Metric struct{ Family, Kind, Suffix, Labels string }
+
+// Add adds one sample. Those of one series come in the order of time.
+func (h *History) Add(m Metric, at time.Time, value float64) {
 	if h.lines == nil {
 		h.lines = map[string][]string{}
 	}
-	head := "# TYPE " + family + " " + kind
+	head := "# TYPE " + m.Family + " " + m.Kind
 	if h.lines[head] == nil {
 		h.families = append(h.families, head)
 	}
 	ms := at.UnixMilli()
-	h.lines[head] = append(h.lines[head], fmt.Sprintf("%s%s{%s} %v %d.%03d", family, suffix, labels, value, ms/1000, ms%1000))
+	h.lines[head] = append(h.lines[head], fmt.Sprintf("%s%s{%s} %v %d.%03d", m.Family, m.Suffix, m.Labels, value, ms/1000, ms%1000))
 }
 
 // String returns the text.

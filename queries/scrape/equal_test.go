@@ -13,12 +13,14 @@ import (
 
 	gocmp "github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
-	"github.com/prometheus/client_golang/prometheus"
+	metrics "github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/prometheus/common/model"
 
 	"github.com/serin-canary/serin/queries"
+	"github.com/serin-canary/serin/queries/prometheus"
+	"github.com/serin-canary/serin/queries/prometheus/promtest"
 	"github.com/serin-canary/serin/queries/promql"
 )
 
@@ -93,9 +95,8 @@ func readings(arm string) map[string]queries.Reading {
 func TestRecordedPagesGiveTheSameFramesAsPrometheus(t *testing.T) {
 	t.Parallel()
 	s := recordedStory()
-	real := startPrometheus(t, s.openMetrics(), "global: {}\n")
+	real := startPrometheus(t, promtest.Config{History: s.openMetrics()})
 	ours := s.scrapedInto(t)
-	theirs := promql.NewReader(real, promql.Options{Source: "prometheus"})
 	for _, arm := range []string{"baseline", "canary"} {
 		for name, reading := range readings(arm) {
 			t.Run(arm+"/"+name, func(t *testing.T) {
@@ -104,7 +105,7 @@ func TestRecordedPagesGiveTheSameFramesAsPrometheus(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				want, err := theirs.Blocks(t.Context(), reading, w)
+				want, err := real.Blocks(t.Context(), reading, w)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -159,15 +160,15 @@ func sortedMatrix(m model.Matrix) model.Matrix {
 // liveService is a small service with a page of its own, whose traffic the test makes.
 type liveService struct {
 	*httptest.Server
-	registry *prometheus.Registry
+	registry *metrics.Registry
 }
 
 func newLiveService(t *testing.T) *liveService {
 	t.Helper()
-	s := &liveService{registry: prometheus.NewRegistry()}
-	requests := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "live_requests_total", Help: "Requests."}, []string{"code"})
-	classic := prometheus.NewHistogram(prometheus.HistogramOpts{Name: "live_seconds", Help: "Durations.", Buckets: []float64{0.1, 1, 10}})
-	native := prometheus.NewHistogram(prometheus.HistogramOpts{Name: "live_native_seconds", Help: "Durations.", NativeHistogramBucketFactor: 1.1})
+	s := &liveService{registry: metrics.NewRegistry()}
+	requests := metrics.NewCounterVec(metrics.CounterOpts{Name: "live_requests_total", Help: "Requests."}, []string{"code"})
+	classic := metrics.NewHistogram(metrics.HistogramOpts{Name: "live_seconds", Help: "Durations.", Buckets: []float64{0.1, 1, 10}})
+	native := metrics.NewHistogram(metrics.HistogramOpts{Name: "live_native_seconds", Help: "Durations.", NativeHistogramBucketFactor: 1.1})
 	s.registry.MustRegister(requests, classic, native, collectors.NewGoCollector())
 	mux := http.NewServeMux()
 	mux.Handle("/metrics", promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{}))
@@ -192,7 +193,10 @@ func TestLiveTotalsAgreeWithPrometheusWithinOneScrape(t *testing.T) {
 	const every = 200 * time.Millisecond
 	svc := newLiveService(t)
 	host := strings.TrimPrefix(svc.URL, "http://")
-	real := startPrometheus(t, "", fmt.Sprintf("scrape_configs: [{job_name: live, scrape_interval: %[1]s, scrape_timeout: %[1]s, static_configs: [{targets: [%[2]q], labels: {pod: p1}}]}]\n", every, host))
+	real := startPrometheus(t, promtest.Config{
+		ScrapeInterval: every.String(),
+		Scrape:         fmt.Sprintf("- {job_name: live, scrape_timeout: %s, static_configs: [{targets: [%q], labels: {pod: p1}}]}\n", every, host),
+	})
 	ours, err := New(Config{Name: "live", Targets: []Target{{URL: svc.URL + "/metrics", Labels: map[string]string{"pod": "p1"}}}, Interval: every, Retention: time.Hour})
 	if err != nil {
 		t.Fatal(err)
@@ -250,7 +254,7 @@ func TestLiveTotalsAgreeWithPrometheusWithinOneScrape(t *testing.T) {
 	}
 }
 
-func both(t *testing.T, ours *Source, real server, expr string, over promql.Range) (mine, theirs model.Matrix) {
+func both(t *testing.T, ours *Source, real *prometheus.Source, expr string, over promql.Range) (mine, theirs model.Matrix) {
 	t.Helper()
 	mine, _, err := ours.Range(t.Context(), expr, over)
 	if err != nil {

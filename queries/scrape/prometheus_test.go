@@ -1,111 +1,33 @@
 package scrape
 
 import (
-	"context"
 	"fmt"
-	"net"
-	"net/http"
-	"os"
-	"os/exec"
-	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/prometheus/client_golang/api"
-	v1 "github.com/prometheus/client_golang/api/prometheus/v1"
-	"github.com/prometheus/common/model"
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/promql/parser"
 
-	"github.com/serin-canary/serin/queries/promql"
+	"github.com/serin-canary/serin/queries"
+	"github.com/serin-canary/serin/queries/prometheus"
+	"github.com/serin-canary/serin/queries/prometheus/promtest"
 )
 
-// tool finds one of Prometheus's programs, or skips the test.
-func tool(t *testing.T, name string) string {
+// startPrometheus starts a real server and returns it as a source.
+func startPrometheus(t *testing.T, c promtest.Config) *prometheus.Source {
 	t.Helper()
-	path, err := exec.LookPath(name)
-	switch {
-	case err == nil:
-		return path
-	case os.Getenv("SERIN_REQUIRE_TOOLS") != "":
-		t.Fatalf("%s is not installed and SERIN_REQUIRE_TOOLS is set; install Debian's package prometheus", name)
-	default:
-		t.Skipf("%s is not installed; install Debian's package prometheus to compare with the real one", name)
-	}
-	return ""
-}
-
-// server is a real Prometheus on loopback.
-type server struct{ api v1.API }
-
-// startPrometheus starts a server over recorded samples, in OpenMetrics, that scrapes
-// as its configuration says.
-func startPrometheus(t *testing.T, recorded, config string) server {
-	t.Helper()
-	dir := t.TempDir()
-	write := func(name, text string) string {
-		path := filepath.Join(dir, name)
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return path
-	}
-	data := filepath.Join(dir, "data")
-	if recorded != "" {
-		out, err := exec.Command(tool(t, "promtool"), "tsdb", "create-blocks-from", "openmetrics", write("recorded.om", recorded), data).CombinedOutput()
-		if err != nil {
-			t.Fatalf("promtool: %v\n%s", err, out)
-		}
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	c.Flags = append(c.Flags, "--enable-feature=native-histograms")
+	real, err := prometheus.New(prometheus.Config{Name: "prometheus", URL: promtest.Start(t, c)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	addr := l.Addr().String()
-	l.Close()
-	log, err := os.Create(filepath.Join(dir, "log"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(tool(t, "prometheus"), "--config.file="+write("prometheus.yml", config), "--storage.tsdb.path="+data,
-		"--storage.tsdb.retention.time=100y", "--enable-feature=native-histograms", "--web.listen-address="+addr)
-	cmd.Stdout, cmd.Stderr = log, log
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		cmd.Process.Signal(os.Interrupt)
-		cmd.Wait()
-		log.Close()
-		if t.Failed() {
-			b, _ := os.ReadFile(log.Name())
-			t.Logf("prometheus said:\n%s", b)
-		}
-	})
-	transport := &http.Transport{DisableKeepAlives: true}
-	client, err := api.NewClient(api.Config{Address: "http://" + addr, RoundTripper: transport})
-	if err != nil {
-		t.Fatal(err)
-	}
-	await(t, "prometheus ready", func() bool {
-		res, err := (&http.Client{Transport: transport}).Get("http://" + addr + "/-/ready")
-		if err != nil {
-			return false
-		}
-		res.Body.Close()
-		return res.StatusCode == http.StatusOK
-	})
-	return server{v1.NewAPI(client)}
-}
-
-// Range implements promql.Ranger.
-func (p server) Range(ctx context.Context, expr string, r promql.Range) (model.Matrix, []string, error) {
-	v, warnings, _, err := p.api.QueryRange(ctx, expr, v1.Range{
-		Start: time.UnixMilli(r.Start), End: time.UnixMilli(r.End), Step: time.Duration(r.Step) * time.Millisecond,
-	})
-	if err != nil {
-		return nil, nil, err
-	}
-	return v.(model.Matrix), warnings, nil
+	t.Cleanup(func() { real.Close() })
+	return real
 }
 
 // story is what pods show over time, and when they are scraped.
@@ -203,4 +125,77 @@ func (s story) scrapedInto(t *testing.T) *Source {
 		}
 	}
 	return src
+}
+
+// TestCountingRules puts every rule of counting, which all PromQL stores share, to the
+// embedded source.
+func TestCountingRules(t *testing.T) {
+	cases := promtest.Cases(t, "../../testdata/counting.txt")
+	var h promtest.History
+	for _, c := range cases {
+		c.Record(&h)
+	}
+	for _, c := range cases {
+		t.Run(c.Name, func(t *testing.T) {
+			s, _ := newTestSource(t, Config{SeriesLimit: c.Limit})
+			commitHistory(t, s, h.String())
+			r := c.Reading(t)
+			r.Bounds = c.Bounds
+			f, err := s.Blocks(t.Context(), r, c.Window())
+			if err != nil {
+				t.Fatal(err)
+			}
+			var codes []string
+			for _, n := range f.Notes {
+				codes = append(codes, string(n.Code))
+			}
+			if d := cmp.Diff(c.Want, f.Processes, cmpopts.EquateNaNs(), cmpopts.EquateEmpty()); d != "" {
+				t.Errorf("processes (-want +got):\n%s", d)
+			}
+			if d := cmp.Diff(c.Notes, slices.Compact(codes), cmpopts.EquateEmpty()); d != "" {
+				t.Errorf("notes (-want +got):\n%s", d)
+			}
+		})
+	}
+}
+
+// commitHistory puts samples with times, in OpenMetrics, into a source's store.
+func commitHistory(t *testing.T, s *Source, text string) {
+	t.Helper()
+	known := map[string]*line{}
+	at := map[int64][]point{}
+	for l := range strings.Lines(text) {
+		if l[0] == '#' {
+			continue
+		}
+		id, rest, _ := strings.Cut(strings.TrimSpace(l), "} ")
+		value, when, _ := strings.Cut(rest, " ")
+		v, err := strconv.ParseFloat(value, 64)
+		seconds, err2 := strconv.ParseFloat(when, 64)
+		e, err3 := queries.ParsePromQL(id + "}")
+		if err != nil || err2 != nil || err3 != nil {
+			t.Fatalf("%q: %v, %v, %v", l, err, err2, err3)
+		}
+		if known[id] == nil {
+			b := labels.NewScratchBuilder(8)
+			for _, m := range e.(*parser.VectorSelector).LabelMatchers {
+				b.Add(m.Name, m.Value)
+			}
+			b.Sort()
+			known[id] = &line{labels: b.Labels()}
+		}
+		ms := int64(seconds * 1000)
+		at[ms] = append(at[ms], point{line: known[id], t: ms, v: v})
+	}
+	var times []int64
+	for ms := range at {
+		times = append(times, ms)
+	}
+	slices.Sort(times)
+	for _, ms := range times {
+		s.store.commit(ms, at[ms])
+	}
+	if n := s.store.usage().dropped; n != [reasons]uint64{} {
+		t.Fatalf("the store dropped samples: %v", n)
+	}
 }

@@ -57,6 +57,9 @@ inconclusive), and 1 where no verdict could be formed. A deployment script goes 
 
 // Validate implements kong's check of what was parsed.
 func (c judgeCmd) Validate(*kong.Context) error {
+	if c.Plan == "" {
+		return nil // kong says so
+	}
 	if c.Prometheus == "" && c.Config == "" && len(c.Scrape) == 0 {
 		return errors.New("there is no source of metrics; add --prometheus URL, --config FILE or --scrape ARM=URL")
 	}
@@ -84,7 +87,7 @@ func (c judgeCmd) Run(ctx context.Context, s *streams) error {
 	if err != nil {
 		return err
 	}
-	sources, err := c.sources(p, log)
+	sources, err := c.sources(p, r, log)
 	if err != nil {
 		return err
 	}
@@ -157,7 +160,7 @@ func (c judgeCmd) rollout(p plan.Plan, now time.Time) (rollout.Rollout, error) {
 	if err := addLabels("canary-label", &r.Canary, c.CanaryLabel); err != nil {
 		return r, err
 	}
-	if len(c.Scrape) > 0 { // the arm is a label of what we scrape ourselves
+	if len(c.Scrape) > 0 { // what we scrape ourselves carries the labels of its arm
 		addArm(&r.Baseline, "baseline")
 		addArm(&r.Canary, "canary")
 	}
@@ -177,12 +180,10 @@ func addLabels(flag string, a *rollout.Arm, ls []label) error {
 	return nil
 }
 
-// armLabel is the label by which pages that --scrape names are told apart.
-const armLabel = "arm"
-
+// addArm gives an arm without labels one, for pages that are scraped.
 func addArm(a *rollout.Arm, name string) {
 	if len(a.Labels) == 0 {
-		a.Labels = map[string]string{armLabel: name}
+		a.Labels = map[string]string{"arm": name}
 	}
 }
 
@@ -200,7 +201,7 @@ func sameSeries(a, b rollout.Arm) bool {
 }
 
 // sources opens the one source that the plan asks, whatever the plan calls it.
-func (c judgeCmd) sources(p plan.Plan, log *slog.Logger) (*app.Sources, error) {
+func (c judgeCmd) sources(p plan.Plan, r rollout.Rollout, log *slog.Logger) (*app.Sources, error) {
 	src := app.Source{Name: p.Source}
 	switch {
 	case c.Prometheus != "":
@@ -220,7 +221,7 @@ func (c judgeCmd) sources(p plan.Plan, log *slog.Logger) (*app.Sources, error) {
 			return nil, fmt.Errorf("the plan asks source %q, which %s does not configure", p.Source, c.Config)
 		}
 	default:
-		ts, err := scrapeTargets(c.Scrape)
+		ts, err := scrapeTargets(c.Scrape, r)
 		if err != nil {
 			return nil, err
 		}
@@ -233,17 +234,19 @@ func (c judgeCmd) sources(p plan.Plan, log *slog.Logger) (*app.Sources, error) {
 	return app.OpenSources([]app.Source{src}, log)
 }
 
-// scrapeTargets reads ARM=URL.
-func scrapeTargets(texts []string) ([]scrape.Target, error) {
+// scrapeTargets reads ARM=URL. A page's series get the labels by which its arm is
+// selected.
+func scrapeTargets(texts []string, r rollout.Rollout) ([]scrape.Target, error) {
+	labels := map[string]map[string]string{"baseline": r.Baseline.Labels, "canary": r.Canary.Labels}
 	arms := map[string]int{}
 	var ts []scrape.Target
 	for _, t := range texts {
 		arm, url, ok := strings.Cut(t, "=")
-		if !ok || (arm != "baseline" && arm != "canary") {
+		if _, known := labels[arm]; !ok || !known {
 			return nil, fmt.Errorf("--scrape %q does not say whose page it is; write baseline=URL or canary=URL", t)
 		}
 		arms[arm]++
-		ts = append(ts, scrape.Target{URL: url, Labels: map[string]string{armLabel: arm}})
+		ts = append(ts, scrape.Target{URL: url, Labels: labels[arm]})
 	}
 	for _, arm := range []string{"baseline", "canary"} {
 		if arms[arm] == 0 {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/serin-canary/serin/judge"
+	"github.com/serin-canary/serin/judge/rollout"
 )
 
 // exitText returns the exit code of a command that failed.
@@ -55,7 +56,8 @@ func TestParseSince(t *testing.T) {
 }
 
 func TestScrapeTargets(t *testing.T) {
-	ts, err := scrapeTargets([]string{"baseline=http://a/metrics", "canary=http://b/metrics?x=1"})
+	r := rollout.Rollout{Canary: rollout.Arm{Labels: map[string]string{"arm": "canary"}}}
+	ts, err := scrapeTargets([]string{"baseline=http://a/metrics", "canary=http://b/metrics?x=1"}, r)
 	if err != nil || len(ts) != 2 || ts[1].URL != "http://b/metrics?x=1" || ts[1].Labels["arm"] != "canary" {
 		t.Errorf("got %v, %v, want a target of each arm", ts, err)
 	}
@@ -64,7 +66,7 @@ func TestScrapeTargets(t *testing.T) {
 		"primary=http://a/metrics":  "write baseline=URL or canary=URL",
 		"baseline=http://a/metrics": "no page of the canary",
 	} {
-		if _, err := scrapeTargets([]string{text}); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := scrapeTargets([]string{text}, r); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %v, want an error with %q", text, err, want)
 		}
 	}

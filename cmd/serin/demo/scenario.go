@@ -69,10 +69,10 @@ type behaviour struct {
 	retain    int     // bytes kept for ever per request served
 }
 
-// baselineBehaviour is what every scenario's baseline does: 0.5 % errors, and a
+// baselineBehaviour is what every scenario's baseline does: 0.3 % errors, and a
 // log-normal service time with a median of 20 ms.
 func baselineBehaviour() behaviour {
-	return behaviour{failing: 0.005, slower: 1, tailTimes: 1}
+	return behaviour{failing: 0.003, slower: 1, tailTimes: 1}
 }
 
 // canaryBehaviour returns what the canary of a scenario does.

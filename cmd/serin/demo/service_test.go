@@ -44,13 +44,13 @@ func TestCanariesBehaveAsTheirScenariosAreTold(t *testing.T) {
 		median, p99 [2]float64 // bounds of the ratio to the baseline
 		failing     [2]float64
 	}{
-		{Healthy, 1000, [2]float64{0.99, 1.01}, [2]float64{0.95, 1.05}, [2]float64{0.003, 0.007}},
-		{Errors, 1000, [2]float64{0.97, 1.03}, [2]float64{0.9, 1.1}, [2]float64{0.04, 0.05}},
-		{Slow, 0, [2]float64{1.55, 1.65}, [2]float64{1.5, 1.7}, [2]float64{0.003, 0.007}},
-		{Tail, 0, [2]float64{1, 1.1}, [2]float64{2.5, 7}, [2]float64{0.003, 0.007}},
-		{Leak, 0, [2]float64{0.99, 1.01}, [2]float64{0.95, 1.05}, [2]float64{0.003, 0.007}},
-		{Leak, 500, [2]float64{1.9, 2.1}, [2]float64{1.9, 2.1}, [2]float64{0.003, 0.007}},
-		{Silent, 0, [2]float64{0.99, 1.01}, [2]float64{0.95, 1.05}, [2]float64{0.003, 0.007}},
+		{Healthy, 1000, [2]float64{0.99, 1.01}, [2]float64{0.95, 1.05}, [2]float64{0.0015, 0.0045}},
+		{Errors, 1000, [2]float64{0.97, 1.03}, [2]float64{0.9, 1.1}, [2]float64{0.038, 0.048}},
+		{Slow, 0, [2]float64{1.55, 1.65}, [2]float64{1.5, 1.7}, [2]float64{0.0015, 0.0045}},
+		{Tail, 0, [2]float64{1, 1.1}, [2]float64{2.5, 7}, [2]float64{0.0015, 0.0045}},
+		{Leak, 0, [2]float64{0.99, 1.01}, [2]float64{0.95, 1.05}, [2]float64{0.0015, 0.0045}},
+		{Leak, 500, [2]float64{1.9, 2.1}, [2]float64{1.9, 2.1}, [2]float64{0.0015, 0.0045}},
+		{Silent, 0, [2]float64{0.99, 1.01}, [2]float64{0.95, 1.05}, [2]float64{0.0015, 0.0045}},
 	} {
 		t.Run(string(c.scenario), func(t *testing.T) {
 			median, p99, failing := sample(canaryBehaviour(c.scenario), c.served)

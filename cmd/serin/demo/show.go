@@ -40,8 +40,8 @@ func (s Status) line() string {
 		text = fmt.Sprintf("%s %s", name, s.Phase)
 	}
 	if v := s.Verdict; v != nil {
-		text += fmt.Sprintf(", %d blocks, %.0f canary requests, evidence of harm %s, %s",
-			v.Progress.Paired, v.Progress.CanaryRequests, odds(v.Evidence), v.Outcome)
+		text += fmt.Sprintf(", %s, %.0f canary requests, evidence of harm %s, %s",
+			plural(v.Progress.Paired, "block"), v.Progress.CanaryRequests, odds(v.Evidence), v.Outcome)
 	}
 	return text
 }
@@ -57,6 +57,13 @@ func odds(log10 float64) string {
 	return fmt.Sprintf("%.3g:1", math.Pow(10, log10))
 }
 
+func plural(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
 func clock(d time.Duration) string {
 	s := int(d.Seconds())
 	return fmt.Sprintf("%d:%02d", s/60, s%60)
@@ -68,8 +75,8 @@ func (r Result) Text(w io.Writer, o report.Options) error {
 	for _, s := range r.Stories {
 		fmt.Fprintf(w, "\n%s\n\n", heading(s.Service+": "+s.Scenario.Story()))
 		fmt.Fprintln(w, "What Flagger would have done:")
-		for _, e := range s.Events {
-			fmt.Fprintf(w, "  %s\n", s.eventLine(e))
+		for _, l := range s.eventLines() {
+			fmt.Fprintf(w, "  %s\n", l)
 		}
 		fmt.Fprintln(w)
 		if s.Verdict == nil {
@@ -88,16 +95,39 @@ func heading(text string) string {
 	return text + "\n" + strings.Repeat("─", min(len([]rune(text)), 90))
 }
 
-func (s Story) eventLine(e Event) string {
-	mark := " "
-	if e.Warning {
-		mark = "!"
+// eventLines writes what Flagger would have recorded: the time since the first
+// event, a mark for warnings, the message. What it records at every tick is left
+// out, and what it records again is counted.
+func (s Story) eventLines() []string {
+	var lines []string
+	var last Event
+	times := 0
+	flush := func() {
+		if times == 0 {
+			return
+		}
+		mark := " "
+		if last.Warning {
+			mark = "!"
+		}
+		line := fmt.Sprintf("%s %s %s", clock(last.At.Sub(s.Events[0].At)), mark, last.Message)
+		if times > 1 {
+			line += fmt.Sprintf(" (%d times)", times)
+		}
+		lines = append(lines, line)
 	}
-	since := time.Duration(0)
-	if len(s.Events) > 0 {
-		since = e.At.Sub(s.Events[0].At)
+	for _, e := range s.Events {
+		switch {
+		case e.Routine:
+		case times > 0 && e.Message == last.Message:
+			times++
+		default:
+			flush()
+			last, times = e, 1
+		}
 	}
-	return fmt.Sprintf("%s %s %s", clock(since), mark, e.Message)
+	flush()
+	return lines
 }
 
 // summary is what a reader must know, in under 1.5 kB.
@@ -109,7 +139,8 @@ func (r Result) summary() string {
 		if s.Verdict != nil {
 			outcome, reason = s.Verdict.Outcome.String(), shorten(s.Verdict.Reason, 300)
 		}
-		fmt.Fprintf(&b, "  %s (%s): %s. %s\n    Flagger: %s.\n", s.Service, s.Scenario, outcome, reason, s.ending())
+		fmt.Fprintf(&b, "  %s (%s): %s\n", s.Service, s.Scenario, strings.TrimSuffix(outcome+": "+reason, ": "))
+		fmt.Fprintf(&b, "    Flagger: %s.\n", s.ending())
 		if s.Dropped > 0 {
 			fmt.Fprintf(&b, "    This machine was too slow for %d of %d users.\n", s.Dropped, s.Dropped+s.Requests)
 		}
@@ -153,12 +184,12 @@ func (r Result) Markdown(w io.Writer) error {
 			return err
 		}
 		fmt.Fprint(w, "\n### What Flagger would have done\n\n")
-		for _, e := range s.Events {
-			fmt.Fprintf(w, "- %s\n", s.eventLine(e))
+		for _, l := range s.eventLines() {
+			fmt.Fprintf(w, "- %s\n", l)
 		}
 		fmt.Fprintln(w)
 	}
-	_, err := fmt.Fprint(w, r.summary())
+	_, err := fmt.Fprintf(w, "```\n%s```\n", r.summary())
 	return err
 }
 

@@ -23,7 +23,7 @@ const (
 func stepWeights() []int { return []int{20, 40, 50} }
 
 // usersPerSecond is the rate of a service's users.
-const usersPerSecond = 200
+const usersPerSecond = 300
 
 // patience is how long a rollout may take before the demo stops watching. A
 // canary that is never sent a request is held for ever, and saying so takes less.

@@ -16,11 +16,10 @@ func read(e parser.Expr) meaning {
 	case *parser.NumberLiteral:
 		return meaning{kind: aNumber, number: e.Val, single: true}
 	case *parser.UnaryExpr:
-		if m := read(e.Expr); e.Op == parser.SUB {
-			return m.times(-1)
-		} else {
-			return m
+		if e.Op == parser.SUB {
+			return read(e.Expr).times(-1)
 		}
+		return read(e.Expr)
 	case *parser.AggregateExpr:
 		return readAggregate(e)
 	case *parser.Call:

@@ -7,6 +7,7 @@ package promtest
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"net"
 	"net/http"
@@ -84,7 +85,8 @@ func load(t testing.TB, tool, dir, history string) {
 	t.Helper()
 	file := filepath.Join(dir, "history.om")
 	write(t, file, history)
-	out, err := exec.Command(tool, "tsdb", "create-blocks-from", "openmetrics", file, filepath.Join(dir, "data")).CombinedOutput()
+	//nolint:gosec // the tool was found in PATH by its name
+	out, err := exec.CommandContext(t.Context(), tool, "tsdb", "create-blocks-from", "openmetrics", file, filepath.Join(dir, "data")).CombinedOutput()
 	if err != nil {
 		t.Fatalf("promtool cannot load the history: %v\n%s", err, out)
 	}
@@ -100,14 +102,20 @@ func write(t testing.TB, path, text string) {
 // start starts the server on a port that was free a moment ago.
 func start(t testing.TB, server, dir string, flags []string) (url, log string, ok bool) {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	var lc net.ListenConfig
+	l, err := lc.Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	addr := l.Addr().String()
-	l.Close()
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
 	var said output
-	cmd := exec.Command(server, append([]string{
+	// The test's context ends before its cleanups, which stop the server in peace.
+	ctx := context.WithoutCancel(t.Context())
+	//nolint:gosec // the server was found in PATH by its name
+	cmd := exec.CommandContext(ctx, server, append([]string{
 		"--config.file=" + filepath.Join(dir, "prometheus.yml"),
 		"--storage.tsdb.path=" + filepath.Join(dir, "data"),
 		"--storage.tsdb.retention.time=100y", // histories may be old
@@ -131,7 +139,7 @@ func start(t testing.TB, server, dir string, flags []string) (url, log string, o
 			<-done
 		}
 	}
-	if !ready("http://"+addr+"/-/ready", done) {
+	if !ready(ctx, "http://"+addr+"/-/ready", done) {
 		stop()
 		return "", said.String(), false
 	}
@@ -140,7 +148,7 @@ func start(t testing.TB, server, dir string, flags []string) (url, log string, o
 }
 
 // ready waits until a URL answers 200, the process is done, or patience ends.
-func ready(url string, done <-chan struct{}) bool {
+func ready(ctx context.Context, url string, done <-chan struct{}) bool {
 	client := &http.Client{Timeout: time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
@@ -153,16 +161,25 @@ func ready(url string, done <-chan struct{}) bool {
 		case <-end.C:
 			return false
 		case <-tick.C:
-			resp, err := client.Get(url)
-			if err != nil {
-				continue
-			}
-			resp.Body.Close()
-			if resp.StatusCode == http.StatusOK {
+			if answers(ctx, client, url) {
 				return true
 			}
 		}
 	}
+}
+
+// answers says whether a URL answers 200.
+func answers(ctx context.Context, client *http.Client, url string) bool {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return false
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		return false
+	}
+	_ = resp.Body.Close() // nothing was read of it
+	return resp.StatusCode == http.StatusOK
 }
 
 // output collects what a process says.

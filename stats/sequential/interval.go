@@ -8,13 +8,17 @@ import "math"
 // "p_c >= r·p_b" has 1/alphaHigh. The true ratio, if it is constant, is ever below
 // low with probability at most alphaLow, and above high with at most alphaHigh, if
 // phi is 1; phi tempers as in [Counts.Evidence], and here is one number, the newest.
-// A and Pi of the blocks are not used.
+// A and Pi of the blocks are not used. It is what the verdict rests on, with the
+// same grid, so it does not shrink below half of the grid's least distance, 4 %.
 //
 // Where nothing bounds it, and for an alpha outside (0, 1), low is 0 and high +Inf.
 func RatioInterval(blocks []CountBlock, phi, alphaLow, alphaHigh float64) (low, high float64) {
+	if !positive(phi) {
+		return 0, math.Inf(1)
+	}
 	var room [128]riskBlock
 	r := newRatioRisk(room[:0], blocks)
-	scale := math.Sqrt(math.Max(phi, 1e-300) / math.Max(r.information(), .1))
+	scale := math.Sqrt(phi / max(r.information(), .1))
 	low = math.Exp(search{
 		excess: r.excess(Worse, phi, alphaLow), from: r.center, step: -scale, limit: r.center - 50,
 	}.crossing())
@@ -60,7 +64,7 @@ func (r *ratioRisk) information() float64 {
 
 // excess returns log E - log 1/α as a function of the log ratio.
 func (r *ratioRisk) excess(side Side, phi, alpha float64) func(float64) float64 {
-	if !(alpha > 0 && alpha < 1) || !positive(phi) {
+	if !(alpha > 0 && alpha < 1) {
 		return func(float64) float64 { return -1 }
 	}
 	standard := defaultGrid()
@@ -97,17 +101,18 @@ func (s search) crossing() float64 {
 	if at >= 0 {
 		return s.inwards(inner, at)
 	}
-	for {
+	for range 200 { // doubling, the limit comes long before
 		outer := inner + width
 		next := s.excess(outer)
 		if next >= 0 {
 			return findRoot(s.excess, bracket{low: inner, high: outer, atLow: at, atHigh: next, tolerance: rootTolerance})
 		}
 		if math.Abs(outer-s.from) >= math.Abs(s.limit-s.from) {
-			return math.Inf(int(math.Copysign(1, s.step)))
+			break
 		}
 		inner, at, width = outer, next, 2*width
 	}
+	return math.Inf(int(math.Copysign(1, s.step)))
 }
 
 // inwards is crossing for an outer point that is beyond it already, as where the
@@ -131,10 +136,15 @@ const rootTolerance = 1e-8
 // DifferenceInterval returns a confidence sequence for the difference p_c - p_b at
 // its end, by inversion as in [RatioInterval]: of the nulls "p_c <= p_b + d" for low
 // and "p_c >= p_b + d" for high. Pi of the blocks is used, A is not. It is -Inf and
-// +Inf where nothing bounds it. It costs about ten times what the ratio's does.
+// +Inf where nothing bounds it. Its ends are the crossings nearest to the estimate;
+// with a Pi that is far off the evidence may fall again beyond them, so its coverage
+// is that of a good prediction. It costs about six times what the ratio's does.
 func DifferenceInterval(blocks []CountBlock, phi, alphaLow, alphaHigh float64) (low, high float64) {
+	if !positive(phi) {
+		return math.Inf(-1), math.Inf(1)
+	}
 	center, sd, rate := riskDifference(blocks)
-	step := sd * math.Sqrt(math.Max(phi, 1e-300))
+	step := sd * math.Sqrt(phi)
 	limit := 1e3 * (rate + step)
 	low = search{
 		excess: differenceExcess(blocks, Worse, phi, alphaLow), from: center, step: -step, limit: center - limit,
@@ -142,6 +152,11 @@ func DifferenceInterval(blocks []CountBlock, phi, alphaLow, alphaHigh float64) (
 	high = search{
 		excess: differenceExcess(blocks, NotWorse, phi, alphaHigh), from: center, step: step, limit: center + limit,
 	}.crossing()
+	if low > high {
+		// No difference fits: it was not constant. The middle is the least wrong.
+		low = (low + high) / 2
+		high = low
+	}
 	return low, high
 }
 
@@ -168,7 +183,7 @@ func riskDifference(blocks []CountBlock) (center, sd, rate float64) {
 
 // differenceExcess returns log E - log 1/α as a function of the difference.
 func differenceExcess(blocks []CountBlock, side Side, phi, alpha float64) func(float64) float64 {
-	if !(alpha > 0 && alpha < 1) || !positive(phi) {
+	if !(alpha > 0 && alpha < 1) {
 		return func(float64) float64 { return -1 }
 	}
 	standard := defaultGrid()

@@ -50,7 +50,6 @@ func (s Series) Evidence(dst, y, d []float64) []float64 {
 	if s.Restarts {
 		weights[0], idle = .5, .5
 	}
-	origin := firstFinite(d)
 	for t := range y {
 		if s.Restarts && t > 0 && t%restartEvery == 0 {
 			j := float64(t / restartEvery)
@@ -60,7 +59,7 @@ func (s Series) Evidence(dst, y, d []float64) []float64 {
 		}
 		if t < len(d) && finite(y[t]) && finite(d[t]) {
 			for i := range sums {
-				sums[i].add(y[t], d[t]-origin)
+				sums[i].add(y[t], d[t])
 			}
 		}
 		dst[t] = s.mix(sums, weights, idle)
@@ -86,7 +85,8 @@ func (s Series) mix(sums []seriesSum, weights []float64, idle float64) float64 {
 	return logAdd(math.Log(plain), large)
 }
 
-// seriesSum holds the sums of one start.
+// seriesSum holds the sums of one start; those of d are taken about its first
+// value, which keeps differences of them accurate.
 type seriesSum struct {
 	n, y          float64
 	d, dd, dp     float64 // Σ d, Σ d², Σ d_t·d_(t-1)
@@ -96,21 +96,21 @@ type seriesSum struct {
 func (a *seriesSum) add(y, d float64) {
 	if a.n == 0 {
 		a.first = d
-	} else {
-		a.dp += d * a.latest
 	}
+	d -= a.first
 	a.n++
 	a.y += y
 	a.d += d
 	a.dd += d * d
+	a.dp += d * a.latest
 	a.latest = d
 }
 
 // spread returns Σ(d-d̄)² and Σ(d_t-d̄)(d_(t-1)-d̄).
 func (a seriesSum) spread() (squares, lagged float64) {
 	mean := a.d / a.n
-	squares = math.Max(a.dd-a.d*mean, 0)
-	lagged = a.dp - mean*(2*a.d-a.first-a.latest) + (a.n-1)*mean*mean
+	squares = max(a.dd-a.d*mean, 0)
+	lagged = a.dp - mean*(2*a.d-a.latest) + (a.n-1)*mean*mean
 	return squares, lagged
 }
 
@@ -187,10 +187,9 @@ func power(x float64, n int) float64 {
 // where a side is not bounded, which is so for the first blocks without a prior.
 func (s Series) Interval(d []float64, alpha float64) (low, high float64) {
 	var a seriesSum
-	origin := firstFinite(d)
 	for _, v := range d {
 		if finite(v) {
-			a.add(v, v-origin)
+			a.add(v, v)
 		}
 	}
 	low, high = math.Inf(-1), math.Inf(1)
@@ -202,7 +201,7 @@ func (s Series) Interval(d []float64, alpha float64) (low, high float64) {
 	if math.IsInf(t, 1) {
 		return low, high
 	}
-	mean := a.d/a.n + origin
+	mean := a.d/a.n + a.first
 	reach := t * math.Sqrt(squares/nu/effective)
 	return mean - reach, mean + reach
 }
@@ -227,17 +226,6 @@ func criticalT(k, nu, level float64) float64 {
 }
 
 func finite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }
-
-// firstFinite returns the first finite value, 0 if there is none. Sums of squares
-// are taken about it, which keeps their differences accurate.
-func firstFinite(d []float64) float64 {
-	for _, v := range d {
-		if finite(v) {
-			return v
-		}
-	}
-	return 0
-}
 
 // logAdd returns log(e^a + e^b).
 func logAdd(a, b float64) float64 {

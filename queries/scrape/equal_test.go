@@ -211,24 +211,7 @@ func TestLiveTotalsAgreeWithPrometheusWithinOneScrape(t *testing.T) {
 	drive(t, svc, 12*every)
 	ended := time.Now()
 
-	over := promql.Range{Start: begun.Add(4 * every).UnixMilli(), End: ended.UnixMilli(), Step: every.Milliseconds()}
-	const total = "sum(live_requests_total)"
-	mine, theirs := both(t, ours, real, total, over)
-	if len(mine) != 1 || len(theirs) != 1 || len(mine[0].Values) < 5 {
-		t.Fatalf("got %d and %d series, want one each with at least 5 values", len(mine), len(theirs))
-	}
-	vs := mine[0].Values
-	for i, v := range vs[2 : len(vs)-2] {
-		j := slices.IndexFunc(theirs[0].Values, func(p model.SamplePair) bool { return p.Timestamp == v.Timestamp })
-		if j < 0 {
-			continue
-		}
-		// Both read a growing counter; neither is older than the other by more than a scrape,
-		// and one more for the grid on which they are compared.
-		if p := float64(theirs[0].Values[j].Value); p < float64(vs[i].Value) || p > float64(vs[i+4].Value) {
-			t.Errorf("at %v: got %v here and %v there, want them within one scrape", v.Timestamp, v.Value, p)
-		}
-	}
+	agreeWhileGrowing(t, ours, real, promql.Range{Start: begun.Add(4 * every).UnixMilli(), End: ended.UnixMilli(), Step: every.Milliseconds()})
 
 	settled := func() bool {
 		now := time.Now().UnixMilli()
@@ -250,6 +233,28 @@ func TestLiveTotalsAgreeWithPrometheusWithinOneScrape(t *testing.T) {
 		}
 		if diff := gocmp.Diff(theirs, mine, nearly()); diff != "" {
 			t.Errorf("%s (-prometheus +scrape):\n%s", expr, diff)
+		}
+	}
+}
+
+// agreeWhileGrowing checks that a counter that grows reads alike within one scrape.
+func agreeWhileGrowing(t *testing.T, ours *Source, real *prometheus.Source, over promql.Range) {
+	t.Helper()
+	const total = "sum(live_requests_total)"
+	mine, theirs := both(t, ours, real, total, over)
+	if len(mine) != 1 || len(theirs) != 1 || len(mine[0].Values) < 5 {
+		t.Fatalf("got %d and %d series, want one each with at least 5 values", len(mine), len(theirs))
+	}
+	vs := mine[0].Values
+	for i, v := range vs[2 : len(vs)-2] {
+		j := slices.IndexFunc(theirs[0].Values, func(p model.SamplePair) bool { return p.Timestamp == v.Timestamp })
+		if j < 0 {
+			continue
+		}
+		// Both read a growing counter; neither is older than the other by more than a scrape,
+		// and one more for the grid on which they are compared.
+		if p := float64(theirs[0].Values[j].Value); p < float64(vs[i].Value) || p > float64(vs[i+4].Value) {
+			t.Errorf("at %v: got %v here and %v there, want them within one scrape", v.Timestamp, v.Value, p)
 		}
 	}
 }

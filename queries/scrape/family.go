@@ -23,15 +23,21 @@ func readFamily(f *dto.MetricFamily, binary bool, each func(*exposed) error) err
 			}
 		}
 		e := exposed{name: f.GetName(), pairs: m.GetLabel(), t: m.GetTimestampMs(), timed: m.TimestampMs != nil}
-		if err := readMetric(&e, f.GetType(), m, binary, each); err != nil {
+		if err := readMetric(&e, m, form{f.GetType(), binary}, each); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func readMetric(e *exposed, kind dto.MetricType, m *dto.Metric, binary bool, each func(*exposed) error) error {
-	switch kind {
+// form is how a family's metrics are to be read.
+type form struct {
+	kind   dto.MetricType
+	binary bool // they came as protobuf
+}
+
+func readMetric(e *exposed, m *dto.Metric, f form, each func(*exposed) error) error {
+	switch f.kind {
 	case dto.MetricType_COUNTER:
 		return e.plain(m.Counter != nil, m.GetCounter().GetValue(), each)
 	case dto.MetricType_GAUGE:
@@ -41,9 +47,9 @@ func readMetric(e *exposed, kind dto.MetricType, m *dto.Metric, binary bool, eac
 	case dto.MetricType_SUMMARY:
 		return e.summary(m.GetSummary(), each)
 	case dto.MetricType_HISTOGRAM, dto.MetricType_GAUGE_HISTOGRAM:
-		return e.histogram(m.GetHistogram(), binary, kind == dto.MetricType_GAUGE_HISTOGRAM, each)
+		return e.histogram(m.GetHistogram(), f, each)
 	}
-	return fmt.Errorf("the page gives the metric %q a type that does not exist (%d)", e.name, kind)
+	return fmt.Errorf("the page gives the metric %q a type that does not exist (%d)", e.name, f.kind)
 }
 
 func (e *exposed) plain(has bool, v float64, each func(*exposed) error) error {
@@ -85,18 +91,18 @@ func (e *exposed) summary(s *dto.Summary, each func(*exposed) error) error {
 
 // histogram hands out a histogram as a native one, as classic series, or as both where
 // the page has both: a query may ask for either.
-func (e *exposed) histogram(h *dto.Histogram, binary, gauge bool, each func(*exposed) error) error {
+func (e *exposed) histogram(h *dto.Histogram, f form, each func(*exposed) error) error {
 	if h == nil {
 		return nil
 	}
 	if isNative(h) {
 		native := *e
-		native.h, native.fh, native.invalid = nativeHistogram(h, gauge)
+		native.h, native.fh, native.invalid = nativeHistogram(h, f.kind == dto.MetricType_GAUGE_HISTOGRAM)
 		if err := each(&native); err != nil || len(h.GetBucket()) == 0 {
 			return err
 		}
 	}
-	return e.classic(h, binary, each)
+	return e.classic(h, f.binary, each)
 }
 
 func (e *exposed) classic(h *dto.Histogram, binary bool, each func(*exposed) error) error {

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -81,15 +80,6 @@ func (p *pod) target(labels ...string) Target {
 		t.Labels[labels[i]] = labels[i+1]
 	}
 	return t
-}
-
-func (p *pod) address(t testing.TB) string {
-	t.Helper()
-	u, err := url.Parse(p.URL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return u.Host
 }
 
 // newTestSource returns a source whose clock stands at the epoch.

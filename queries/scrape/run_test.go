@@ -83,13 +83,7 @@ func TestTargetsChangeWhileRunning(t *testing.T) {
 	}
 	stop := running(t, s)
 	defer stop()
-	pods := func() []string {
-		var got []string
-		for _, line := range values(t, s, "sum by (pod) (a)", time.Now()) {
-			got = append(got, line)
-		}
-		return got
-	}
+	pods := func() []string { return values(t, s, "sum by (pod) (a)", time.Now()) }
 	await(t, "the first target", func() bool { return slices.Equal(pods(), []string{`{pod="p"} 1`}) })
 	for _, next := range []struct {
 		targets []Target

@@ -116,7 +116,7 @@ func instance(u *url.URL) string {
 func siteLabels(given map[string]string, job, instance string) ([]labels.Label, error) {
 	all := map[string]string{model.JobLabel: job, model.InstanceLabel: instance}
 	for name, value := range given {
-		if !model.LabelName(name).IsValidLegacy() || strings.HasPrefix(name, model.ReservedLabelPrefix) {
+		if !model.LegacyValidation.IsValidLabelName(name) || strings.HasPrefix(name, model.ReservedLabelPrefix) {
 			return nil, fmt.Errorf("its label %q is not a label name (letters, digits and _, not beginning with a digit or __)", name)
 		}
 		if !model.LabelValue(value).IsValid() {

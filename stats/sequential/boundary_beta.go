@@ -95,6 +95,9 @@ type BernoulliSequence struct{ TOpt, AlphaOpt float64 }
 func (b BernoulliSequence) Interval(successes, trials, alpha float64) (low, high float64) {
 	p := successes / trials
 	excess := func(q float64) float64 {
+		if q == p {
+			return -1 // where p is 0 or 1 the mixture is not defined there
+		}
 		if q <= 0 || q >= 1 {
 			return 1
 		}

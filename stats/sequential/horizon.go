@@ -14,9 +14,9 @@ import "math"
 //
 // (simulated, 100,000 paths of the one-sided normal mixture tuned to the horizon;
 // STATISTICS §3.8). Between the entries it is interpolated in log looks and log α,
-// fewer looks than 10 count as 10. Outside the table, more than 240 looks or an
-// alpha not in [0.005, 0.05], it is 1/α; +Inf for an alpha that is no probability.
-// Whoever uses it must refuse to look more often.
+// fewer looks than 10 count as 10, and an alpha above 5 % as 5 % unless 1/α is less
+// still. With more than 240 looks or an alpha below 0.5 % it is 1/α; +Inf for an
+// alpha that is no probability. Whoever uses it must refuse to look more often.
 func HorizonThreshold(alpha float64, looks int) float64 {
 	if !(alpha > 0 && alpha < 1) {
 		return math.Inf(1)
@@ -30,15 +30,17 @@ func HorizonThreshold(alpha float64, looks int) float64 {
 		{8.7, 17.9, 31.3, 53.9},
 	}
 	k := math.Max(float64(looks), horizons[0])
-	if looks < 1 || k > horizons[len(horizons)-1] || alpha > levels[0] || alpha < levels[len(levels)-1] {
+	if looks < 1 || k > horizons[len(horizons)-1] || alpha < levels[len(levels)-1] {
 		return 1 / alpha
 	}
+	ville := 1 / alpha
+	alpha = min(alpha, levels[0])
 	row, down := locate(horizons[:], k)
 	column, right := locate(levels[:], alpha)
 	at := func(c int) float64 {
 		return (1-down)*math.Log(table[row][c]) + down*math.Log(table[row+1][c])
 	}
-	return math.Exp((1-right)*at(column) + right*at(column+1))
+	return min(math.Exp((1-right)*at(column)+right*at(column+1)), ville)
 }
 
 // locate returns the entry before x and how far x is on the way to the next, in

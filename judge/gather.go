@@ -109,6 +109,14 @@ func (g *gathering) ask(ctx context.Context, q question) {
 		}
 		return
 	}
+	known, err := g.fixBounds(ctx, &q, w, have, fresh.Prior)
+	if err != nil {
+		g.fail(q.key, err)
+		return
+	}
+	if !known {
+		return
+	}
 	if err := g.readArms(ctx, q, w, &fresh); err != nil {
 		g.fail(q.key, err)
 		return
@@ -122,15 +130,35 @@ func (g *gathering) ask(ctx context.Context, q question) {
 	g.keep(q.key, fresh)
 }
 
+// fixBounds sets the histogram bounds that both arms are read with: the prior's,
+// those of what is frozen, or else those that the baseline shows now. Until the
+// baseline has shown any, nothing of a histogram is frozen: a look reports false.
+func (g *gathering) fixBounds(ctx context.Context, q *question, w queries.Window, have FrozenMetric, prior *Prior) (bool, error) {
+	if q.metric == nil || q.metric.Reading.Kind != queries.Histogram {
+		return true, nil
+	}
+	switch {
+	case prior != nil:
+		q.bounds = prior.Bounds
+	case len(have.Baseline.Bounds) > 0:
+		q.bounds = have.Baseline.Bounds
+	default:
+		f, err := g.blocks(ctx, q.readings[baseline], w)
+		if err != nil {
+			return false, err
+		}
+		q.bounds = f.Bounds
+	}
+	return len(q.bounds) > 0, nil
+}
+
 // readArms reads both arms over the same window. Histogram bounds are the prior's.
 func (g *gathering) readArms(ctx context.Context, q question, w queries.Window, f *FrozenMetric) error {
 	var errs [3]error
 	var wg sync.WaitGroup
 	read := func(s side, into *queries.Frame, err *error, windows ...shifted) {
 		r := q.readings[s]
-		if f.Prior != nil {
-			r.Bounds = f.Prior.Bounds
-		}
+		r.Bounds = q.bounds
 		wg.Go(func() { *into, *err = g.pieces(ctx, r, windows) })
 	}
 	read(canary, &f.Canary, &errs[0], shifted{w, w})

@@ -62,6 +62,7 @@ type fakeSource struct {
 	mu    sync.Mutex
 	asked int // blocks
 	fail  func(r queries.Reading, s side) error
+	born  int // block before which nothing has a histogram
 }
 
 func (f *fakeSource) Blocks(_ context.Context, r queries.Reading, w queries.Window) (queries.Frame, error) {
@@ -84,6 +85,9 @@ func (f *fakeSource) Blocks(_ context.Context, r queries.Reading, w queries.Wind
 		return queries.Frame{Window: w}, nil
 	}
 	if r.Kind == queries.Histogram {
+		if from+w.Len() <= f.born {
+			return queries.Frame{Window: w}, nil
+		}
 		return lat, nil
 	}
 	return errs, nil
@@ -293,5 +297,51 @@ func TestReplay(t *testing.T) {
 	}
 	if _, err := Replay(testPlan(), m.looks[1:], "test"); err == nil {
 		t.Error("a missing look was not noticed")
+	}
+}
+
+// TestFreshBaseline: without a pre-period bounds and rates are taken from the
+// baseline's first blocks, nothing is frozen before it shows any bounds, and the
+// verdict says that its noise is assumed.
+func TestFreshBaseline(t *testing.T) {
+	j, m, s := newTestJudge(newWorld(30))
+	s.w.gap = func(_ side, t int) bool { return t < 2 }
+	s.born = 2
+	var v Verdict
+	for n := 1; n <= 30; n++ {
+		v = lookAt(t, j, n)
+		if n == 1 && m.rec.Frozen.Metrics["latency"].Canary.Window.Len() != 0 {
+			t.Error("a histogram without bounds was frozen")
+		}
+	}
+	if f := finding(v, "pre-period"); f.Class != Warning {
+		t.Errorf("got no warning that the noise is assumed: %+v", v.Findings)
+	}
+	if v.Outcome == Rollback {
+		t.Errorf("a healthy canary is rolled back: %s", v.Reason)
+	}
+	if got := m.rec.Frozen.Metrics["latency"].Prior; got == nil || got.Blocks != 0 || len(got.Bounds) != len(testBounds) {
+		t.Errorf("got prior %+v, want bounds without learnt noise", got)
+	}
+}
+
+// TestBoundThatTheCanaryLacks: a bucket bound that one arm lacks is not compared;
+// read as zero it would look like an improvement.
+func TestBoundThatTheCanaryLacks(t *testing.T) {
+	w := newWorld(38)
+	w.slow = canaryOnly(1.5, 1)
+	in := w.input(12)
+	f := in.Record.Frozen.Metrics["latency"]
+	for i := range f.Canary.Processes {
+		over := f.Canary.Processes[i].Over
+		for k := range over {
+			if k%len(testBounds) != 4 { // all but 100 ms
+				over[k] = queries.Gap()
+			}
+		}
+	}
+	v := Evaluate(in)
+	if v.Outcome != Rollback {
+		t.Errorf("got %v (%s), want the remaining bound and the mean to tell", v.Outcome, v.Reason)
 	}
 }

@@ -60,7 +60,8 @@ type histogram struct {
 	prior *Prior
 	width int
 
-	base   []sequential.CountBlock // requests; bad is filled in per bound
+	base   []sequential.CountBlock // requests of the paired blocks
+	work   []sequential.CountBlock // the blocks of one bound
 	exceed []float64               // baseline exceedance of each bound, from the prior
 	shift  []float64               // null ratio of each bound at the tolerance
 
@@ -71,16 +72,21 @@ type histogram struct {
 	bestPhi float64
 }
 
-// stream returns the paired counts of bound k. The slice is reused by the next call.
+// stream returns the paired counts of bound k. A block in which either arm lacks
+// the bound is left out. The slice is reused by the next call.
 func (h *histogram) stream(k int) []sequential.CountBlock {
-	for t := range h.base {
-		if h.base[t].Nc == 0 {
+	h.work = append(h.work[:0], h.base...)
+	for t := range h.work {
+		b := &h.work[t]
+		if b.Nc == 0 {
 			continue
 		}
-		h.base[t].Xc = h.c.over[t*h.width+k]
-		h.base[t].Xb = h.b.over[t*h.width+k]
+		b.Xc, b.Xb = h.c.over[t*h.width+k], h.b.over[t*h.width+k]
+		if math.IsNaN(b.Xc) || math.IsNaN(b.Xb) {
+			*b = sequential.CountBlock{A: 1}
+		}
 	}
-	return h.base
+	return h.work
 }
 
 // rollback averages the evidence of all usable streams.
@@ -127,9 +133,7 @@ func (h *histogram) rollback(delta float64) {
 // dispersion.
 func (h *histogram) upCounts(k int, use string, delta float64) (sequential.Counts, float64) {
 	if use == useRare {
-		if h.base != nil {
-			predictBound(h.base, h.prior, h.b, boundAt{k, h.width})
-		}
+		predictBound(h.work, h.prior, h.b, boundAt{k, h.width})
 		return sequential.Counts{Side: sequential.Worse, D: rareTolerance, Restarts: true}, 1
 	}
 	return sequential.Counts{
@@ -142,11 +146,13 @@ type boundAt struct{ k, width int }
 
 // predictBound sets the predicted exceedance of a rare bound.
 func predictBound(blocks []sequential.CountBlock, prior *Prior, b pool, at boundAt) {
-	x := make([]float64, len(b.n))
+	n, x := make([]float64, len(b.n)), make([]float64, len(b.n))
 	for t := range x {
-		x[t] = b.over[t*at.width+at.k]
+		if v := b.over[t*at.width+at.k]; !math.IsNaN(v) {
+			n[t], x[t] = b.n[t], v
+		}
 	}
-	pi := sequential.Predict(prior.Total, prior.Total*prior.Streams[at.k].Exceed, b.n, x)
+	pi := sequential.Predict(prior.Total, prior.Total*prior.Streams[at.k].Exceed, n, x)
 	for t := range blocks {
 		blocks[t].Pi = pi[t]
 	}
@@ -247,24 +253,25 @@ func (h *histogram) describe() {
 
 // describeBest words the bound with the most evidence.
 func (h *histogram) describeBest(e *Effect) {
-	var xc, expected float64
-	for t := range h.base {
-		if h.base[t].Nc == 0 {
+	var xc, nc, expected float64
+	for _, k := range h.stream(h.best) {
+		if k.Nc == 0 {
 			continue
 		}
-		xc += h.c.over[t*h.width+h.best]
-		expected += h.base[t].Nc * h.b.over[t*h.width+h.best] / h.base[t].Nb
+		xc += k.Xc
+		nc += k.Nc
+		expected += k.Nc * k.Xb / k.Nb
 	}
 	bound := withUnit(h.prior.Bounds[h.best], h.tr.m.Unit)
 	e.Contributor = "slower than " + bound
 	e.PodSpread = h.prior.Streams[h.best].Pod
 	if expected <= 0 {
-		h.tr.details += fmt.Sprintf("; %s of %s canary requests were slower than %s, none of the baseline's",
-			count(xc), count(h.tr.canaryN), bound)
+		h.tr.details = joinDetails(h.tr.details, fmt.Sprintf("%s of %s canary requests were slower than %s, none of the baseline's",
+			count(xc), count(nc), bound))
 		return
 	}
-	h.tr.details += fmt.Sprintf("; requests slower than %s are %s× as frequent, and a slowdown at the tolerance would make them %s×",
-		bound, number(xc/expected), number(h.shift[h.best]))
+	h.tr.details = joinDetails(h.tr.details, fmt.Sprintf("requests slower than %s are %s× as frequent, and a slowdown at the tolerance would make them %s×",
+		bound, number(xc/expected), number(h.shift[h.best])))
 }
 
 // sums adds up an arm's requests and exceedances over the paired blocks.
@@ -274,9 +281,13 @@ func sums(p pool, paired []sequential.CountBlock, width int) []float64 {
 		if paired[t].Nc == 0 {
 			continue
 		}
+		at := p.over[t*width : (t+1)*width]
+		if hasNaN(at) {
+			continue
+		}
 		out[width] += p.n[t]
-		for k := 0; k < width; k++ {
-			out[k] += p.over[t*width+k]
+		for k, v := range at {
+			out[k] += v
 		}
 	}
 	return out
@@ -302,6 +313,15 @@ func quantile(q float64, bounds, over []float64) float64 {
 		below, low = upto, x
 	}
 	return low
+}
+
+func hasNaN(v []float64) bool {
+	for _, x := range v {
+		if math.IsNaN(x) {
+			return true
+		}
+	}
+	return false
 }
 
 // addLogs adds exp(src) to exp(dst), element by element, in logarithms.

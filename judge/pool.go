@@ -9,7 +9,7 @@ type pool struct {
 	n    []float64 // requests, or the count itself
 	x    []float64 // bad among them
 	sum  []float64 // sum of observations
-	over []float64 // block-major exceedances, bounds wide
+	over []float64 // block-major exceedances, bounds wide; NaN where a process lacks the bound
 	v    []float64 // mean of a gauge over its processes
 	pods []float64 // effective number of processes, (Σn)²/Σn²
 }
@@ -83,14 +83,18 @@ func (p *pool) add(pr *queries.Process, o pooling, squares []float64) {
 
 func gapAt(c queries.Column, t int) bool { return c != nil && queries.IsGap(c[t]) }
 
+// addOver adds a process's exceedances. A bound that the process lacks is a gap for
+// the whole arm: a part over the whole would look like an improvement.
 func (p *pool) addOver(over queries.Column, t, bounds int) {
-	if bounds == 0 || len(over) < (t+1)*bounds {
+	if bounds == 0 {
 		return
 	}
 	for k := t * bounds; k < (t+1)*bounds; k++ {
-		if !queries.IsGap(over[k]) {
-			p.over[k] += over[k]
+		if k >= len(over) {
+			p.over[k] = queries.Gap()
+			continue
 		}
+		p.over[k] += over[k] // a gap stays a gap
 	}
 }
 

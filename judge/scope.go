@@ -15,7 +15,8 @@ type question struct {
 	block    plan.Duration
 	metric   *plan.Metric // nil for a limit
 	readings [2]queries.Reading
-	err      error // the query could not be narrowed to an arm
+	bounds   []float64 // of a histogram, fixed for the rollout
+	err      error     // the query could not be narrowed to an arm
 }
 
 // questions lists what a plan asks, narrowed to the arms of a rollout. Limits are

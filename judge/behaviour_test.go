@@ -176,6 +176,10 @@ func checksOnly(s checks.Status) func(*Input) {
 	}
 }
 
+func noted(code queries.NoteCode, text string) func(*Input) {
+	return func(in *Input) { in.Notes = []queries.Note{{Code: code, Text: text}} }
+}
+
 func withCheck(spec checks.Spec, now checks.Status) func(*Input) {
 	return func(in *Input) {
 		in.Record.Plan.Checks = []checks.Spec{spec}
@@ -197,6 +201,14 @@ func faultRows() []behaviour {
 			input: func(in *Input) {
 				in.Problems = map[string]Problem{"latency": {Fault: queries.Unavailable, Text: "connection refused"}}
 			}},
+		{name: "a partial answer stops and holds", closed: 30, finding: "partial data", class: Warning, says: "one store gateway",
+			input: noted(queries.NotePartial, "one store gateway did not answer")},
+		{name: "a target that is down holds", closed: 30, advance: true, finding: "target down", class: Warning, says: "refused",
+			input: noted(queries.NoteTargetDown, "canary-00: connection refused")},
+		{name: "lost blocks are said to be lost", closed: 30, outcome: Promote, advance: true, promotion: true,
+			finding: "lost blocks", class: Warning, says: "2 blocks", input: reading("errors", func(f *FrozenMetric) {
+				f.Canary.Notes = []queries.Note{{Code: queries.NoteLost, Text: "2 blocks were lost"}}
+			})},
 		{name: "identical arms", closed: 30, finding: "errors", class: SameSeries, says: "the very same series",
 			input: reading("errors", func(f *FrozenMetric) { f.Baseline = f.Canary })},
 		{name: "a numerator that never was", closed: 30, world: func(w *world) { w.errors = canaryOnly(0, 0) }, finding: "errors", class: NeverSeen,

@@ -22,6 +22,8 @@ type Input struct {
 	// Skew is how far this clock was ahead of the source's, in whole seconds.
 	Skew     time.Duration      `json:"skew,omitempty"`
 	Problems map[string]Problem `json:"problems,omitempty"`
+	// Notes are what the source remarked at this look.
+	Notes []queries.Note `json:"notes,omitempty"`
 	// Checks are the results of this look; Record.Checks are the latest before it.
 	Checks []checks.Result `json:"checks,omitempty"`
 	Engine string          `json:"engine"`
@@ -59,6 +61,7 @@ func Evaluate(in Input) Verdict {
 	e.combine()
 	e.findTraffic()
 	e.findShared()
+	e.findNotes()
 	e.findLimits()
 	e.findChecks()
 	e.findRollout()

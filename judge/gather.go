@@ -25,12 +25,13 @@ type gathering struct {
 	mu       sync.Mutex
 	frozen   Frozen
 	problems map[string]Problem
+	notes    []queries.Note
 }
 
 // gather reads the blocks that have closed since the last look, all metrics and
 // both arms at once. What cannot be read becomes a problem and stays unfrozen: it
 // is asked for again at the next look.
-func (j *Judge) gather(ctx context.Context, rec Record, at time.Time) (Frozen, map[string]Problem) {
+func (j *Judge) gather(ctx context.Context, rec Record, at time.Time) *gathering {
 	g := &gathering{
 		src: j.cfg.Sources[rec.Plan.Source], rec: rec, at: at,
 		slots:    make(chan struct{}, j.concurrency()),
@@ -38,7 +39,7 @@ func (j *Judge) gather(ctx context.Context, rec Record, at time.Time) (Frozen, m
 		problems: map[string]Problem{},
 	}
 	if rec.Rollout.Comparison == rollout.ChecksOnly {
-		return g.frozen, g.problems
+		return g
 	}
 	var wg sync.WaitGroup
 	for _, q := range questions(rec.Plan, rec.Rollout) {
@@ -53,7 +54,8 @@ func (j *Judge) gather(ctx context.Context, rec Record, at time.Time) (Frozen, m
 		wg.Go(func() { g.ask(ctx, q) })
 	}
 	wg.Wait()
-	return g.frozen, g.problems
+	g.notes = queries.SortNotes(g.notes)
+	return g
 }
 
 func (g *gathering) fail(key string, err error) {
@@ -235,6 +237,7 @@ func (g *gathering) blocks(ctx context.Context, r queries.Reading, w queries.Win
 	if err != nil {
 		return queries.Frame{}, err
 	}
+	f.Notes = g.remark(f.Notes)
 	if err := f.Validate(); err != nil {
 		return queries.Frame{}, &queries.Error{Fault: queries.Malformed, Source: g.rec.Plan.Source, Text: err.Error(), Err: err}
 	}
@@ -243,4 +246,19 @@ func (g *gathering) blocks(ctx context.Context, r queries.Reading, w queries.Win
 			Text: fmt.Sprintf("asked for %d blocks, got %d", w.Len(), f.Window.Len())}
 	}
 	return f, nil
+}
+
+// remark keeps a frame's notes for this look and returns those that stay with its
+// numbers. What passes (a target that is down now) is not frozen with them.
+func (g *gathering) remark(notes []queries.Note) []queries.Note {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.notes = append(g.notes, notes...)
+	var stay []queries.Note
+	for _, n := range notes {
+		if n.Code != queries.NoteTargetDown && n.Code != queries.NotePartial {
+			stay = append(stay, n)
+		}
+	}
+	return stay
 }

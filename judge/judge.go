@@ -81,19 +81,19 @@ func (j *Judge) look(ctx context.Context, id string, now time.Time) (Verdict, er
 	}
 	probed := make(chan []checks.Result, 1)
 	go func() { probed <- j.runChecks(ctx, rec, now) }()
-	freeze, problems := j.gather(ctx, rec, clock)
+	got := j.gather(ctx, rec, clock)
 	in.Checks = <-probed
 	if err := ctx.Err(); err != nil {
 		return Verdict{}, fmt.Errorf("rollout %s: no verdict: %w", id, err)
 	}
-	in.Problems = problems
-	if in.Record, err = rec.with(freeze); err != nil {
+	in.Problems, in.Notes = got.problems, got.notes
+	if in.Record, err = rec.with(got.frozen); err != nil {
 		return Verdict{}, fmt.Errorf("rollout %s: what is frozen does not fit what was read: %w", id, err)
 	}
 	v := Evaluate(in)
 	err = j.cfg.Journal.Commit(ctx, Look{
-		Rollout: id, Freeze: freeze, Checks: in.Checks, Problems: problems, Verdict: v,
-		Context: Context{Closed: in.Closed, Skew: in.Skew, Others: rec.Others, Earlier: rec.Earlier},
+		Rollout: id, Freeze: got.frozen, Checks: in.Checks, Problems: got.problems, Verdict: v,
+		Context: Context{Closed: in.Closed, Skew: in.Skew, Others: rec.Others, Earlier: rec.Earlier, Notes: got.notes},
 	})
 	if err != nil {
 		return Verdict{}, fmt.Errorf("recording the verdict of rollout %s: %w", id, err)

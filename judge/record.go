@@ -71,6 +71,8 @@ type Context struct {
 	Skew    time.Duration     `json:"skew,omitempty"` // of Serin's clock against the source's
 	Others  []rollout.Rollout `json:"others,omitempty"`
 	Earlier []Earlier         `json:"earlier,omitempty"`
+	// Notes are what the source remarked at this look, each once, sorted.
+	Notes []queries.Note `json:"notes,omitempty"`
 }
 
 // Problem is why a metric or limit could not be read at one look.

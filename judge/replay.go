@@ -26,7 +26,7 @@ func Replay(p plan.Plan, looks []Look, engine string) ([]Verdict, error) {
 		}
 		v := Evaluate(Input{
 			Record: joined, At: l.Verdict.At, Seq: l.Verdict.Seq, Closed: l.Context.Closed, Skew: l.Context.Skew,
-			Problems: l.Problems, Checks: l.Checks, Engine: engine,
+			Problems: l.Problems, Notes: l.Context.Notes, Checks: l.Checks, Engine: engine,
 		})
 		out = append(out, v)
 		rec = joined

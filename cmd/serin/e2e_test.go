@@ -126,6 +126,7 @@ func TestJudgeWatchesAPrometheus(t *testing.T) {
 	failing, failingPlan := shop(t, "payments", demo.Errors)
 	url := startPrometheus(t, healthy, failing)
 	wait(t, 46*time.Second) // the pre-period of 20 blocks
+	checkAgainst(t, healthyPlan, url)
 	for name, c := range map[string]struct {
 		shop *demo.Shop
 		plan string
@@ -142,13 +143,18 @@ func TestJudgeWatchesAPrometheus(t *testing.T) {
 			}
 		})
 	}
-	t.Run("check", func(t *testing.T) {
-		var out, errs bytes.Buffer
-		if code := run(t.Context(), []string{"plan", "check", healthyPlan, "--prometheus", url}, &out, &errs); code != 0 {
-			t.Errorf("plan check: exit %d\n%s%s", code, out.String(), errs.String())
-		}
-		t.Log(out.String())
-	})
+}
+
+// checkAgainst checks a plan against a server that has data of the baseline, and
+// of canary pods that have served nothing yet.
+func checkAgainst(t *testing.T, file, url string) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	code := run(t.Context(), []string{"plan", "check", file, "--prometheus", url}, &out, &errs)
+	t.Logf("%s%s", out.String(), errs.String())
+	if code != exitFailure || !strings.Contains(errs.String(), "metric errors has no data of the canary") || strings.Contains(errs.String(), "of the baseline") {
+		t.Errorf("plan check: exit %d, want 1 for the canary's errors alone:\n%s", code, errs.String())
+	}
 }
 
 // TestJudgeWatchesPages judges a slow canary from its metrics pages alone: without

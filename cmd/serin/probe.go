@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -15,8 +16,9 @@ import (
 const probeBlocks = 10
 
 // probe asks a source for the newest blocks of every metric and arm, writes what
-// came back, and returns what is missing. An arm that has no series now may have
-// some during a rollout, but a query that has none for the baseline is wrong.
+// came back, and returns what is wrong: a query that cannot be asked, one without
+// data of the baseline, and one without data of a canary that is there for others.
+// Without a canary no rollout is under way, which is no fault of the plan.
 func probe(ctx context.Context, w io.Writer, p plan.Plan, src queries.Source) ([]string, error) {
 	if armless(p.Arms.Baseline) || armless(p.Arms.Canary) {
 		return []string{fmt.Sprintf("plan %s: %s", p.Name, errNoArms)}, nil
@@ -24,7 +26,8 @@ func probe(ctx context.Context, w io.Writer, p plan.Plan, src queries.Source) ([
 	fmt.Fprintf(w, "\nthe last %d blocks:\n\n", probeBlocks)
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(tw, "METRIC\tARM\tBLOCKS\tPROCESSES\tNOTES")
-	var missing []string
+	var wrong []string
+	empty := map[string][]string{} // metrics without data, by arm
 	for _, m := range p.Metrics {
 		for _, a := range []struct {
 			name string
@@ -33,18 +36,29 @@ func probe(ctx context.Context, w io.Writer, p plan.Plan, src queries.Source) ([
 			f, err := ask(ctx, m, a.arm, p, src)
 			if err != nil {
 				fmt.Fprintf(tw, "%s\t%s\t–\t–\t%s\n", m.Name, a.name, err)
-				missing = append(missing, fmt.Sprintf("plan %s: metric %s of the %s cannot be read: %s", p.Name, m.Name, a.name, err))
+				wrong = append(wrong, fmt.Sprintf("plan %s: metric %s of the %s cannot be read: %s", p.Name, m.Name, a.name, err))
 				continue
 			}
 			n := filled(f)
-			fmt.Fprintf(tw, "%s\t%s\t%d\t%d\t%s\n", m.Name, a.name, n, len(f.Processes), notes(f))
+			fmt.Fprintln(tw, strings.TrimSpace(fmt.Sprintf("%s\t%s\t%d\t%d\t%s", m.Name, a.name, n, len(f.Processes), notes(f))))
 			if n == 0 {
-				missing = append(missing, fmt.Sprintf(
-					"plan %s: metric %s has no data of the %s; check its query and the arm's labels, or ask while a canary runs", p.Name, m.Name, a.name))
+				empty[a.name] = append(empty[a.name], m.Name)
 			}
 		}
 	}
-	return missing, tw.Flush()
+	if err := tw.Flush(); err != nil {
+		return nil, err
+	}
+	if len(empty["canary"]) == len(p.Metrics) {
+		fmt.Fprintln(w, "\nNothing of the canary, which is as it should be while none runs.")
+		empty["canary"] = nil
+	}
+	for _, arm := range []string{"baseline", "canary"} {
+		for _, m := range empty[arm] {
+			wrong = append(wrong, fmt.Sprintf("plan %s: metric %s has no data of the %s; check its query and the arm's labels", p.Name, m, arm))
+		}
+	}
+	return wrong, nil
 }
 
 func armless(a plan.Arm) bool {

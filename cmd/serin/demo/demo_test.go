@@ -216,8 +216,8 @@ func TestUpdateIsOneLine(t *testing.T) {
 		{Service: "search", Scenario: Slow, Phase: string(failed), Weight: 0,
 			Verdict: &judge.Verdict{Evidence: 9, Outcome: judge.Rollback, Progress: judge.Progress{Paired: 4, CanaryRequests: 700}}},
 	}}
-	want := "1:03 rolling out | checkout (healthy) | payments (errors) 20 %, 1 block, 164 canary requests, evidence of harm 15.8:1, continue" +
-		" | search (slow) Failed, 4 blocks, 700 canary requests, evidence of harm over 1,000,000:1, rollback"
+	want := "1:03 rolling out | checkout (healthy) | payments (errors) 20 %, 1 block, harm 15.8:1" +
+		" | search (slow) Failed, 4 blocks, harm over 1,000,000:1, rollback"
 	if got := u.Line(); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}

@@ -8,11 +8,12 @@ import (
 	"strings"
 	"time"
 
+	"github.com/serin-canary/serin/judge"
 	"github.com/serin-canary/serin/judge/report"
 )
 
-// Line returns the update as one line: the stage, the time, and for each rollout
-// its weight and what is known so far.
+// Line returns the update as one line: the time, the stage, and for each rollout
+// its weight, how many blocks are compared, and the evidence of harm so far.
 func (u Update) Line() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s %s", clock(u.Elapsed), u.Stage)
@@ -40,8 +41,10 @@ func (s Status) line() string {
 		text = fmt.Sprintf("%s %s", name, s.Phase)
 	}
 	if v := s.Verdict; v != nil {
-		text += fmt.Sprintf(", %s, %.0f canary requests, evidence of harm %s, %s",
-			plural(v.Progress.Paired, "block"), v.Progress.CanaryRequests, odds(v.Evidence), v.Outcome)
+		text += fmt.Sprintf(", %s, harm %s", plural(v.Progress.Paired, "block"), odds(v.Evidence))
+		if v.Outcome != judge.Continue {
+			text += ", " + v.Outcome.String()
+		}
 	}
 	return text
 }

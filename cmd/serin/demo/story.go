@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"sync"
 	"time"
 
@@ -77,7 +78,7 @@ func newStory(ctx context.Context, name string, s Scenario, seed uint64) (*story
 func (s *story) rollOut(ctx context.Context, h *hooks, j *journal.Journal, tell func(string, Event)) {
 	s.driver = &driver{
 		canary: canary{
-			name: s.svc.name, namespace: namespace, checksum: "6d5f7" + string(s.scenario),
+			name: s.svc.name, namespace: namespace, checksum: checksum(s.svc.name, s.scenario),
 			threshold: threshold, steps: stepWeights(),
 		},
 		hooks: h, router: s.users, now: time.Now, phase: initialized,
@@ -100,6 +101,13 @@ func (s *story) rollOut(ctx context.Context, h *hooks, j *journal.Journal, tell 
 		case <-ticker.C:
 		}
 	}
+}
+
+// checksum is the revision on trial, as Flagger names it: a hash of its contents.
+func checksum(service string, s Scenario) string {
+	h := fnv.New32a()
+	fmt.Fprintf(h, "%s %s", service, s) // never fails
+	return fmt.Sprintf("%08x", h.Sum32())
 }
 
 // look reads how the rollout stands from the journal.

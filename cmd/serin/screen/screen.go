@@ -39,7 +39,7 @@ func Width(w io.Writer) int {
 // barWidth is the width of the bar in front of the text; barExtra is what
 // progressbar writes around it: percent, frame, spaces.
 const (
-	barWidth = 12
+	barWidth = 8
 	barExtra = 10
 )
 

@@ -88,3 +88,43 @@ func BenchmarkIntervals(b *testing.B) {
 		}
 	})
 }
+
+// BenchmarkDecision is the arithmetic of one whole decision: 20 latency metrics of
+// 12 buckets over 60 blocks, eight usable bounds and the mean each, both sides, and
+// an interval of the bound that is shown.
+func BenchmarkDecision(b *testing.B) {
+	const metrics, bounds = 20, 8
+	var streams [bounds][]CountBlock
+	var grids [bounds][]float64
+	for k := range streams {
+		rate := .5 / float64(int(1)<<k)
+		streams[k] = benchBlocks(60, 6000, rate)
+		grids[k] = []float64{.1, .25, .5, 1}
+	}
+	r := rand.New(rand.NewPCG(1, 2))
+	y := make([]float64, 60)
+	for i := range y {
+		y[i] = .05*r.NormFloat64() - .1
+	}
+	phi, worse, notWorse := make([]float64, 60), make([]float64, 60), make([]float64, 60)
+	column := make([]float64, bounds)
+	b.ReportAllocs()
+	for b.Loop() {
+		for range metrics {
+			for k, blocks := range streams {
+				Dispersion{Phi0: 1.2, Nu0: 30, Floor: .5}.Running(phi, blocks)
+				Counts{Grid: grids[k], Restarts: true}.Evidence(worse, blocks, phi)
+				Counts{Grid: grids[k][:3], Side: NotWorse}.Evidence(notWorse, blocks, phi)
+				column[k] = worse[59]
+			}
+			s := Series{Var: .003, Nu0: 30, Rho: .5, RhoWeight: 20}
+			s.Evidence(notWorse, y, y)
+			s.Restarts = true
+			s.Evidence(worse, y, y)
+			for range 60 {
+				Mix(column, nil)
+			}
+			RatioInterval(streams[0], 1.2, .05, .05)
+		}
+	}
+}

@@ -11,7 +11,7 @@ import (
 // The tests of this file compute expectations by enumeration, not simulation: an
 // e-value whose expectation under its null exceeds 1 is a broken promise.
 
-// law is a distribution on 0, 1, 2, …
+// law is a distribution on 0, 1, 2 and so on.
 type law []float64
 
 func poissonLaw(mean float64) law {

@@ -22,7 +22,7 @@ const (
 //
 // bounds holds x_1 < x_2 < … without +Inf, exceed the baseline's fraction S of
 // requests above each, in [0, 1] and falling (a rise is levelled). A bound at or
-// below 0 does not move: 1. Where there is no slope to be had, that is with a single
+// below 0 does not move, nor does +Inf: 1. Where there is no slope to be had, that is with a single
 // positive bound, the ratio is 50, which nothing reaches.
 func ShiftRatio(dst, bounds, exceed []float64, delta float64) []float64 {
 	dst = resize(dst, len(bounds))
@@ -115,10 +115,10 @@ func newCurve(room []point, bounds, exceed []float64) curve {
 
 // ratio returns S(x/(1+delta))/S(x), clipped.
 func (c curve) ratio(x, delta float64) float64 {
-	if !(x > 0) || !(delta > 0) {
+	if !positive(x) || !(delta > 0) {
 		return 1
 	}
-	if len(c) < 2 {
+	if len(c) < 2 || math.IsInf(delta, 1) {
 		return greatestRatio
 	}
 	at := math.Log(x)

@@ -136,6 +136,7 @@ func TestHistogramGrid(t *testing.T) {
 
 func FuzzHistogram(f *testing.F) {
 	f.Add(.1, .2, .5, .9, .5, .1, .1)
+	f.Add(50., 190., math.Inf(1), math.NaN(), 2., -.1, math.Inf(1))
 	f.Add(0., -1., math.Inf(1), math.NaN(), 2., -1., 50.)
 	f.Fuzz(func(t *testing.T, x1, x2, x3, s1, s2, s3, delta float64) {
 		bounds, exceed := []float64{x1, x2, x3}, []float64{s1, s2, s3}

@@ -70,10 +70,17 @@ func complementSeries(p, a float64) float64 {
 
 // tailFraction returns ₂F₁(1, ½; p+1; -z), 1-P being √a·(1-a)^p/(p·B(p,½)·a) times
 // it with z = (1-a)/a: by Gauss's continued fraction, whose coefficients are all
-// positive. Sixteen levels are good to 1e-12 for (p+½)·a >= 10.
+// positive. Sixteen levels are good to 1e-12 for (p+½)·a >= 10, twelve from 14 on and
+// eight from 30 on.
 func tailFraction(p, z float64) float64 {
+	pairs := 8.0
+	if reach := (p + .5) / (1 + z); reach >= 30 {
+		pairs = 4
+	} else if reach >= 14 {
+		pairs = 6
+	}
 	f := 1.0
-	for m := 8.0; m >= 1; m-- {
+	for m := pairs; m >= 1; m-- {
 		f = 1 + m*(p-.5+m)*z/((p-1+2*m)*(p+2*m)*f)
 		f = 1 + (m-.5)*(p+m-1)*z/((p-2+2*m)*(p-1+2*m)*f)
 	}

@@ -57,6 +57,7 @@ type cli struct {
 	Judge   judgeCmd   `cmd:"" help:"Judge a canary once, or until there is a verdict."`
 	Plan    planCmd    `cmd:"" help:"Check plans; print their schema."`
 	Demo    demoCmd    `cmd:"" help:"Watch a healthy canary be promoted and a failing one be rolled back."`
+	Lab     labCmd     `cmd:"" help:"Measure false alarms and detection on simulated rollouts."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 }
 

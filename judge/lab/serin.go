@@ -1,0 +1,186 @@
+package lab
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/serin-canary/serin/judge"
+	"github.com/serin-canary/serin/judge/plan"
+	"github.com/serin-canary/serin/judge/rollout"
+	"github.com/serin-canary/serin/queries"
+)
+
+const sourceName = "lab"
+
+// planText is the plan of every simulated rollout: three families of metrics of
+// equal weight. What is not written is the product's default.
+const planText = `
+service: lab
+source: lab
+selector: arm="{{ .Version }}"
+metrics:
+  - name: errors
+    query: sum(rate(http_requests_total{code=~"5.."}[1m])) / sum(rate(http_requests_total[1m]))
+  - name: latency
+    query: histogram_quantile(0.99, sum by (le) (rate(http_request_duration_seconds_bucket[1m])))
+  - name: cpu
+    kind: gauge
+    query: avg(lab_cpu_busy_ratio)
+    weight: 1
+    required: true
+`
+
+// variant is a setting of the product's plan that is judged as a rule of its own.
+type variant struct {
+	rule  string
+	about string
+	edit  func(*plan.Plan)
+}
+
+// serins are the product's rules.
+func serins() []variant {
+	return []variant{
+		{rule: "serin", about: "the product, its defaults", edit: func(*plan.Plan) {}},
+		{rule: "serin-relative", about: "the product, errors tolerated by 10% alone (without the 0.05pp)", edit: func(p *plan.Plan) {
+			p.Metrics[0].Tolerance.Absolute = 0
+		}},
+		{rule: "serin-strict", about: "the product, profile strict (margins 25%, errors 25% + 0.2pp)", edit: func(p *plan.Plan) {
+			for i := range p.Metrics {
+				p.Metrics[i].Margin = plan.Margin{Relative: .25}
+			}
+			p.Metrics[0].Margin.Absolute = .002
+		}},
+	}
+}
+
+// prepared is a plan that is judged as a rule.
+type prepared struct {
+	rule string
+	plan plan.Plan
+}
+
+// labPlan returns the plan of a variant.
+func labPlan(v variant, s Scenario) (plan.Plan, error) {
+	p, err := plan.Parse("lab.yaml", []byte(strings.TrimSpace(planText)))
+	if err != nil {
+		return plan.Plan{}, fmt.Errorf("the lab's own plan cannot be read: %w", err)
+	}
+	if !s.defaultUp {
+		p.Warmup = plan.Warmup{} // simulated canaries are warm from the start
+	}
+	v.edit(&p)
+	return p, nil
+}
+
+// memory is a journal of one rollout.
+type memory struct{ rec judge.Record }
+
+// Load implements [judge.Journal].
+func (m *memory) Load(_ context.Context, id string) (judge.Record, error) {
+	if id != m.rec.Rollout.ID {
+		return judge.Record{}, judge.ErrUnknownRollout
+	}
+	return m.rec, nil
+}
+
+// Commit implements [judge.Journal].
+func (m *memory) Commit(_ context.Context, l judge.Look) error {
+	if l.Verdict.Seq != m.rec.Looks+1 {
+		return judge.ErrStale
+	}
+	joined, err := m.rec.Frozen.Append(l.Freeze)
+	if err != nil {
+		return err
+	}
+	m.rec.Frozen, m.rec.Looks = joined, m.rec.Looks+1
+	if m.rec.Latch == nil {
+		m.rec.Latch = l.Verdict.Latched
+	}
+	return nil
+}
+
+// trial is the product's judge with one rollout before it.
+type trial struct {
+	judge   *judge.Judge
+	journal *memory
+	plan    plan.Plan
+}
+
+func newTrial(p plan.Plan, s Scenario, w *world) trial {
+	r := rollout.Rollout{
+		ID: "simulated", Service: "lab", Revision: "canary", Plan: p.Name, Started: start(), Attempt: 1,
+		Comparison: rollout.Concurrent,
+		Canary:     rollout.Arm{Version: "canary"}, Baseline: rollout.Arm{Version: "baseline"},
+	}
+	if s.split {
+		last := 0.0
+		for t := range runBlocks {
+			if percent := 100 * share(t, runBlocks); percent != last {
+				r.Weights = append(r.Weights, rollout.WeightAt{At: start().Add(time.Duration(t) * time.Minute), Percent: percent})
+				last = percent
+			}
+		}
+	}
+	j := &memory{rec: judge.Record{Rollout: r, Plan: p}}
+	return trial{
+		judge:   judge.New(judge.Config{Journal: j, Sources: map[string]queries.Source{sourceName: source{w}}, Engine: "lab", Concurrency: 1}),
+		journal: j, plan: p,
+	}
+}
+
+// look asks for a verdict just after block n has closed.
+func (t trial) look(ctx context.Context, n int) (judge.Verdict, error) {
+	at := start().Add(time.Duration(n)*t.plan.Block.D() + t.plan.Lag.D() + time.Second)
+	v, err := t.judge.Decide(ctx, t.journal.rec.Rollout, at)
+	if err != nil {
+		return v, err
+	}
+	if v.Progress.Blocks != n {
+		return v, fmt.Errorf("the judge saw %d blocks where %d had closed", v.Progress.Blocks, n)
+	}
+	return v, nil
+}
+
+// decide looks every minute until there is an outcome and returns the first, and
+// whether evidence of harm would have come later, had the comparison gone on after
+// a promotion.
+//
+// Looks before the first block at which promotion is possible are left out: a
+// rollback that they would have answered is found by the later look, with its own
+// block.
+func (t trial) decide(ctx context.Context) (ending, error) {
+	var e ending
+	for n := max(t.plan.MinBlocks, 1); n <= runBlocks; n++ {
+		v, err := t.look(ctx, n)
+		if err != nil {
+			return e, err
+		}
+		switch v.Outcome {
+		case judge.Rollback:
+			e.rollback, e.harm = v.Latched.Block+1, v.Latched.Block+1
+			return e, nil
+		case judge.Promote:
+			e.promote = n
+			if n < runBlocks {
+				if v, err = t.look(ctx, runBlocks); err != nil {
+					return e, err
+				}
+			}
+			if v.Latched != nil {
+				e.harm = v.Latched.Block + 1
+			}
+			return e, nil
+		case judge.Continue, judge.Inconclusive:
+		}
+	}
+	return e, nil
+}
+
+// ending is how one rule ended one run, in minutes since the start; 0 is never.
+type ending struct {
+	rollback int // first outcome
+	promote  int // first outcome
+	harm     int // evidence of harm, whether or not a promotion came before
+}

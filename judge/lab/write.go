@@ -1,0 +1,143 @@
+package lab
+
+import (
+	"encoding/csv"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+)
+
+// Formats lists how cells can be written.
+func Formats() []string { return []string{"text", "json", "csv", "markdown"} }
+
+// Write writes cells in one of the [Formats].
+func Write(w io.Writer, format string, cells []Cell) error {
+	switch format {
+	case "text":
+		return writeText(w, cells)
+	case "json":
+		return writeJSON(w, cells)
+	case "csv":
+		return writeCSV(w, cells)
+	case "markdown":
+		return writeMarkdown(w, cells)
+	}
+	return fmt.Errorf("cells cannot be written as %q; there are %s", format, strings.Join(Formats(), ", "))
+}
+
+func writeJSON(w io.Writer, cells []Cell) error {
+	if cells == nil {
+		cells = []Cell{}
+	}
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	return e.Encode(cells)
+}
+
+// setting names what the cells of one table have in common.
+func (c Cell) setting() string {
+	return fmt.Sprintf("%s, %s, %s requests/s, pods %d+%d, %d runs, seed %d",
+		c.Scenario, c.Level, decimal(c.RPS), c.BaselinePods, c.Pods, c.Runs, c.Seed)
+}
+
+// heading are the columns of the tables for people.
+func heading() []string {
+	return []string{"rule", "rollback", "95% interval", "median min", "bad requests", "promote", "median min", "rollback even later"}
+}
+
+func (c Cell) row() []string {
+	return []string{
+		c.Rule, percent(c.RollbackRate), percent(c.RollbackLow) + " to " + percent(c.RollbackHigh), minutes(c.MedianMinutes),
+		decimal(c.BadRequests), percent(c.PromoteRate), minutes(c.PromoteMedianMinutes), percent(c.HarmRate),
+	}
+}
+
+// tables cuts cells where their setting changes.
+func tables(cells []Cell) [][]Cell {
+	var out [][]Cell
+	for i, c := range cells {
+		if i == 0 || c.setting() != cells[i-1].setting() {
+			out = append(out, nil)
+		}
+		out[len(out)-1] = append(out[len(out)-1], c)
+	}
+	return out
+}
+
+func writeText(w io.Writer, cells []Cell) error {
+	for i, table := range tables(cells) {
+		if i > 0 {
+			fmt.Fprintln(w)
+		}
+		fmt.Fprintf(w, "%s\n\n", table[0].setting())
+		tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+		fmt.Fprintln(tw, strings.ToUpper(strings.Join(heading(), "\t")))
+		for _, c := range table {
+			fmt.Fprintln(tw, strings.Join(c.row(), "\t"))
+		}
+		if err := tw.Flush(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// writeMarkdown writes one table, with the setting in front of each row.
+func writeMarkdown(w io.Writer, cells []Cell) error {
+	columns := append([]string{"scenario", "level", "requests/s", "pods", "runs"}, heading()...)
+	fmt.Fprintf(w, "| %s |\n|%s\n", strings.Join(columns, " | "), strings.Repeat("---|", len(columns)))
+	for _, c := range cells {
+		row := append([]string{c.Scenario, c.Level.String(), decimal(c.RPS), fmt.Sprintf("%d+%d", c.BaselinePods, c.Pods), strconv.Itoa(c.Runs)}, c.row()...)
+		if _, err := fmt.Fprintf(w, "| %s |\n", strings.Join(row, " | ")); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// writeCSV writes the keys of the JSON as columns.
+func writeCSV(w io.Writer, cells []Cell) error {
+	out := csv.NewWriter(w)
+	_ = out.Write([]string{
+		"rule", "level", "rps", "pods", "baseline_pods", "scenario", "seed", "runs", "rollback_rate", "rollback_low", "rollback_high",
+		"median_minutes", "bad_requests", "promote_rate", "promote_low", "promote_high", "promote_median_minutes", "harm_rate", "harm_median_minutes",
+	})
+	for _, c := range cells {
+		_ = out.Write([]string{
+			c.Rule, c.Level.String(), decimal(c.RPS), strconv.Itoa(c.Pods), strconv.Itoa(c.BaselinePods), c.Scenario,
+			strconv.FormatUint(c.Seed, 10), strconv.Itoa(c.Runs), decimal(c.RollbackRate), decimal(c.RollbackLow), decimal(c.RollbackHigh),
+			known(c.MedianMinutes), decimal(c.BadRequests), decimal(c.PromoteRate), decimal(c.PromoteLow), decimal(c.PromoteHigh),
+			known(c.PromoteMedianMinutes), decimal(c.HarmRate), known(c.HarmMedianMinutes),
+		})
+	}
+	out.Flush()
+	return out.Error()
+}
+
+func decimal(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }
+
+func known(v *float64) string {
+	if v == nil {
+		return ""
+	}
+	return decimal(*v)
+}
+
+func minutes(v *float64) string {
+	if v == nil {
+		return "–"
+	}
+	return decimal(*v)
+}
+
+// percent writes a share with as many digits as matter.
+func percent(v float64) string {
+	p := 100 * v
+	if p > 0 && p < 10 || p > 90 && p < 100 {
+		return strconv.FormatFloat(p, 'f', 1, 64) + "%"
+	}
+	return strconv.FormatFloat(p, 'f', 0, 64) + "%"
+}

@@ -13,6 +13,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/serin-canary/serin/cmd/serin/app"
+	"github.com/serin-canary/serin/judge"
 	"github.com/serin-canary/serin/judge/journal"
 	"github.com/serin-canary/serin/judge/plan"
 	"github.com/serin-canary/serin/judge/rollout"
@@ -106,15 +107,15 @@ func (c judgeCmd) Run(ctx context.Context, s *streams) error {
 	defer beside.Wait()
 	defer quit()
 	sources.Run(ctx, beside.Go)
-	return c.judge(ctx, s, trial{
+	return c.verdict(ctx, s, trial{
 		journal: j, rollout: r, plan: p,
 		judge:   app.NewJudge(app.JudgeOptions{Journal: j, Sources: sources, Version: version(), Log: log}),
 		timeout: c.Timeout, now: time.Now, wait: waitUntil,
 	})
 }
 
-// judge announces the rollout, looks once or until the end, and writes the verdict.
-func (c judgeCmd) judge(ctx context.Context, s *streams, t trial) error {
+// verdict announces the rollout, looks once or until the end, and writes the verdict.
+func (c judgeCmd) verdict(ctx context.Context, s *streams, t trial) error {
 	a, err := t.journal.Announce(ctx, t.rollout, t.plan)
 	if err != nil {
 		return err
@@ -134,7 +135,26 @@ func (c judgeCmd) judge(ctx context.Context, s *streams, t trial) error {
 	if err := c.write(s.out, *v); err != nil {
 		return err
 	}
+	if nothingRead(*v) {
+		return errors.New("no metric could be read, so this is no verdict; see the findings above")
+	}
 	return codeOf(v.Outcome)
+}
+
+// nothingRead reports whether every metric's query failed: then the source is to
+// blame, or how it was named, and nothing was judged.
+func nothingRead(v verdict) bool {
+	failed := 0
+	for _, f := range v.Findings {
+		if f.About != judge.AboutMetric {
+			continue
+		}
+		if f.Class != judge.QueryFailed {
+			return false
+		}
+		failed++
+	}
+	return failed > 0 && v.Outcome != judge.Rollback
 }
 
 // rollout says who is on trial.

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"errors"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -187,8 +188,8 @@ func FuzzParse(f *testing.F) {
 			}
 			return
 		}
-		fs, ok := err.(plan.Faults)
-		if !ok {
+		var fs plan.Faults
+		if !errors.As(err, &fs) {
 			t.Fatalf("got a %T, want faults: %v", err, err)
 		}
 		for _, f := range fs {

@@ -27,17 +27,23 @@ const anytime = `confseq_boundary dirichlet_multinomial_eprocess long_run_varian
 	ripr_poisson_eblock t_eprocess_one_sided`
 
 // later names the families whose tests are still to come.
-const later = `wilcoxon_signed_rank signed_rank_exact_ties welch_t noninferiority_log_ratio_welch
-	p_adjust fisher_exact two_proportion_score_margin two_proportion_ci two_proportion_chisq
+const later = `fisher_exact two_proportion_score_margin two_proportion_ci two_proportion_chisq
 	poisson_ratio_conditional poisson_two_sample brunner_munzel ks_two_sample ks_two_sample_scipy
-	barnard_exact boschloo_exact effect_sizes anderson_darling_2sample permutation_mean_diff_exact
-	distributions`
+	barnard_exact boschloo_exact anderson_darling_2sample permutation_mean_diff_exact
+	`
 
 func families() map[string]func(*testing.T, referenceCase) {
 	return map[string]func(*testing.T, referenceCase){
-		"mann_whitney":            checkMannWhitney,
-		"mann_whitney_exact_ties": checkMannWhitneyTies,
-		"kayenta_mann_whitney":    checkKayenta,
+		"mann_whitney":                   checkMannWhitney,
+		"mann_whitney_exact_ties":        checkMannWhitneyTies,
+		"kayenta_mann_whitney":           checkKayenta,
+		"wilcoxon_signed_rank":           checkSignedRank,
+		"signed_rank_exact_ties":         checkSignedRankTies,
+		"welch_t":                        checkWelch,
+		"noninferiority_log_ratio_welch": checkNonInferiority,
+		"p_adjust":                       checkAdjust,
+		"effect_sizes":                   checkEffects,
+		"distributions":                  checkDistributions,
 	}
 }
 

@@ -2,6 +2,7 @@ package aca
 
 import (
 	"errors"
+	"math"
 	"strconv"
 	"time"
 )
@@ -68,12 +69,15 @@ func (g Gates) FailsFast(score float64) bool { return g.Marginal != nil && score
 // gate fails, although the judge itself calls it Marginal; the layers of Kayenta
 // disagree there. Without any gate everything succeeds. The message is Kayenta's.
 //
-// It fails without scores.
+// It fails without scores, and where the last is not a number.
 func Aggregate(scores []float64, g Gates) (passed bool, message string, err error) {
 	if len(scores) == 0 {
 		return false, "", errors.New("there are no canary scores; run at least one judgement before aggregating")
 	}
 	last := scores[len(scores)-1]
+	if math.IsNaN(last) {
+		return false, "", errors.New("the last canary score is not a number; look for group weights out of range")
+	}
 	text := "Final canary score " + javaDouble(last)
 	switch {
 	case g.Pass == nil && g.Marginal == nil:

@@ -2,6 +2,7 @@ package sequential
 
 import (
 	"math"
+	"math/rand/v2"
 	"strings"
 	"testing"
 )
@@ -123,5 +124,32 @@ func TestLongRunAtTheEdges(t *testing.T) {
 	}
 	if l := LongRunVariance(swing); !(l.ESS > 0) || math.IsNaN(l.NeweyWest) {
 		t.Errorf("alternating: got %+v", l)
+	}
+}
+
+// TestGeyerSequences looks for series whose pairs of autocovariances rise again: there
+// the monotone sum must be less.
+func TestGeyerSequences(t *testing.T) {
+	less := 0
+	for seed := range uint64(40) {
+		r := rand.New(rand.NewPCG(seed, 1))
+		e := make([]float64, 205)
+		for i := range e {
+			e[i] = r.NormFloat64()
+		}
+		d := make([]float64, 200)
+		for i := range d {
+			d[i] = e[i] + e[i+5]
+		}
+		l := LongRunVariance(d)
+		if l.GeyerMonotone > l.GeyerPositive+1e-12 {
+			t.Fatalf("seed %d: monotone %g, positive %g", seed, l.GeyerMonotone, l.GeyerPositive)
+		}
+		if l.GeyerMonotone < l.GeyerPositive*.99 {
+			less++
+		}
+	}
+	if less == 0 {
+		t.Error("no series tells the two sequences apart")
 	}
 }

@@ -55,6 +55,9 @@ func TestRatioIntervalKnownCases(t *testing.T) {
 	if !(wide < low && wider > high) {
 		t.Errorf("φ = 4: (%.2f, %.2f), want wider than (%.2f, %.2f)", wide, wider, low, high)
 	}
+	if left, right := RatioInterval(steady(20, 10), 1, .025, .2); left != low || right >= high {
+		t.Errorf("more error above: (%.2f, %.2f), want (%.2f, less than %.2f)", left, right, low, high)
+	}
 	if low, high := RatioInterval(steady(0, 10), 1, .05, .05); low != 0 || !(high > 0 && high < .2) {
 		t.Errorf("nothing bad in the canary: (%g, %g)", low, high)
 	}
@@ -187,4 +190,41 @@ func TestFindRoot(t *testing.T) {
 			t.Errorf("%s: got %g, want %g", name, got, c.want)
 		}
 	}
+}
+
+// TestFindRootIsQuick guards what tells Brent's method from bisection, which needs
+// forty steps here.
+func TestFindRootIsQuick(t *testing.T) {
+	for name, f := range map[string]func(float64) float64{
+		"exponential": func(x float64) float64 { return math.Exp(x) - 5 },
+		"square root": func(x float64) float64 { return math.Sqrt(x+1) - 2 },
+		"cubic":       func(x float64) float64 { return x*x*x - 20 },
+	} {
+		calls := 0
+		counted := func(x float64) float64 { calls++; return f(x) }
+		if got := findRoot(counted, around(counted, 0, 10, 1e-12)); math.Abs(f(got)) > 1e-9 || calls > 16 {
+			t.Errorf("%s: root %g after %d calls, want at most 16", name, got, calls)
+		}
+	}
+}
+
+func FuzzIntervals(f *testing.F) {
+	f.Add(300., 5., 5700., 50., .01, 1., .05)
+	f.Add(1e9, 1e9, 1e9, 0., 0., .01, .001)
+	f.Add(1e-3, 1e6, 1e6, 0., 1., 100., .5)
+	f.Fuzz(func(t *testing.T, nc, xc, nb, xb, pi, phi, alpha float64) {
+		for _, v := range []float64{nc, xc, nb, xb, pi, phi} {
+			if v > 1e12 || v < 0 || v > 0 && v < 1e-12 {
+				t.Skip("outside what counts are")
+			}
+		}
+		b := CountBlock{Nc: nc, Xc: xc, Nb: nb, Xb: xb, Pi: pi}
+		blocks := []CountBlock{b, {}, b}
+		if low, high := RatioInterval(blocks, phi, alpha, alpha/2); !(low >= 0 && low <= high) {
+			t.Fatalf("%+v φ=%g α=%g: ratio (%g, %g)", b, phi, alpha, low, high)
+		}
+		if low, high := DifferenceInterval(blocks, phi, alpha, alpha/2); !(low <= high) {
+			t.Fatalf("%+v φ=%g α=%g: difference (%g, %g)", b, phi, alpha, low, high)
+		}
+	})
 }

@@ -27,6 +27,7 @@ func TestPlaceboCounts(t *testing.T) {
 		sd             float64
 	}{
 		{"alike", 20, 1000, .01, 0},
+		{"alike, few events", 20, 100, .01, 0},
 		{"different pods", 20, 1000, .05, .3},
 		{"three pods", 3, 1000, .05, .3},
 	} {

@@ -155,9 +155,13 @@ func ratioBounds(blocks []sequential.CountBlock, phi float64, s sharpness) (low,
 	return low, high
 }
 
-// limitWords writes the tolerated value: "1.1× + 0.05 pp".
+// limitWords writes the tolerated value: "1.1× + 0.05 pp". Where pods differ by more
+// than the tolerance, the boundary lies further off than the plan's, which is said.
 func limitWords(factor float64, m plan.Metric, scale float64) string {
 	sign, w := "+", number(factor)+"×"
+	if own := math.Exp(directed(logMargin(m.Tolerance, m.Worse, scale), m.Worse)); number(own) != number(factor) {
+		w += fmt.Sprintf(" (the plan's %s×, widened by how much pods differ)", number(own))
+	}
 	if m.Worse == plan.Lower {
 		sign = "−"
 	}
@@ -169,6 +173,14 @@ func limitWords(factor float64, m plan.Metric, scale float64) string {
 		return fmt.Sprintf("%s %s %s pp", w, sign, number(d*100))
 	}
 	return fmt.Sprintf("%s %s %s", w, sign, withUnit(d, m.Unit))
+}
+
+// directed gives a log margin the sign of the side on which it lies.
+func directed(margin float64, worse plan.Direction) float64 {
+	if worse == plan.Lower {
+		return -margin
+	}
+	return margin
 }
 
 func needsPods(k int) string {

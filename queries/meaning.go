@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql/parser"
 )
@@ -145,7 +146,7 @@ func units() []string {
 func selectorTerm(v *parser.VectorSelector) term {
 	t := term{selector: v.String(), factor: 1}
 	for _, m := range v.LabelMatchers {
-		if m.Name == labels.MetricName && m.Type == labels.MatchEqual {
+		if m.Name == model.MetricNameLabel && m.Type == labels.MatchEqual {
 			t.name = m.Value
 		}
 		t.byLe = t.byLe || m.Name == labels.BucketLabel

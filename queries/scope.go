@@ -5,6 +5,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql/parser"
 )
@@ -105,7 +106,7 @@ func compile(ms []Matcher) ([]*labels.Matcher, error) {
 			return nil, &SyntaxError{Text: fmt.Sprintf("the operator %q of a matcher on %q is none of = != =~ !~", m.Op, m.Label)}
 		case m.Label == "" || !utf8.ValidString(m.Label) || !utf8.ValidString(m.Value):
 			return nil, &SyntaxError{Text: fmt.Sprintf("the matcher %q%s%q is not text with a label's name", m.Label, m.Op, m.Value)}
-		case m.Label == labels.MetricName:
+		case m.Label == model.MetricNameLabel:
 			return nil, &SyntaxError{Text: "an arm cannot be scoped by the names of metrics (__name__); use a label that tells the arms apart"}
 		}
 		c, err := labels.NewMatcher(op, m.Label, m.Value)
@@ -138,7 +139,7 @@ func ParseSelector(text string) (out []Matcher, err error) {
 		return nil, e
 	}
 	for _, m := range ms {
-		if m.Name == labels.MetricName {
+		if m.Name == model.MetricNameLabel {
 			return nil, &SyntaxError{Expr: text, Text: "a selector here lists labels only; it cannot name a metric"}
 		}
 		out = append(out, Matcher{Label: m.Name, Op: Op(m.Type.String()), Value: m.Value})

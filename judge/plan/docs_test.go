@@ -19,7 +19,7 @@ func docExamples(t *testing.T) map[string]string {
 		t.Fatal(err)
 	}
 	out := map[string]string{}
-	for i, m := range regexp.MustCompile("(?ms)^```yaml\n(.*?)^```$").FindAllStringSubmatch(string(text), -1) {
+	for i, m := range regexp.MustCompile("(?ms)^```yaml\n(.*?)\n```$").FindAllStringSubmatch(string(text), -1) {
 		if strings.HasPrefix(m[1], "service:") || strings.Contains(m[1], "\nservice:") {
 			out[fmt.Sprintf("plan.md, example %d", i+1)] = m[1]
 		}

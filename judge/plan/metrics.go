@@ -118,7 +118,8 @@ func (b *builder) kind(d draft[metricFile], r queries.Reading) (Kind, bool) {
 	if declared == "" {
 		return derivedKind(r, Direction(value(d.row.Worse, "")), value(d.row.Of, "")), !b.blamed(d.origin, "kind")
 	}
-	want, example := queries.Gauge, ""
+	var want queries.Kind
+	var example string
 	switch declared {
 	case Errors, Proportion:
 		want, example = queries.Ratio, "sum(rate(bad_total[2m])) / sum(rate(all_total[2m]))"

@@ -32,9 +32,9 @@ func TestPositionsInsideQueries(t *testing.T) {
 	} {
 		before := "service: a\nmetrics:\n  - name: x\n    selector: pod=~\"{{ .PodPattern }}\"\n    query: "
 		text, marked := before+strings.ReplaceAll(query, "§", ""), before+query
-		line := 1 + strings.Count(marked[:strings.Index(marked, "§")], "\n")
-		row := strings.Split(marked, "\n")[line-1]
-		column := 1 + len([]rune(row[:strings.Index(row, "§")]))
+		ahead, _, _ := strings.Cut(marked, "§")
+		line := 1 + strings.Count(ahead, "\n")
+		column := 1 + len([]rune(ahead[strings.LastIndex(ahead, "\n")+1:]))
 
 		_, err := Parse("p.yaml", []byte(text))
 		var faults Faults

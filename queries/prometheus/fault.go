@@ -32,9 +32,9 @@ func (s *Source) fault(seen *outcome, err error) error {
 		out.Fault, out.Text = queries.Rejected, fmt.Sprintf("the answer is larger than %d MiB; narrow the query", maxBody>>20)
 	case errors.As(err, &said):
 		out.Fault, out.Text = refused(seen, said)
-	case out.Err == context.Canceled:
+	case errors.Is(out.Err, context.Canceled):
 		out.Fault, out.Text = queries.Unavailable, "the question was given up before it was answered"
-	case out.Err == context.DeadlineExceeded || timedOut(err):
+	case errors.Is(out.Err, context.DeadlineExceeded) || timedOut(err):
 		out.Fault, out.Text = queries.Unavailable, fmt.Sprintf("it did not answer in time (its timeout is %v)", s.cfg.Timeout)
 	default:
 		out.Fault, out.Text = queries.Unavailable, "it cannot be reached: "+seen.redact(inner(err))

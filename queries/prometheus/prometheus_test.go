@@ -251,7 +251,7 @@ func TestBounded(t *testing.T) {
 		want error
 	}{{"abc", 4, nil}, {"abcd", 4, nil}, {"abcde", 4, promql.ErrTooLarge}} {
 		_, err := io.ReadAll(&bounded{ReadCloser: io.NopCloser(strings.NewReader(tt.text)), left: tt.left})
-		if err != tt.want {
+		if !errors.Is(err, tt.want) {
 			t.Errorf("%q of at most %d: got %v, want %v", tt.text, tt.left, err, tt.want)
 		}
 	}

@@ -37,7 +37,7 @@ func parseSelector(text string) (parsedSelector, error) {
 	}
 	var p parsedSelector
 	for _, m := range v.LabelMatchers {
-		if m.Name == labels.MetricName && m.Type == labels.MatchEqual {
+		if m.Name == model.MetricNameLabel && m.Type == labels.MatchEqual {
 			p.name = m.Value
 			continue
 		}
@@ -48,7 +48,7 @@ func parseSelector(text string) (parsedSelector, error) {
 
 // text writes a selector with other matchers, or another name.
 func (p parsedSelector) text() string {
-	parts := []string{labels.MustNewMatcher(labels.MatchEqual, labels.MetricName, p.name).String()}
+	parts := []string{labels.MustNewMatcher(labels.MatchEqual, model.MetricNameLabel, p.name).String()}
 	if p.name == "" {
 		parts = nil
 	}

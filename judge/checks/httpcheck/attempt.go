@@ -74,8 +74,8 @@ func (r *Runner) attempt(ctx context.Context, p probe) outcome {
 	case bound.Err() != nil:
 		return failed("%s within %s", unanswered(a), duration(limit))
 	}
-	if refusal, ok := isForbidden(err); ok {
-		return broken("was not sent: %s", line(refusal.Error()))
+	if no := refusal(err); no != nil {
+		return broken("was not sent: %s", line(no.Error()))
 	}
 	if a.status != 0 {
 		return failed("answered %d, and its body broke off: %s", a.status, cause(err))

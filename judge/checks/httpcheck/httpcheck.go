@@ -169,11 +169,11 @@ func (r *Runner) pause(ctx context.Context) bool {
 	}
 }
 
-// isForbidden returns the guard's refusal where that is what ended a request.
-func isForbidden(err error) (error, bool) {
+// refusal returns the guard's refusal where that is what ended a request, else nil.
+func refusal(err error) error {
 	var f *forbidden
 	if errors.As(err, &f) {
-		return f.err, true
+		return f.err
 	}
-	return nil, false
+	return nil
 }

@@ -121,9 +121,9 @@ func (c Counts) Evidence(dst []float64, blocks []CountBlock, phi []float64) []fl
 	m.begin(len(grid), c.Restarts)
 	var room [8]tilt
 	alternatives := c.tilts(room[:0], grid)
-	for t, b := range blocks {
+	for t := range blocks {
 		m.before(t)
-		c.add(m.current(), b, alternatives)
+		c.add(m.current(), &blocks[t], alternatives)
 		dst[t] = m.value(temper(phi, t))
 	}
 	return dst
@@ -149,7 +149,7 @@ type tilt struct {
 }
 
 // tilts turns distances into signed alternatives.
-func (c Counts) tilts(dst []tilt, grid []float64) []tilt {
+func (c *Counts) tilts(dst []tilt, grid []float64) []tilt {
 	sign := 1.0
 	if !c.upward() {
 		sign = -1
@@ -162,7 +162,7 @@ func (c Counts) tilts(dst []tilt, grid []float64) []tilt {
 }
 
 // upward reports whether the alternatives lie above the null: p_c too large.
-func (c Counts) upward() bool {
+func (c *Counts) upward() bool {
 	up := c.Side == Worse
 	if c.Lower && !c.Failures {
 		up = !up
@@ -171,7 +171,7 @@ func (c Counts) upward() bool {
 }
 
 // line returns the null's boundary p_c = a·p_b + d in this block.
-func (c Counts) line(b CountBlock) (a, d float64) {
+func (c *Counts) line(b *CountBlock) (a, d float64) {
 	switch {
 	case c.Lower && c.Failures:
 		return b.A, 1 - b.A + c.D
@@ -182,7 +182,7 @@ func (c Counts) line(b CountBlock) (a, d float64) {
 }
 
 // add adds the block's log e-values to sums, one for each alternative.
-func (c Counts) add(sums []float64, b CountBlock, alternatives []tilt) {
+func (c *Counts) add(sums []float64, b *CountBlock, alternatives []tilt) {
 	if !b.counted() || !positive(b.A) {
 		return
 	}
@@ -191,17 +191,17 @@ func (c Counts) add(sums []float64, b CountBlock, alternatives []tilt) {
 		addConditional(sums, b, alternatives)
 		return
 	}
-	p := projector{b: b, a: a, d: d}
+	p := projector{b: *b, a: a, d: d}
 	p.add(sums, alternatives, c.upward())
 }
 
 // counted reports whether the block has exposure in both arms and proper counts.
-func (b CountBlock) counted() bool {
+func (b *CountBlock) counted() bool {
 	return positive(b.Nc) && positive(b.Nb) && atLeast0(b.Xc) && atLeast0(b.Xb)
 }
 
 // share returns the canary's part of the block's exposure.
-func (b CountBlock) share() float64 { return 1 / (1 + b.Nb/b.Nc) }
+func (b *CountBlock) share() float64 { return 1 / (1 + b.Nb/b.Nc) }
 
 func positive(x float64) bool { return x > 0 && x <= math.MaxFloat64 }
 

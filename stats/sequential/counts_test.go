@@ -36,7 +36,7 @@ func definition(c Counts, blocks []CountBlock, phi []float64) []float64 {
 	product := func(from, to int, g, phi float64) float64 {
 		sum := 0.0
 		for _, b := range blocks[from:to] {
-			a, d := c.line(b)
+			a, d := c.line(&b)
 			alt := (a*b.Pi + d) * math.Exp(sign*g)
 			q := bruteProjection(b, a, d, alt)
 			point := a*q + d
@@ -94,7 +94,7 @@ func TestEvidenceAgreesWithItsDefinition(t *testing.T) {
 		phi := make([]float64, len(blocks))
 		for i := range blocks {
 			phi[i] = rapid.Float64Range(.3, 5).Draw(t, "phi")
-			if a, d := c.line(blocks[i]); a*blocks[i].Pi+d <= .1*a*blocks[i].Pi {
+			if a, d := c.line(&blocks[i]); a*blocks[i].Pi+d <= .1*a*blocks[i].Pi {
 				t.Skip("the definition has no alternative here")
 			}
 		}
@@ -113,7 +113,7 @@ func TestConditionalIsTheSpecialCase(t *testing.T) {
 		b := drawBlocks(t, 1)[0]
 		tilts := c.tilts(nil, DefaultGrid())
 		conditional, general := make([]float64, len(tilts)), make([]float64, len(tilts))
-		addConditional(conditional, b, tilts)
+		addConditional(conditional, &b, tilts)
 		p := projector{b: b, a: b.A}
 		p.add(general, tilts, c.upward())
 		for i := range tilts {

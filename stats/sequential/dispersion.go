@@ -64,7 +64,8 @@ func (d Dispersion) Running(dst []float64, blocks []CountBlock) []float64 {
 	for i, n := range lengths() {
 		scales[i].blocks = n
 	}
-	for t, b := range blocks {
+	for t := range blocks {
+		b := &blocks[t]
 		if b.counted() {
 			share := b.share()
 			fit.add(b.Xc, b.Xb, share)
@@ -132,7 +133,7 @@ type scale struct {
 }
 
 // add adds a block and closes the group when it is full.
-func (s *scale) add(b CountBlock, share float64) {
+func (s *scale) add(b *CountBlock, share float64) {
 	s.xc += b.Xc
 	s.xb += b.Xb
 	s.rho += (b.Xc + b.Xb) * share

@@ -68,7 +68,8 @@ func (r *ratioRisk) excess(side Side, phi, alpha float64) func(float64) float64 
 		return func(float64) float64 { return -1 }
 	}
 	standard := defaultGrid()
-	tilts := Counts{Side: side}.tilts(nil, standard[:])
+	c := Counts{Side: side}
+	tilts := c.tilts(nil, standard[:])
 	return func(logRatio float64) float64 {
 		var sums [len(standard)]float64
 		for i, alt := range tilts {
@@ -194,7 +195,7 @@ func differenceExcess(blocks []CountBlock, side Side, phi, alpha float64) func(f
 		c.D = d
 		for _, b := range blocks {
 			b.A = 1
-			c.add(sums[:], b, tilts)
+			c.add(sums[:], &b, tilts)
 		}
 		return logMean(sums[:], 1/phi) + math.Log(alpha)
 	}

@@ -17,14 +17,15 @@ func RateBand(dst []float64, blocks []CountBlock, phi []float64, delta float64) 
 	standard := defaultGrid()
 	var above, below [len(standard)]float64
 	var room [2][len(standard)]tilt
-	up := Counts{}.tilts(room[0][:0], standard[:])
-	down := Counts{Side: NotWorse}.tilts(room[1][:0], standard[:])
+	worse, notWorse := Counts{}, Counts{Side: NotWorse}
+	up := worse.tilts(room[0][:0], standard[:])
+	down := notWorse.tilts(room[1][:0], standard[:])
 	for t, b := range blocks {
 		if b.counted() {
 			b.A = limit
-			addConditional(above[:], b, up)
+			addConditional(above[:], &b, up)
 			b.A = 1 / limit
-			addConditional(below[:], b, down)
+			addConditional(below[:], &b, down)
 		}
 		inv := temper(phi, t)
 		dst[t] = logAdd(logMean(above[:], inv), logMean(below[:], inv)) - math.Ln2

@@ -8,7 +8,7 @@ const leastRate = 1e-12
 
 // addConditional adds the factors for the null p_c = A·p_b: with
 // θ = A·Nc/(A·Nc+Nb) they are g·Xc - (Xc+Xb)·log(1+θ(e^g-1)).
-func addConditional(sums []float64, b CountBlock, alternatives []tilt) {
+func addConditional(sums []float64, b *CountBlock, alternatives []tilt) {
 	m := b.Xc + b.Xb
 	if m == 0 {
 		return

@@ -71,7 +71,8 @@ func complementSeries(p, a float64) float64 {
 // tailFraction returns ₂F₁(1, ½; p+1; -z), 1-P being √a·(1-a)^p/(p·B(p,½)·a) times
 // it with z = (1-a)/a: by Gauss's continued fraction, whose coefficients are all
 // positive. Sixteen levels are good to 1e-12 for (p+½)·a >= 10, twelve from 14 on and
-// eight from 30 on.
+// eight from 30 on. It is evaluated from its end as a quotient, without divisions on
+// the way; coefficients are taken over p² so that the quotient stays in range.
 func tailFraction(p, z float64) float64 {
 	pairs := 8.0
 	if reach := (p + .5) / (1 + z); reach >= 30 {
@@ -79,12 +80,17 @@ func tailFraction(p, z float64) float64 {
 	} else if reach >= 14 {
 		pairs = 6
 	}
-	f := 1.0
+	u := 1 / p
+	z *= u
+	above, below := 1.0, 1.0
 	for m := pairs; m >= 1; m-- {
-		f = 1 + m*(p-.5+m)*z/((p-1+2*m)*(p+2*m)*f)
-		f = 1 + (m-.5)*(p+m-1)*z/((p-2+2*m)*(p-1+2*m)*f)
+		v := m * u
+		whole := (1 - u + 2*v) * (1 + 2*v) * above
+		above, below = whole+m*(1-.5*u+v)*z*below, whole
+		whole = (1 - 2*u + 2*v) * (1 - u + 2*v) * above
+		above, below = whole+(m-.5)*(1-u+v)*z*below, whole
 	}
-	return 1 / f
+	return below / above
 }
 
 // betaHalf returns B(p, ½) = √π·Γ(p)/Γ(p+½) for p > 0: by the asymptotic series of

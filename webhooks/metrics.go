@@ -41,10 +41,10 @@ func newMetrics(s *Server) (*metrics, error) {
 		ConstLabels: prometheus.Labels{"version": s.cfg.Version, "goversion": runtime.Version()},
 	})
 	build.Set(1)
-	for _, c := range [...]prometheus.Collector{
+	for _, c := range append([]prometheus.Collector{
 		m.requests, m.took, m.inFlight, build, newBoard(s),
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-	} {
+	}, s.cfg.Collectors...) {
 		if err := m.registry.Register(c); err != nil {
 			return nil, fmt.Errorf("register metrics: %w", err)
 		}

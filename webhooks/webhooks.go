@@ -19,6 +19,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/serin-canary/serin/judge"
 	"github.com/serin-canary/serin/judge/plan"
 	"github.com/serin-canary/serin/judge/rollout"
@@ -52,8 +54,10 @@ type Config struct {
 	Tokens  []string          // accepted bearer tokens; none: the listener must be loopback
 	BaseURL string            // how people reach this server, for links; may be empty
 	Version string
-	Now     func() time.Time // default time.Now
-	Log     *slog.Logger     // default: discard
+	// Collectors are shown on /metrics beside the server's own (a source's state).
+	Collectors []prometheus.Collector
+	Now        func() time.Time // default time.Now
+	Log        *slog.Logger     // default: discard
 
 	// Timeout bounds the work on one request (default 60 s). A verdict may wait
 	// for queries that long.

@@ -88,7 +88,7 @@ func (a *App) open(ctx context.Context, c Config, version string) error {
 	a.judge = NewJudge(JudgeOptions{Journal: a.journal, Sources: a.sources, Version: version, Log: a.log})
 	a.front, err = webhooks.New(webhooks.Config{
 		Judge: a.judge, Journal: a.journal, Plans: a.plans, Ready: a.ready(),
-		Tokens: tokens, BaseURL: c.BaseURL, Version: version, Log: a.log,
+		Tokens: tokens, BaseURL: c.BaseURL, Version: version, Log: a.log, Collectors: a.sources.Collectors(),
 	})
 	if err != nil {
 		return err

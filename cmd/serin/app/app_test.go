@@ -102,6 +102,9 @@ func TestServerAnswersStopsAndRemembers(t *testing.T) {
 	if code, body := call(t, http.MethodPost, a.URL()+"/flagger/rollback", hook); code != http.StatusConflict {
 		t.Errorf("/flagger/rollback: got %d %s, want 409 for a rollout without harm", code, body)
 	}
+	if code, body := call(t, http.MethodGet, a.URL()+"/metrics", ""); code != http.StatusOK || !strings.Contains(body, `serin_scrape_series`) {
+		t.Errorf("/metrics: got %d without the state of the source that scrapes", code)
+	}
 	stop()
 	if err := <-ended; err != nil {
 		t.Errorf("Run: got %v, want a clean end", err)

@@ -7,6 +7,8 @@ import (
 	"maps"
 	"slices"
 
+	prom "github.com/prometheus/client_golang/prometheus"
+
 	"github.com/serin-canary/serin/queries"
 	"github.com/serin-canary/serin/queries/prometheus"
 	"github.com/serin-canary/serin/queries/scrape"
@@ -70,6 +72,15 @@ func (s *Sources) Store(name string) Store { return s.stores[name] }
 
 // Names returns the names of the stores, sorted.
 func (s *Sources) Names() []string { return slices.Sorted(maps.Keys(s.stores)) }
+
+// Collectors are the states of the sources that have one.
+func (s *Sources) Collectors() []prom.Collector {
+	out := make([]prom.Collector, 0, len(s.scrapes))
+	for _, sc := range s.scrapes {
+		out = append(out, sc.Collector())
+	}
+	return out
+}
 
 // Run scrapes what is to be scraped until ctx ends; each source's work is handed
 // to start, which runs it beside everything else.

@@ -83,6 +83,18 @@ func TestDefectsOfClassification(t *testing.T) {
 			name: "a mean of zero skips the limits", set: Settings{Critical: true, EffectSize: EffectSize{AllowedIncrease: ptr(1e9), CriticalIncrease: ptr(1e9)}},
 			control: make([]float64, 60), experiment: worse, want: High, critical: true,
 		},
+		{
+			name: "on either side", set: Settings{Critical: true, EffectSize: EffectSize{AllowedDecrease: ptr(-1), CriticalDecrease: ptr(-1)}},
+			control: base, experiment: make([]float64, 60), want: Low, critical: true,
+		},
+		{
+			name: "an effect at its limit is High", set: Settings{EffectSize: EffectSize{AllowedIncrease: ptr(MeanRatio(base, worse))}},
+			control: base, experiment: worse, want: High,
+		},
+		{
+			name: "an effect at its limit is Low", set: Settings{EffectSize: EffectSize{AllowedDecrease: ptr(MeanRatio(worse, base))}},
+			control: worse, experiment: base, want: Low,
+		},
 		{name: "a fall below zero has a ratio above 1", control: bell(1, 60, -5, 0.1), experiment: bell(2, 60, -10, 0.1), want: Pass},
 		{name: "a rise below zero has a ratio below 1", control: bell(1, 60, -10, 0.1), experiment: bell(2, 60, -5, 0.1), want: Pass},
 		{name: "means veto a shift of ranks", control: skewed, experiment: bell(4, 60, 2, 0.01), want: Pass},
@@ -98,6 +110,7 @@ func TestDefectsOfClassification(t *testing.T) {
 		{name: "replacing gaps makes nothing pass", set: Settings{NaNStrategy: ReplaceNaN, MustHaveData: true, Critical: true}, control: base, want: Pass},
 		{name: "gaps that are not written cannot be replaced", set: Settings{NaNStrategy: ReplaceNaN}, control: base, experiment: worse, want: High},
 		{name: "gaps that are written become zeros", set: Settings{NaNStrategy: ReplaceNaN}, control: base, experiment: append(mixture(60, nan, 60, 0), worse[:20]...), want: Low},
+		{name: "on the control as well", set: Settings{NaNStrategy: ReplaceNaN}, control: append(mixture(60, nan, 60, 0), base[:20]...), experiment: base, want: High},
 		{name: "gaps that are dropped hide an outage", control: base, experiment: append(mixture(60, nan, 60, 0), base...), want: Pass},
 		{name: "a wider spread is not seen", control: bell(1, 60, 100, 1), experiment: bell(2, 60, 100, 50), want: Pass},
 		{

@@ -61,7 +61,7 @@ type MetricResult struct {
 	Name           string            `json:"name"`                           // Name is the metric's.
 	ID             string            `json:"id,omitempty"`                   // ID is the pair's.
 	Tags           map[string]string `json:"tags,omitempty"`                 // Tags are the pair's.
-	Groups         []string          `json:"groups"`                         // Groups are those in which the result counts.
+	Groups         []string          `json:"groups,omitzero"`                // Groups are those in which the result counts.
 	Muted          bool              `json:"muted"`                          // Muted says that it counts nowhere.
 	Classification Label             `json:"classification"`                 // Classification is the label.
 	Reason         string            `json:"classificationReason,omitempty"` // Reason is a sentence, or nothing.

@@ -108,6 +108,36 @@ func TestNoise(t *testing.T) {
 	}
 }
 
+// Noise is a hundred-thousandth of each side's own value.
+func TestNoiseScale(t *testing.T) {
+	sides := Sides{Control: []float64{1000, 1000, 1000}, Experiment: []float64{-2000, -2000}}
+	got, err := NetflixClassifier().Classify(sides, Settings{}, &fixedNoise{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The numbers are 0 and 1 for the experiment, -1, 0 and 1 for the control.
+	expectNear(t, "ratio", got.Ratio, (-2000-0.02/2)/1000, 1e-12)
+}
+
+// What is no number ranks above all numbers, level with an infinity.
+func TestRanksOfInfinities(t *testing.T) {
+	inf := math.Inf(1)
+	for _, c := range []struct {
+		control, experiment []float64
+		mu, sum, ties       float64
+	}{
+		{[]float64{1, 2}, []float64{inf, 3}, inf, 1 + 4, 0},
+		{[]float64{1, inf}, []float64{inf, 3}, inf, 1 + 3.5, 6},
+		{[]float64{1, 2}, []float64{-inf, 3}, -inf, 3.5 + 3.5, 6},
+		{[]float64{1, 2, 2}, []float64{2, 3}, 0, 3 + 5, 24},
+	} {
+		sum, ties := newShift(c.control, c.experiment).ranks(c.mu)
+		if sum != c.sum || ties != c.ties {
+			t.Errorf("%v - %v among %v: got %v and %v, want %v and %v", c.experiment, c.mu, c.control, sum, ties, c.sum, c.ties)
+		}
+	}
+}
+
 // The injected noise is the judge's, begins anew for each pair, and decides nothing else.
 func TestVerdictsAreReproducible(t *testing.T) {
 	config := Config{Metrics: []MetricConfig{{Name: "m", Groups: []string{"g"}}}}
@@ -125,6 +155,9 @@ func TestVerdictsAreReproducible(t *testing.T) {
 	first := estimates(Judge{}, constants, constants)
 	if first[0] != first[1] || !slices.Equal(first, estimates(Judge{}, constants, constants)) {
 		t.Errorf("got %v, want the same number always", first)
+	}
+	if same := estimates(Judge{NewNoise: func() Noise { return NewJavaRandom(DefaultSeed) }}, constants); same[0] != first[0] {
+		t.Errorf("with the default seed said aloud: got %v, want %v", same[0], first[0])
 	}
 	seeded := estimates(Judge{NewNoise: func() Noise { return NewJavaRandom(99) }}, constants)
 	if seeded[0] == first[0] {

@@ -1,6 +1,7 @@
 package stats
 
 import (
+	"fmt"
 	"math"
 	"slices"
 )
@@ -30,7 +31,7 @@ func AndersonDarling(x, y []float64) (AndersonDarlingTest, error) {
 		return AndersonDarlingTest{}, err
 	}
 	if len(x)+len(y) < 4 {
-		return AndersonDarlingTest{}, ErrTooFew
+		return AndersonDarlingTest{}, fmt.Errorf("%d values in all, at least 4 are needed: %w", len(x)+len(y), ErrTooFew)
 	}
 	s := newShiftSamples(x, y)
 	out := AndersonDarlingTest{Critical: adCritical(), P: .25}

@@ -1,6 +1,7 @@
 package stats
 
 import (
+	"fmt"
 	"math"
 )
 
@@ -31,8 +32,8 @@ type FisherOptions struct {
 // P(k) ∝ C(Nc,k)·C(Nb,M-k)·ω^k. The interval solves P_ω(X >= x) = α/2 and
 // P_ω(X <= x) = α/2. It is conservative; Boschloo is more powerful.
 //
-// Source: Fisher 1935, The logic of inductive inference. It returns ErrOptions or
-// ErrTooFew.
+// Source: Fisher 1935, The logic of inductive inference. It returns ErrOptions,
+// ErrTooFew, or ErrTooLarge above a million possible tables.
 func Fisher(p Proportions, opt FisherOptions) (FisherTest, error) {
 	if err := p.check(); err != nil {
 		return FisherTest{}, err
@@ -42,6 +43,9 @@ func Fisher(p Proportions, opt FisherOptions) (FisherTest, error) {
 		return FisherTest{}, err
 	}
 	h := newHypergeometric(p)
+	if h.most-h.least >= fisherTables {
+		return FisherTest{}, fmt.Errorf("%d tables, use ScoreTest: %w", h.most-h.least+1, ErrTooLarge)
+	}
 	at := p.Xc - h.least
 	w := h.weights(1)
 	out := FisherTest{Greater: sum(w[at:]), Less: sum(w[:at+1])}
@@ -68,6 +72,8 @@ func Fisher(p Proportions, opt FisherOptions) (FisherTest, error) {
 	}
 	return out, nil
 }
+
+const fisherTables = 1 << 20
 
 // noMoreProbable sums the weights that are at most the observed one, up to rounding.
 func noMoreProbable(w []float64, at int) float64 {

@@ -1,6 +1,7 @@
 package stats
 
 import (
+	"fmt"
 	"math"
 	"slices"
 )
@@ -48,7 +49,7 @@ func KolmogorovSmirnov(x, y []float64, alt Alternative, method KSMethod) (KSTest
 		return KSTest{}, err
 	}
 	if method < KSAuto || method > KSExactUntied || method == KSEffective && alt != TwoSided {
-		return KSTest{}, ErrOptions
+		return KSTest{}, fmt.Errorf("method %d for %v: %w", method, alt, ErrOptions)
 	}
 	m, n := float64(len(x)), float64(len(y))
 	lattice := newLattice(x, y)
@@ -63,7 +64,7 @@ func KolmogorovSmirnov(x, y []float64, alt Alternative, method KSMethod) (KSTest
 	switch method {
 	case KSExact, KSExactUntied:
 		if m*n > affordable {
-			return KSTest{}, ErrTooLarge
+			return KSTest{}, fmt.Errorf("%d by %d values, use KSAsymptotic: %w", len(x), len(y), ErrTooLarge)
 		}
 		if method == KSExactUntied {
 			for i := range lattice.ends {

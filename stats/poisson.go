@@ -85,7 +85,8 @@ type RateTest struct {
 // extreme, at the rates that fit best under the null hypothesis.
 //
 // It assumes Poisson counts: those of a load balancer are overdispersed. It returns
-// ErrOptions, or ErrTooLarge for an E-test of more than 2^24 outcomes.
+// ErrOptions, or ErrTooLarge for an E-test or a conditional test of more than 2^24
+// outcomes.
 func PoissonRates(r Rates, opt RateOptions) (RateTest, error) {
 	opt, err := opt.checked(r)
 	if err != nil {
@@ -107,6 +108,9 @@ func PoissonRates(r Rates, opt RateOptions) (RateTest, error) {
 	k := opt.Ratio / (r.Tb / r.Tc)
 	switch opt.Method {
 	case RateConditional, RateMidP:
+		if events > conditionalEvents {
+			return RateTest{}, fmt.Errorf("%d events, use RateScore: %w", events, ErrTooLarge)
+		}
 		out.P = r.conditional(opt, k/(1+k))
 	case RateScore, RateWald:
 		out.Statistic = rateStatistic(opt.Method, float64(r.Xc), float64(r.Xb), k)
@@ -134,7 +138,7 @@ func (o RateOptions) checked(r Rates) (RateOptions, error) {
 	if o.Dispersion == 0 {
 		o.Dispersion = 1
 	}
-	if k := o.Ratio * r.Tc / r.Tb; !(o.Ratio > 0 && k > 1/largest && k < largest && o.Dispersion > 0 && o.Dispersion <= largest) {
+	if k := o.Ratio * r.Tc / r.Tb; !(o.Ratio > 0 && k > 1/widest && k < widest && o.Dispersion > 0 && o.Dispersion <= largest) {
 		return o, fmt.Errorf("ratio %g, dispersion %g: positive numbers are needed: %w", o.Ratio, o.Dispersion, ErrOptions)
 	}
 	if o.Method < RateAuto || o.Method > RateEWald {
@@ -142,6 +146,8 @@ func (o RateOptions) checked(r Rates) (RateOptions, error) {
 	}
 	return o, nil
 }
+
+const conditionalEvents = 1 << 24
 
 // conditional is the binomial test of the canary's share of the events.
 func (r Rates) conditional(opt RateOptions, share float64) float64 {

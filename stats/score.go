@@ -35,6 +35,9 @@ type ScoreOptions struct {
 	Compat Compat
 }
 
+// widest bounds ratios, so that their products with counts can be squared.
+const widest = 1e100
+
 // ScoreResult is the result of ScoreTest.
 type ScoreResult struct {
 	// Statistic is standard normal under the null hypothesis, positive where the
@@ -89,7 +92,7 @@ func (o ScoreOptions) checked(p Proportions) (ScoreOptions, error) {
 			return o, fmt.Errorf("margin %g: a difference of proportions is between -1 and 1: %w", o.Margin, ErrOptions)
 		}
 	case Ratio, OddsRatio:
-		if !(o.Margin > 0 && o.Margin <= largest) {
+		if !(o.Margin > 0 && o.Margin <= widest) {
 			return o, fmt.Errorf("margin %g: a ratio is positive, 1 means equal: %w", o.Margin, ErrOptions)
 		}
 	default:

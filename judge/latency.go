@@ -138,7 +138,7 @@ func (h *histogram) upCounts(k int, use string, delta float64) (sequential.Count
 	}
 	return sequential.Counts{
 		Side: sequential.Worse, Restarts: true,
-		Grid: sequential.HistogramGrid(h.prior.Bounds, h.exceed, delta, k, sequential.Worse),
+		Grid: sequential.WorseGrid(h.prior.Bounds, h.exceed, delta, k),
 	}, 1 - h.exceed[k]
 }
 
@@ -196,7 +196,7 @@ func (h *histogram) promote() {
 		phi := h.prior.dispersion(k, 1-h.exceed[k]).Running(nil, blocks)
 		down := sequential.Counts{
 			Side: sequential.NotWorse,
-			Grid: sequential.HistogramGrid(h.prior.Bounds, h.exceed, margin, k, sequential.NotWorse),
+			Grid: sequential.NotWorseGrid(h.prior.Bounds, h.exceed, margin, k),
 		}
 		least = math.Min(least, last(down.Evidence(nil, blocks, phi)))
 		bounds++

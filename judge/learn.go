@@ -115,8 +115,11 @@ func newPrior(m plan.Metric, f queries.Frame, of *queries.Frame, horizon float64
 	case queries.Ratio:
 		x := columns(f, func(pr queries.Process) queries.Column { return pr.X })
 		p.Streams = []StreamPrior{streamPrior(sequential.PlaceboCounts(n, x))}
-		p.Total, p.Bad = sequential.Decay(t.N, t.X)
 		p.Rate = ratioOf(t.X, t.N)
+		if countsFailures(m, p.Rate) {
+			p.Streams[0].Phi = math.Max(sequential.PlaceboCounts(n, failuresOf(n, x)).Phi, 1)
+		}
+		p.Total, p.Bad = sequential.Decay(t.N, t.X)
 		p.Requests = requestsPrior(n)
 	case queries.Histogram:
 		p.learnHistogram(f, t, n, horizon)
@@ -128,6 +131,25 @@ func newPrior(m plan.Metric, f queries.Frame, of *queries.Frame, horizon float64
 		p.Blocks = 0 // one pod says nothing of how pods differ: defaults, and a warning
 	}
 	return p
+}
+
+// countsFailures reports whether a metric that is worse when lower is judged by its
+// failures: they are the rarer where more than half succeed.
+func countsFailures(m plan.Metric, rate float64) bool { return m.Worse == plan.Lower && rate > 0.5 }
+
+// failuresOf turns successes into failures, process by process.
+func failuresOf(n, x [][]float64) [][]float64 {
+	out := make([][]float64, len(n))
+	for i := range n {
+		out[i] = make([]float64, len(n[i]))
+		for t := range n[i] {
+			out[i][t] = math.Max(n[i][t]-x[i][t], 0)
+			if math.IsNaN(n[i][t]) || math.IsNaN(x[i][t]) {
+				out[i][t] = math.NaN()
+			}
+		}
+	}
+	return out
 }
 
 // columns returns one column of each process, as plain slices.

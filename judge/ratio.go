@@ -21,8 +21,7 @@ func judgeRatio(tr *trial, tl *timeline, s sharpness) {
 	blocks := pairCounts(tr, c, b)
 	tr.effect = ratioEffect(tr, blocks)
 	predict(blocks, prior, b)
-	// A proportion of successes is judged by its failures: they are the rarer.
-	failures := lower && tr.effect.Baseline > 0.5
+	failures := prior != nil && countsFailures(tr.m, prior.Rate)
 	up := sequential.Counts{Side: sequential.Worse, D: tr.m.Tolerance.Absolute * s.scale, Restarts: true, Lower: lower, Failures: failures}
 	down := sequential.Counts{Side: sequential.NotWorse, D: tr.m.Margin.Absolute * s.scale, Lower: lower, Failures: failures}
 	counted := blocks

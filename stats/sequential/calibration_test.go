@@ -66,7 +66,7 @@ func (w *world) latency() judged {
 		for i := range blocks {
 			blocks[i].A = math.Exp(margin)
 		}
-		grid := HistogramGrid(simBounds(), exceed, .1, k, Worse)
+		grid := WorseGrid(simBounds(), exceed, .1, k)
 		worse = append(worse, Counts{Restarts: true, Grid: grid}.Evidence(nil, blocks, phi))
 		if margin = pods.PromoteMargin(math.Log(promote[k]), float64(w.canaries), w.kb(), promoteZ); margin <= 0 || s*expected < 20 {
 			continue
@@ -74,7 +74,7 @@ func (w *world) latency() judged {
 		for i := range blocks {
 			blocks[i].A = math.Exp(margin)
 		}
-		grid = HistogramGrid(simBounds(), exceed, .5, k, NotWorse)
+		grid = NotWorseGrid(simBounds(), exceed, .5, k)
 		notWorse = append(notWorse, Counts{Side: NotWorse, Grid: grid}.Evidence(nil, blocks, phi))
 	}
 	mean := w.meanLatency()

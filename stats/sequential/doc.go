@@ -29,7 +29,7 @@
 //   - [Counts]: evidence from counts, by block-wise reverse information projection.
 //   - [Series]: evidence from contrasts, by the one-sided t mixture [TEvidence].
 //   - [RateBand]: evidence that the traffic is not split as declared.
-//   - [ShiftRatio], [PromoteRatio], [HistogramGrid]: nulls and alternatives of
+//   - [ShiftRatio], [PromoteRatio], [WorseGrid], [NotWorseGrid]: nulls and alternatives of
 //     "requests slower than a bound".
 //   - [RatioInterval], [DifferenceInterval], [Series.Interval]: confidence sequences.
 //   - [Dispersion], [PlaceboCounts], [PlaceboSeries]: how much more than chance the

@@ -56,25 +56,30 @@ func PromoteRatio(dst, bounds, exceed []float64, delta float64) []float64 {
 	return dst
 }
 
-// HistogramGrid returns the distances of the alternatives from the null for bound
-// k, as log ratios: what a further stretch of the latencies by m would make of the
-// exceedance. On side [Worse] m is 1.1, 1.25, 1.6 and 2.5 beyond 1+δ; on side
-// [NotWorse] the canary is 1.1 and 1.25 times faster than the margin, and as fast
-// as the baseline. The ratios are clipped to [1.02, 20].
-func HistogramGrid(bounds, exceed []float64, delta float64, k int, side Side) []float64 {
+// WorseGrid returns the distances of the alternatives from the null for bound k on
+// side [Worse], as log ratios: what a further stretch of the latencies by 1.1, 1.25,
+// 1.6 and 2.5 beyond 1+δ would make of the exceedance, clipped to [1.02, 20]. It is
+// nil where there is no bound k.
+func WorseGrid(bounds, exceed []float64, delta float64, k int) []float64 {
 	if k < 0 || k >= len(bounds) {
 		return nil
 	}
-	curve := newCurve(nil, bounds, exceed)
-	x := bounds[k]
-	if side == Worse {
-		null := curve.ratio(x, delta)
-		grid := make([]float64, 0, 4)
-		for _, m := range [...]float64{1.1, 1.25, 1.6, 2.5} {
-			grid = append(grid, step(curve.ratio(x, (1+delta)*m-1)/null))
-		}
-		return grid
+	curve, x := newCurve(nil, bounds, exceed), bounds[k]
+	null := curve.ratio(x, delta)
+	grid := make([]float64, 0, 4)
+	for _, m := range [...]float64{1.1, 1.25, 1.6, 2.5} {
+		grid = append(grid, step(curve.ratio(x, (1+delta)*m-1)/null))
 	}
+	return grid
+}
+
+// NotWorseGrid returns the same on side [NotWorse]: the canary is 1.1 and 1.25 times
+// faster than the margin 1+δ, and as fast as the baseline.
+func NotWorseGrid(bounds, exceed []float64, delta float64, k int) []float64 {
+	if k < 0 || k >= len(bounds) {
+		return nil
+	}
+	curve, x := newCurve(nil, bounds, exceed), bounds[k]
 	null := PromoteRatio(nil, bounds, exceed, delta)[k]
 	grid := make([]float64, 0, 3)
 	for _, m := range [...]float64{1.1, 1.25} {

@@ -109,15 +109,15 @@ func TestPromoteRatioHoldsForEveryShape(t *testing.T) {
 	})
 }
 
-func TestHistogramGrid(t *testing.T) {
+func TestGrids(t *testing.T) {
 	bounds := simBounds()
 	exceed := lognormalExceed(bounds, .06, .7)
 	for k := range bounds {
-		worse := HistogramGrid(bounds, exceed, .1, k, Worse)
+		worse := WorseGrid(bounds, exceed, .1, k)
 		if len(worse) != 4 {
 			t.Fatalf("bound %d: %v, want 4 distances", k, worse)
 		}
-		promote := HistogramGrid(bounds, exceed, 1, k, NotWorse)
+		promote := NotWorseGrid(bounds, exceed, 1, k)
 		for _, grid := range [][]float64{worse, promote} {
 			for i, g := range grid {
 				if g < math.Log(1.02)-1e-12 || g > math.Log(20)+1e-12 || i > 0 && g < grid[i-1] {
@@ -129,7 +129,7 @@ func TestHistogramGrid(t *testing.T) {
 			t.Errorf("bound %d: %v, want the baseline itself, %.3f, last", k, promote, math.Log(r))
 		}
 	}
-	if g := HistogramGrid(bounds, exceed, .1, 99, Worse); g != nil {
+	if g := WorseGrid(bounds, exceed, .1, 99); g != nil {
 		t.Errorf("no such bound: %v", g)
 	}
 }
@@ -146,11 +146,9 @@ func FuzzHistogram(f *testing.F) {
 			}
 		}
 		for k := range bounds {
-			for _, side := range []Side{Worse, NotWorse} {
-				for _, g := range HistogramGrid(bounds, exceed, delta, k, side) {
-					if !(g > 0 && g < 3) {
-						t.Fatalf("%v %v δ=%g: distance %g", bounds, exceed, delta, g)
-					}
+			for _, g := range append(WorseGrid(bounds, exceed, delta, k), NotWorseGrid(bounds, exceed, delta, k)...) {
+				if !(g > 0 && g < 3) {
+					t.Fatalf("%v %v δ=%g: distance %g", bounds, exceed, delta, g)
 				}
 			}
 		}

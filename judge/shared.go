@@ -54,11 +54,12 @@ func (e *evaluator) degradedBaseline(tr *trial) (onset int, words string) {
 	if !prior.learnt() || prior.Rate <= 0 && tr.m.Reading.Kind == queries.Histogram {
 		return unknownBlock, ""
 	}
-	b := newPool(tr.frozen.Baseline, pooling{blocks: e.tl.closed})
+	from := max(0, e.tl.closed-sharedWindow)
+	b := newPool(tr.frozen.Baseline, pooling{blocks: e.tl.closed, warm: func(string) int { return from }})
 	onset = unknownBlock
 	var hits int
 	var n, bad float64
-	for t := max(0, e.tl.closed-sharedWindow); t < e.tl.closed; t++ {
+	for t := from; t < e.tl.closed; t++ {
 		if !b.ok[t] || b.n[t] < sharedMinRequests {
 			continue
 		}

@@ -33,7 +33,7 @@ func selectRank(set ordered, k int) float64 {
 	last := set.cut(math.Inf(1))
 	low, high := first.over, last.below
 	before, upTo := 0, last.atMost // numbers below low; numbers up to high
-	few := 64 + int(4*math.Sqrt(float64(set.count())))
+	const few = 64
 	for round := 0; low < high && upTo-before > few; round++ {
 		share := .5
 		if round%2 == 0 {

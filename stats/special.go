@@ -90,18 +90,6 @@ func betaQuantile(p, a, b float64) float64 {
 	return x
 }
 
-// binomialTails returns P(X <= k) and P(X >= k) for X ~ Bin(n, p).
-func binomialTails(k, n, p float64) (atMost, atLeast float64) {
-	atMost, atLeast = 1, 1
-	if k < n {
-		atMost = mathext.RegIncBeta(n-k, k+1, 1-p)
-	}
-	if k > 0 {
-		atLeast = mathext.RegIncBeta(k, n-k+1, p)
-	}
-	return atMost, atLeast
-}
-
 // binomialWeights returns P(X = k), k = 0…n, for X ~ Bin(n, p): by recurrence from
 // the mode outwards, normalised, so that each weight is good to its last digits.
 func binomialWeights(n int, p float64) []float64 {

@@ -24,6 +24,9 @@ func studentAbove(t, df float64) float64 {
 	if math.IsInf(t, 0) {
 		return normalAbove(t)
 	}
+	if df > 1e5 {
+		return normalAbove(normalised(t, df))
+	}
 	x := df / (df + t*t)
 	if 1-x < x { // near the middle, where 1-x is the small part
 		half := mathext.RegIncBeta(.5, df/2, t*t/(df+t*t)) / 2
@@ -34,6 +37,21 @@ func studentAbove(t, df float64) float64 {
 		return 1 - tail
 	}
 	return tail
+}
+
+// normalised returns the standard normal value with the tail of Student's t, for many
+// degrees of freedom, where the beta function's argument is too near 1: Hill 1970,
+// Algorithm 395.
+func normalised(t, df float64) float64 {
+	a := df - .5
+	b := 48 * a * a
+	w := math.Sqrt(a * math.Log1p(t*t/df))
+	if w > 60 {
+		return math.Copysign(w, t) // no float is that far out
+	}
+	w2 := w * w
+	z := w + w*(w2+3)/b - w*(((4*w2+33)*w2+240)*w2+855)/(10*b*(b+.8*w2*w2+100))
+	return math.Copysign(z, t)
 }
 
 // studentSides returns the p-value of a statistic with Student's distribution.

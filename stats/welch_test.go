@@ -79,6 +79,11 @@ func TestStudentTails(t *testing.T) {
 		}
 		near(t, "df 2", studentAbove(v, 2), two, 1e-12)
 	}
+	// By the incomplete beta function in 40 digits.
+	near(t, "df 1e7", studentAbove(3, 1e7), 0.0013499013555185806, 1e-12)
+	near(t, "df 2e5", studentAbove(12, 2e5), 1.8237618503778913e-33, 1e-12)
+	near(t, "beyond floats", studentAbove(1e200, 2e5), 0, 0)
+	near(t, "df 99999", studentAbove(6, 99999), 9.8996476162176596e-10, 1e-9)
 	for _, p := range []float64{1e-12, .01, .4, .5, .75, .999} {
 		for _, df := range []float64{1, 2.5, 40, 1e4} {
 			near(t, "quantile", studentAbove(-studentQuantile(p, df), df), p, 1e-11)

@@ -17,7 +17,8 @@ const (
 	// KSAsymptotic is the limit of the distribution.
 	KSAsymptotic
 	// KSEffective is the distribution for one sample of the effective size mn/(m+n),
-	// rounded, as scipy takes it. It is two-sided only.
+	// rounded, as scipy takes it; one-sided the limit with the correction of Hodges
+	// 1958, e^(-2z² - 2z(a+2b)/(3√(ab(a+b)))) for sizes a ≥ b.
 	KSEffective
 	// KSExactUntied is KSExact as if there were no ties, as scipy takes it.
 	KSExactUntied
@@ -48,8 +49,8 @@ func KolmogorovSmirnov(x, y []float64, alt Alternative, method KSMethod) (KSTest
 	if err := checkAlternative(alt); err != nil {
 		return KSTest{}, err
 	}
-	if method < KSAuto || method > KSExactUntied || method == KSEffective && alt != TwoSided {
-		return KSTest{}, fmt.Errorf("method %d for %v: %w", method, alt, ErrOptions)
+	if method < KSAuto || method > KSExactUntied {
+		return KSTest{}, fmt.Errorf("method %d: %w", method, ErrOptions)
 	}
 	m, n := float64(len(x)), float64(len(y))
 	lattice := newLattice(x, y)
@@ -74,7 +75,12 @@ func KolmogorovSmirnov(x, y []float64, alt Alternative, method KSMethod) (KSTest
 		out.Exact = true
 		out.P = lattice.exceed(alt, out.Statistic)
 	case KSEffective:
-		out.P = kolmogorovOneSample(math.RoundToEven(effective), out.Statistic)
+		if alt == TwoSided {
+			out.P = kolmogorovOneSample(math.RoundToEven(effective), out.Statistic)
+			break
+		}
+		z := math.Sqrt(effective) * out.Statistic
+		out.P = math.Exp(-2*z*z - 2*z*(math.Max(m, n)+2*math.Min(m, n))/(3*math.Sqrt(m*n*(m+n))))
 	default:
 		z := math.Sqrt(effective) * out.Statistic
 		if alt == TwoSided {

@@ -51,6 +51,27 @@ func TestKolmogorovSmirnovAgainstEverySplit(t *testing.T) {
 	})
 }
 
+func TestKolmogorovSmirnovMethodsAgree(t *testing.T) {
+	draw := rand.New(rand.NewPCG(9, 9))
+	x, y := ramp(60, 0), make([]float64, 70)
+	for i := range y {
+		y[i] = 60*draw.Float64() + 8
+	}
+	for _, alt := range []Alternative{TwoSided, Less} {
+		exact, err := KolmogorovSmirnov(x, y, alt, KSExact)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, method := range []KSMethod{KSAuto, KSEffective, KSExactUntied, KSAsymptotic} {
+			got, err := KolmogorovSmirnov(x, y, alt, method)
+			if err != nil {
+				t.Fatal(err)
+			}
+			near(t, alt.String(), got.P, exact.P, .35)
+		}
+	}
+}
+
 // The exact distributions come near to their limits, and to each other.
 func TestKolmogorovLimits(t *testing.T) {
 	for _, z := range []float64{.4, .9999999, 1, 1.0000001, 2} {

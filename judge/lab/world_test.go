@@ -188,3 +188,54 @@ func TestPods(t *testing.T) {
 		t.Errorf("got %q, want 3+1", got)
 	}
 }
+
+// TestOutagesHitBothArms holds how many outages there are, how long and how bad.
+func TestOutagesHitBothArms(t *testing.T) {
+	s := setting(t, "aa")
+	g := newGenerator(s)
+	g.level = roughness{phi: 1, outage: 1}
+	for i := range 20 {
+		g.run(i)
+		var before, during int
+		for b, e := range g.shared.errors {
+			if e == 0 {
+				continue
+			}
+			if math.Abs(math.Exp(e)-8) > 1e-9 || math.Abs(math.Exp(g.shared.latency[b])-1.5) > 1e-9 {
+				t.Fatalf("run %d, block %d: got errors times %v, latency times %v, want 8 and 1.5", i, b, math.Exp(e), math.Exp(g.shared.latency[b]))
+			}
+			if b < preBlocks {
+				before++
+			} else {
+				during++
+			}
+		}
+		if before < 1 || before > 4 || during < 1 || during > 4 {
+			t.Errorf("run %d: got outages of %d and %d minutes, want 1 to 4 (2 to 4, cut at the end)", i, before, during)
+		}
+	}
+}
+
+// TestNoisyNeighbours holds what befalls single pods, and that pods differ.
+func TestNoisyNeighbours(t *testing.T) {
+	g := newGenerator(setting(t, "aa"))
+	g.level = roughness{blips: .25}
+	d := newDrawer(testSeed, 8)
+	hit := 0
+	for range 4000 {
+		if m := g.moods(d); slices.Max(m.latency[:]) > 0 {
+			hit++
+			if got := math.Exp(slices.Max(m.errors[:])); math.Abs(got-1.5) > 1e-9 {
+				t.Fatalf("got errors times %v, want 1.5", got)
+			}
+		}
+	}
+	if share := float64(hit) / 4000; math.Abs(share-.5) > .04 {
+		t.Errorf("got a blip in %v of the two hours, want one in half", share)
+	}
+	g.level = Harsh.roughness()
+	_, variance := sample(20000, func() float64 { return g.temper(d).errors })
+	if sd := math.Sqrt(variance); math.Abs(sd-.15) > .005 {
+		t.Errorf("got pods that differ by %v, want 0.15", sd)
+	}
+}

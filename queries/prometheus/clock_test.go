@@ -39,6 +39,29 @@ func TestClock(t *testing.T) {
 	}
 }
 
+// TestClockIsAskedOnceAMinute: looks do not pay for it one by one.
+func TestClockIsAskedOnceAMinute(t *testing.T) {
+	asked := 0
+	there := time.Now().Add(-90 * time.Second)
+	s := source(t, func(w http.ResponseWriter, _ *http.Request) {
+		asked++
+		fmt.Fprintf(w, `{"status":"success","data":{"resultType":"scalar","result":[0,"%d"]}}`, there.Unix())
+	})
+	for range 3 {
+		got, err := s.Clock(context.Background())
+		if err != nil || time.Until(got) > -80*time.Second || time.Until(got) < -100*time.Second {
+			t.Errorf("got %v, %v, want about 90 s ago", got, err)
+		}
+	}
+	if asked != 1 {
+		t.Errorf("asked %d times, want once", asked)
+	}
+	s.clock.measured = s.clock.measured.Add(-clockHolds)
+	if _, err := s.Clock(context.Background()); err != nil || asked != 2 {
+		t.Errorf("after a minute: asked %d times (%v), want twice", asked, err)
+	}
+}
+
 func TestRealClock(t *testing.T) {
 	t.Parallel()
 	s, err := New(Config{Name: "real", URL: promtest.Start(t, promtest.Config{})})

@@ -45,6 +45,7 @@ type Source struct {
 	client *http.Client
 	api    v1.API
 	reader *promql.Reader
+	clock  clock
 }
 
 // New checks the configuration and returns a source; it does not connect. Files of

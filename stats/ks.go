@@ -125,8 +125,7 @@ func newLattice(x, y []float64) lattice {
 // the direction of the alternative, in integers so that equal distances are equal.
 func (l lattice) gap(alt Alternative, i, j int) int {
 	d := i*l.n - j*l.m
-	switch {
-	case alt == Greater || alt == TwoSided && d < 0:
+	if alt == Greater || alt == TwoSided && d < 0 {
 		return -d
 	}
 	return d

@@ -18,9 +18,9 @@ const (
 
 // common is what both arms share in one run.
 type common struct {
-	traffic, meanTraffic float64
-	all                  [allBlocks]float64 // requests a minute
-	errors, latency      [allBlocks]float64 // logs of the common factors
+	meanTraffic     float64
+	all             [allBlocks]float64 // requests a minute
+	errors, latency [allBlocks]float64 // logs of the common factors
 }
 
 // generator makes the runs of one setting, one after the other, in the same memory.
@@ -209,9 +209,9 @@ func (s *slot) lose(t, width int) {
 
 // gauge is the value of one pod's third metric.
 type gauge struct {
-	shape        gaugeShape
-	level, drift float64
-	period, at   int
+	shape      gaugeShape
+	drift      float64
+	period, at int
 }
 
 func (g *generator) newGauge(d drawer) gauge {

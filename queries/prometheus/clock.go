@@ -37,7 +37,7 @@ func (s *Source) Clock(ctx context.Context) (at time.Time, err error) {
 	}
 	s.clock.mu.Lock()
 	defer s.clock.mu.Unlock()
-	s.clock.offset, s.clock.measured = at.Sub(time.Now()), now
+	s.clock.offset, s.clock.measured = time.Until(at), now
 	return at, nil
 }
 

@@ -3,6 +3,7 @@ package judge
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/serin-canary/serin/judge/plan"
@@ -351,7 +352,7 @@ func (e *evaluator) score() float64 {
 		q := 1.0
 		ev := math.Max(last(tr.worse), 0)
 		switch {
-		case e.latch != nil && contains(e.latch.Metrics, tr.m.Name):
+		case e.latch != nil && slices.Contains(e.latch.Metrics, tr.m.Name):
 			q = 0
 		case tr.certifies && tr.notWorse >= logInverse(e.sharp.beta):
 		default:
@@ -364,13 +365,4 @@ func (e *evaluator) score() float64 {
 		return 0
 	}
 	return math.Round(1000*s/w) / 10
-}
-
-func contains(list []string, s string) bool {
-	for _, v := range list {
-		if v == s {
-			return true
-		}
-	}
-	return false
 }

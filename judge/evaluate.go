@@ -277,31 +277,35 @@ func (e *evaluator) rawWeight(tr *trial) float64 {
 // anybody asked then or not.
 func (e *evaluator) combine() {
 	e.combined = make([]float64, e.tl.closed)
-	var logs, weights []float64
-	for _, tr := range e.trials {
-		if tr.weight > 0 {
-			weights = append(weights, tr.weight)
-		}
+	spending, weights := e.spending()
+	if len(spending) == 0 {
+		e.latch = e.in.Record.Latch
+		return
 	}
+	logs := make([]float64, len(spending))
 	threshold := math.Log(1 / e.p.Alpha)
 	for t := range e.combined {
-		logs = logs[:0]
-		for _, tr := range e.trials {
-			if tr.weight > 0 {
-				logs = append(logs, valueAt(tr.worse, t))
-			}
-		}
-		if len(logs) == 0 {
-			continue
+		for i, tr := range spending {
+			logs[i] = valueAt(tr.worse, t)
 		}
 		e.combined[t] = sequential.Mix(logs, weights)
 		if e.latch == nil && e.combined[t] >= threshold {
-			e.latch = e.latchAt(t)
+			e.latch = e.latchAt(t, spending, weights)
 		}
 	}
 	if e.in.Record.Latch != nil {
 		e.latch = e.in.Record.Latch
 	}
+}
+
+// spending returns the trials that share the error budget, and their shares.
+func (e *evaluator) spending() (of []*trial, weights []float64) {
+	for _, tr := range e.trials {
+		if tr.weight > 0 {
+			of, weights = append(of, tr), append(weights, tr.weight)
+		}
+	}
+	return of, weights
 }
 
 // valueAt returns evidence after block t; where a metric was read less far, it
@@ -315,13 +319,10 @@ func valueAt(ev []float64, t int) float64 {
 
 // latchAt names the metrics to blame: those that closed testing blames by
 // themselves, or else the largest contributor.
-func (e *evaluator) latchAt(t int) *Latch {
-	var logs, weights []float64
-	var of []*trial
-	for _, tr := range e.trials {
-		if tr.weight > 0 {
-			logs, weights, of = append(logs, valueAt(tr.worse, t)), append(weights, tr.weight), append(of, tr)
-		}
+func (e *evaluator) latchAt(t int, of []*trial, weights []float64) *Latch {
+	logs := make([]float64, len(of))
+	for i, tr := range of {
+		logs[i] = valueAt(tr.worse, t)
 	}
 	l := &Latch{Block: t, End: e.tl.end(t).UTC(), Proven: true}
 	threshold, top, topLog := math.Log(1/e.p.Alpha), 0, math.Inf(-1)

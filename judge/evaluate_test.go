@@ -2,6 +2,7 @@ package judge
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -51,7 +52,7 @@ func TestBadCanaryIsRolledBack(t *testing.T) {
 			if v.Outcome != Rollback || !v.RollBack.Yes || !v.Proven {
 				t.Fatalf("after %d blocks: got %v (%s), want rollback", c.within, v.Outcome, v.Reason)
 			}
-			if !contains(v.Latched.Metrics, c.blame) {
+			if !slices.Contains(v.Latched.Metrics, c.blame) {
 				t.Errorf("blamed %v, want %s", v.Latched.Metrics, c.blame)
 			}
 			if !strings.Contains(v.Reason, c.blame) {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/serin-canary/serin/judge/checks"
 	"github.com/serin-canary/serin/judge/plan"
+	"github.com/serin-canary/serin/judge/rollout"
 	"github.com/serin-canary/serin/queries"
 )
 
@@ -179,7 +180,7 @@ func (e *evaluator) findReach() {
 		}
 		words := fmt.Sprintf("proving %s not worse takes about %s of this traffic (%s requests a block, %s for the canary), and the plan allows %s",
 			tr.m.Name, minutes(e.tl.block*timeBlocks(int(math.Min(need, 1e6)))), count(p.RequestsPerBlock),
-			percent(e.forecastShare()), minutes(e.p.MaxDuration.D()))
+			percent(forecastShare(e.r, e.v.Progress.Share)), minutes(e.p.MaxDuration.D()))
 		next := "give the canary more traffic, allow a longer maxDuration, or a wider margin"
 		switch e.p.LowTraffic {
 		case plan.LowLoad:
@@ -193,13 +194,13 @@ func (e *evaluator) findReach() {
 }
 
 // forecastShare is the canary's share of requests that forecasts assume: the
-// observed one, else the highest declared one, else 5 %.
-func (e *evaluator) forecastShare() float64 {
-	if s := e.v.Progress.Share; s != nil && *s > 0 {
-		return *s
+// observed one where there is one, else the highest declared one, else 5 %.
+func forecastShare(r rollout.Rollout, observed *float64) float64 {
+	if observed != nil && *observed > 0 {
+		return *observed
 	}
 	most := 0.0
-	for _, w := range e.r.Weights {
+	for _, w := range r.Weights {
 		most = math.Max(most, w.Percent/100)
 	}
 	if most > 0 {
@@ -214,7 +215,7 @@ const defaultShare = 0.05
 // healthy canary, from the growth rate of its evidence: the Poisson divergence of
 // the baseline's rate from the boundary, tempered by φ.
 func (e *evaluator) blocksToPromote(tr *trial, p *Prior) float64 {
-	share := e.forecastShare()
+	share := forecastShare(e.r, e.v.Progress.Share)
 	nc := p.RequestsPerBlock * share
 	rate := math.Max(p.Rate, 1e-6)
 	alw := allowance{p.podsOf(0, defaultPodErrors, maxPodErrors), e.sharp, false}

@@ -20,6 +20,7 @@ type gathering struct {
 	src   queries.Source
 	rec   Record
 	at    time.Time
+	asked []question
 	slots chan struct{} // bounds the queries under way
 
 	mu       sync.Mutex
@@ -42,7 +43,8 @@ func (j *Judge) gather(ctx context.Context, rec Record, at time.Time) *gathering
 		return g
 	}
 	var wg sync.WaitGroup
-	for _, q := range questions(rec.Plan, rec.Rollout) {
+	g.asked = questions(rec.Plan, rec.Rollout)
+	for _, q := range g.asked {
 		if g.src == nil {
 			g.fail(q.key, &queries.Error{Fault: queries.Rejected, Source: rec.Plan.Source, Text: "no source of this name is configured"})
 			continue

@@ -18,8 +18,7 @@ const (
 	rareExceed    = 3e-4
 	commonExceed  = 0.97
 	rareTolerance = 0.005 // 0.5 pp
-	minExceedUp   = 5     // expected canary exceedances for the rollback side
-	minExceedDown = 20    // and for the promote side
+	minExceed     = 5     // canary exceedances that must be expected over the rollout
 )
 
 // judgeLatency gathers evidence on a histogram: one stream for each usable bound

@@ -45,7 +45,7 @@ func (g *gathering) learn(ctx context.Context, q question, start time.Time) (*Pr
 
 // requestsOf reads the pre-period of the metric that another one is divided by.
 func (g *gathering) requestsOf(ctx context.Context, name string, w queries.Window) (*queries.Frame, error) {
-	for _, q := range questions(g.rec.Plan, g.rec.Rollout) {
+	for _, q := range g.asked {
 		if q.key == name && q.err == nil {
 			f, err := g.blocks(ctx, q.readings[baseline], w)
 			return &f, err
@@ -56,9 +56,8 @@ func (g *gathering) requestsOf(ctx context.Context, name string, w queries.Windo
 
 // forecast is how many canary requests the whole rollout is expected to have.
 func (g *gathering) forecast(pre queries.Frame) float64 {
-	e := evaluator{r: g.rec.Rollout}
 	perBlock := mean(known(pre.Total().N))
-	return perBlock * e.forecastShare() * float64(g.rec.Plan.MaxDuration.D()/pre.Window.Block)
+	return perBlock * forecastShare(g.rec.Rollout, nil) * float64(g.rec.Plan.MaxDuration.D()/pre.Window.Block)
 }
 
 // learnLate takes bounds and rates from the baseline's first blocks where there is
@@ -228,7 +227,7 @@ func (p *Prior) learnHistogram(f queries.Frame, t queries.Process, n [][]float64
 		switch {
 		case s.Exceed <= rareExceed:
 			s.Use = useRare
-		case s.Exceed < commonExceed && s.Exceed*horizon >= minExceedUp:
+		case s.Exceed < commonExceed && s.Exceed*horizon >= minExceed:
 			s.Use = useScale
 		}
 		p.Streams[k] = s

@@ -27,13 +27,15 @@ func importTable() []row {
 		{pkg: "cmd/serin", storey: 5, may: []string{everything}},
 		{pkg: "cmd/serin/*", storey: 5, may: []string{everything}},
 
-		{pkg: "webhooks", storey: 4, may: []string{"judge", "judge/plan", "judge/rollout", "judge/journal", "judge/report", "judge/aca", "queries"}},
+		{pkg: "webhooks", storey: 4, may: []string{"judge", "judge/plan", "judge/rollout", "judge/journal", "judge/journal/outbox", "judge/report", "judge/aca", "queries"}},
 		{pkg: "dashboards", storey: 4, may: []string{"judge/plan", "judge/rollout", "queries"}},
 		{pkg: "alerts", storey: 4, may: []string{"judge/plan", "judge/rollout", "queries"}},
 
 		{pkg: "judge/lab", storey: 3, may: []string{"judge", "judge/plan", "judge/rollout", "judge/aca", "queries", "stats", "stats/sequential"}},
 		// The journal stores judge.Record, which holds frames and check results.
-		{pkg: "judge/journal", storey: 3, may: []string{"judge", "judge/plan", "judge/rollout", "judge/checks", "queries"}},
+		{pkg: "judge/journal", storey: 3, may: []string{"judge", "judge/plan", "judge/rollout", "judge/checks", "judge/journal/outbox", "queries"}},
+		{pkg: "judge/journal/outbox", may: nil},
+		{pkg: "judge/power", storey: 3, may: []string{"judge", "judge/plan", "judge/rollout", "queries", "stats", "stats/sequential"}},
 		{pkg: "judge/report", storey: 3, may: []string{"judge", "judge/plan", "judge/rollout"}},
 
 		{pkg: "judge", storey: 2, may: []string{"judge/plan", "judge/rollout", "judge/checks", "queries", "stats", "stats/sequential"}},

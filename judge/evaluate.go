@@ -66,7 +66,9 @@ func Evaluate(in Input) Verdict {
 	e.findChecks()
 	e.findRollout()
 	e.findMetrics()
+	e.findOverrides()
 	e.decide()
+	e.answerOverrides()
 	e.finish()
 	return e.v
 }

@@ -43,6 +43,8 @@ type Record struct {
 	Others []rollout.Rollout `json:"others,omitempty"`
 	// Earlier are this revision's earlier attempts within 24 hours, oldest first.
 	Earlier []Earlier `json:"earlier,omitempty"`
+	// Overrides are what people decided, oldest first.
+	Overrides []Override `json:"overrides,omitempty"`
 }
 
 // Earlier quotes the last verdict of an earlier attempt.
@@ -71,6 +73,8 @@ type Context struct {
 	Skew    time.Duration     `json:"skew,omitempty"` // of Serin's clock against the source's
 	Others  []rollout.Rollout `json:"others,omitempty"`
 	Earlier []Earlier         `json:"earlier,omitempty"`
+	// Overrides are those that were recorded when the look began.
+	Overrides []Override `json:"overrides,omitempty"`
 	// Notes are what the source remarked at this look, each once, sorted.
 	Notes []queries.Note `json:"notes,omitempty"`
 }

@@ -332,7 +332,7 @@ func (e *evaluator) missingForFinal() string {
 func (e *evaluator) finish() {
 	sortFindings(e.findings)
 	e.v.Findings = e.findings
-	e.v.Evidence = *log10(last(e.combined))
+	e.v.Evidence = *log10(valueAt(e.combined, e.consulted()-1))
 	if e.latch != nil && e.in.Record.Latch == nil {
 		e.v.Evidence = *log10(valueAt(e.combined, e.latch.Block))
 	}
@@ -356,7 +356,7 @@ func (e *evaluator) score() float64 {
 			q = 0
 		case tr.certifies && tr.notWorse >= logInverse(e.sharp.beta):
 		default:
-			q = 1 - 0.5*math.Min(1, ev/logInverse(e.p.Alpha))
+			q = 1 - 0.5*math.Min(1, ev/e.sharp.rollback)
 		}
 		s += tr.weight * q
 		w += tr.weight

@@ -110,8 +110,9 @@ func (e *evaluator) start() {
 	e.sharp = newSharpness(e.p, e.r.Attempt, weighted, scale)
 	e.v = Verdict{
 		Seq: e.in.Seq, At: e.in.At.UTC(), Engine: e.in.Engine, Rollout: e.r, Mode: string(e.p.Mode),
-		Threshold: round(math.Log10(1 / e.p.Alpha)),
+		Threshold: *log10(e.sharp.rollback),
 	}
+	e.v.Promise = e.promise()
 	e.v.ID = fmt.Sprintf("%s-%d", e.r.ID, e.in.Seq)
 	e.v.Progress = Progress{Block: e.p.Block.String(), Blocks: e.tl.closed}
 	if e.tl.closed > 0 {
@@ -141,7 +142,7 @@ func (e *evaluator) judgeMetrics() {
 
 // gatherEvidence judges one metric by the engine of its kind.
 func (e *evaluator) gatherEvidence(tr *trial) {
-	m := tr.m
+	m, s := tr.m, e.sharp.of(e.p, tr.m)
 	switch {
 	case m.Kind == plan.Rate:
 		e.judgeRate(tr)
@@ -151,13 +152,13 @@ func (e *evaluator) gatherEvidence(tr *trial) {
 			tr.trouble, tr.reason = NoData, fmt.Sprintf("the requests of %s have not been read", m.Of)
 			return
 		}
-		judgeGauge(tr, e.tl, e.sharp, &of)
+		judgeGauge(tr, e.tl, s, &of)
 	case m.Reading.Kind == queries.Ratio:
-		judgeRatio(tr, e.tl, e.sharp)
+		judgeRatio(tr, e.tl, s)
 	case m.Reading.Kind == queries.Histogram:
-		judgeLatency(tr, e.tl, e.sharp)
+		judgeLatency(tr, e.tl, s)
 	default:
-		judgeGauge(tr, e.tl, e.sharp, nil)
+		judgeGauge(tr, e.tl, s, nil)
 	}
 }
 
@@ -276,7 +277,7 @@ func (e *evaluator) rawWeight(tr *trial) float64 {
 
 // combine averages the metrics' evidence after each block and finds the first
 // block at which it is decisive: from there on the rollout is rolled back, whether
-// anybody asked then or not.
+// anybody asked then or not. Blocks beyond the plan's horizon are not looked at.
 func (e *evaluator) combine() {
 	e.combined = make([]float64, e.tl.closed)
 	spending, weights := e.spending()
@@ -285,13 +286,13 @@ func (e *evaluator) combine() {
 		return
 	}
 	logs := make([]float64, len(spending))
-	threshold := math.Log(1 / e.p.Alpha)
+	looked := e.consulted()
 	for t := range e.combined {
 		for i, tr := range spending {
 			logs[i] = valueAt(tr.worse, t)
 		}
 		e.combined[t] = sequential.Mix(logs, weights)
-		if e.latch == nil && e.combined[t] >= threshold {
+		if e.latch == nil && t < looked && e.combined[t] >= e.sharp.rollback {
 			e.latch = e.latchAt(t, spending, weights)
 		}
 	}
@@ -327,9 +328,9 @@ func (e *evaluator) latchAt(t int, of []*trial, weights []float64) *Latch {
 		logs[i] = valueAt(tr.worse, t)
 	}
 	l := &Latch{Block: t, End: e.tl.end(t).UTC(), Proven: true}
-	threshold, top, topLog := math.Log(1/e.p.Alpha), 0, math.Inf(-1)
+	top, topLog := 0, math.Inf(-1)
 	for i, adjusted := range sequential.Holm(logs, weights) {
-		if adjusted >= threshold {
+		if adjusted >= e.sharp.rollback {
 			l.Metrics = append(l.Metrics, of[i].m.Name)
 		}
 		if c := logs[i] + math.Log(weights[i]); c > topLog {

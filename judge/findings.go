@@ -38,7 +38,7 @@ func (e *evaluator) findMetrics() {
 			Weight: round(tr.weight), Effect: roundEffect(tr.effect),
 		}
 		if tr.worse != nil {
-			at := e.tl.closed - 1
+			at := e.consulted() - 1
 			if e.latch != nil && e.in.Record.Latch == nil {
 				at = e.latch.Block
 			}

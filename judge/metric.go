@@ -41,6 +41,8 @@ type sharpness struct {
 	zPromote    float64
 	scale       float64 // margins are multiplied by it (before-after)
 	ignorePods  bool    // guarantee: these_pods
+	exact       bool    // requests fail independently: φ is 1
+	rollback    float64 // natural logarithm of the evidence that rolls back
 }
 
 func newSharpness(p plan.Plan, attempt, weighted int, scale float64) sharpness {
@@ -54,6 +56,7 @@ func newSharpness(p plan.Plan, attempt, weighted int, scale float64) sharpness {
 		zPromote:   normalQuantile(1 - beta),
 		scale:      scale,
 		ignorePods: p.Guarantee == plan.ThesePods,
+		rollback:   rollbackThreshold(p),
 	}
 }
 
@@ -83,6 +86,14 @@ func (a allowance) promote(logMargin, kc, kb float64) float64 {
 		return logMargin
 	}
 	return a.pods.PromoteMargin(logMargin, kc, kb, a.sharp.zPromote)
+}
+
+// spread is σ_pod as used: 0 where nothing is allowed for.
+func (a allowance) spread() float64 {
+	if a.sharp.exact {
+		return 0
+	}
+	return a.pods.Sigma
 }
 
 // factor turns a log margin into the multiple of the baseline where it lies.

@@ -28,7 +28,7 @@ func judgeRatio(tr *trial, tl *timeline, s sharpness) {
 	if failures {
 		counted = complement(blocks)
 	}
-	phi := prior.dispersion(0, 1).Running(nil, counted)
+	phi := s.phi(nil, prior.dispersion(0, 1), counted)
 	setNull(counted, c, b, func(kc, kb float64) float64 { return alw.factor(alw.rollback(tolerance, kc, kb)) })
 	tr.worse = up.Evidence(nil, counted, phi)
 
@@ -39,8 +39,8 @@ func judgeRatio(tr *trial, tl *timeline, s sharpness) {
 		tr.cannot = needsPods(alw.pods.PodsNeeded(margin, meanPods(b), s.zPromote))
 	}
 	e := tr.effect
-	e.Dispersion, e.PodSpread, e.Level = last(phi), alw.pods.Sigma, 1-s.alpha
-	e.Low, e.High = ratioBounds(blocks, last(phi), s)
+	e.Dispersion, e.PodSpread, e.Level = lastPhi(phi), alw.spread(), 1-s.alpha
+	e.Low, e.High = ratioBounds(blocks, lastPhi(phi), s)
 	e.Limit = limitWords(alw.factor(alw.rollback(tolerance, meanPods(c), meanPods(b))), tr.m, s.scale)
 }
 

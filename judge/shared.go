@@ -123,6 +123,7 @@ func (e *evaluator) findRollout() {
 	e.findDefaults()
 	e.findOldBaseline()
 	e.findReach()
+	e.findHorizon()
 }
 
 // findSkew warns of clocks that disagree by more than half a block: blocks then

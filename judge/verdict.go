@@ -67,6 +67,9 @@ type Verdict struct {
 	// tolerated; Threshold is where it rolls back.
 	Evidence  float64 `json:"evidence"`
 	Threshold float64 `json:"threshold"`
+	// Promise says what the threshold promises, where the plan's sequential section is
+	// not the default.
+	Promise string `json:"promise,omitempty"`
 	// Latched is when and where the rollback was first proven.
 	Latched *Latch `json:"latched,omitempty"`
 

@@ -24,6 +24,7 @@ func (b *builder) build() {
 	b.identity()
 	b.policy()
 	b.windows()
+	b.sequential()
 	b.p.Arms = b.arms()
 	b.metrics()
 	b.limits()

@@ -52,6 +52,7 @@ func TestEveryKeyIsDocumented(t *testing.T) {
 	}
 	sections := map[string][]string{
 		"The plan":              keysOf(reflect.TypeFor[file]()),
+		"Proof":                 keysOf(reflect.TypeFor[sequentialFile]()),
 		"Arms":                  keysOf(reflect.TypeFor[armFile]()),
 		"Metrics":               keysOf(reflect.TypeFor[metricFile]()),
 		"Limits":                keysOf(reflect.TypeFor[limitFile]()),

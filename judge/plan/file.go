@@ -37,6 +37,8 @@ type file struct {
 	Alpha *probabilityText `yaml:"alpha" jsonschema_description:"Probability of a false rollback, per rollout, over all metrics and looks. Default: 0.05."`
 	Beta  *probabilityText `yaml:"beta" jsonschema_description:"Probability of a false promote at the margin, per rollout. Default: 0.05."`
 
+	Sequential *sequentialFile `yaml:"sequential" jsonschema_description:"How evidence is turned into proof."`
+
 	AtDeadline *string `yaml:"atDeadline" jsonschema:"enum=hold,enum=promote,enum=rollback" jsonschema_description:"What callers are told where the deadline comes before proof. Default: hold."`
 	NoData     *string `yaml:"noData" jsonschema:"enum=hold,enum=rollback" jsonschema_description:"What follows from noDataBlocks blocks without evidence. Default: hold."`
 	OnShared   *string `yaml:"onShared" jsonschema:"enum=hold,enum=rollback" jsonschema_description:"What follows where both arms degrade at a step of the rollout. Default: hold."`
@@ -49,6 +51,11 @@ type file struct {
 
 	Dashboard *publishingFile `yaml:"dashboard" jsonschema_description:"Where each rollout's dashboard goes."`
 	Alerts    *publishingFile `yaml:"alerts" jsonschema_description:"Where each rollout's alert rules go."`
+}
+
+type sequentialFile struct {
+	Mode       *string `yaml:"mode" jsonschema:"enum=anytime,enum=horizon" jsonschema_description:"anytime (default): any number of looks; horizon: none for harm after maxDuration, with a lower threshold."`
+	Dispersion *string `yaml:"dispersion" jsonschema:"enum=estimated,enum=exact" jsonschema_description:"estimated (default): noise is measured and allowed for; exact: requests are taken to fail independently, and nothing is estimated."`
 }
 
 type armsFile struct {
@@ -78,6 +85,7 @@ type metricFile struct {
 	Weight      *float64      `yaml:"weight" jsonschema:"minimum=0,maximum=1000000" jsonschema_description:"Relative share of the error budget; 0 is shown only."`
 	Critical    *bool         `yaml:"critical" jsonschema_description:"Takes most of the error budget. Default: false."`
 	Required    *bool         `yaml:"required" jsonschema_description:"Promotion needs it proven. Default: true for errors and latency."`
+	Dispersion  *string       `yaml:"dispersion" jsonschema:"enum=estimated,enum=exact" jsonschema_description:"Whether its noise is estimated, or its requests are taken to fail independently. Default: the plan's."`
 	Unit        *string       `yaml:"unit" jsonschema_description:"Unit of the query's values: s, ms, bytes, percent, ..."`
 	Block       *durationText `yaml:"block" jsonschema_description:"A block of its own, a multiple of the plan's."`
 	Title       *string       `yaml:"title" jsonschema_description:"For people."`

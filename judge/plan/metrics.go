@@ -28,6 +28,9 @@ func (b *builder) metrics() {
 		b.checkOf(d, b.p.Metrics[i])
 	}
 	b.share(kept)
+	for i, d := range kept {
+		b.dispersion(d, &b.p.Metrics[i])
+	}
 }
 
 // metric builds one metric.

@@ -45,6 +45,8 @@ type Plan struct {
 
 	Alpha float64 `json:"alpha"` // false rollback, per rollout
 	Beta  float64 `json:"beta"`  // false promote at the margin, per rollout
+	// Sequential says how evidence is turned into proof.
+	Sequential Sequential `json:"sequential,omitzero"`
 
 	AtDeadline Action     `json:"atDeadline"`
 	NoData     Action     `json:"noData"`   // hold or rollback
@@ -57,6 +59,13 @@ type Plan struct {
 
 	Dashboard Publishing `json:"dashboard,omitzero"`
 	Alerts    Publishing `json:"alerts,omitzero"`
+}
+
+// Sequential says how evidence is turned into proof. Its zero value is the default:
+// any number of looks, with noise that is measured.
+type Sequential struct {
+	Mode       Looks      `json:"mode,omitempty"`       // Horizon, or empty for Anytime
+	Dispersion Dispersion `json:"dispersion,omitempty"` // Exact, or empty for Estimated
 }
 
 // Arms are facts about the arms that override what a dialect derives.
@@ -102,6 +111,8 @@ type Metric struct {
 	Critical bool    `json:"critical,omitempty"`
 	Required bool    `json:"required"` // promote needs it proven not worse
 	Unit     string  `json:"unit,omitempty"`
+	// Dispersion is this metric's own; empty means the plan's.
+	Dispersion Dispersion `json:"dispersion,omitempty"`
 	// Block is this metric's own block where its query's range is longer than the
 	// plan's block; it is a multiple of it. Zero means the plan's.
 	Block Duration `json:"block,omitempty"`

@@ -69,6 +69,24 @@ const (
 	ThesePods Guarantee = "these_pods" // of the present canary pods only
 )
 
+// Looks says how often a rollout may be looked at for a proof of harm.
+type Looks string
+
+// The modes of looking.
+const (
+	Anytime Looks = "anytime" // as often and as long as anybody likes (default; a loaded plan has "")
+	Horizon Looks = "horizon" // up to the deadline, with a lower threshold
+)
+
+// Dispersion says what evidence from counts takes for granted.
+type Dispersion string
+
+// The dispersions.
+const (
+	Estimated Dispersion = "estimated" // noise and the luck of pods are measured and allowed for (default)
+	Exact     Dispersion = "exact"     // requests fail independently; nothing is estimated
+)
+
 // Comparison has the values of rollout.Comparison.
 type Comparison string
 

@@ -35,6 +35,7 @@ func importTable() []row {
 		// The journal stores judge.Record, which holds frames and check results.
 		{pkg: "judge/journal", storey: 3, may: []string{"judge", "judge/plan", "judge/rollout", "judge/checks", "judge/journal/outbox", "queries"}},
 		{pkg: "judge/journal/outbox", may: nil},
+		{pkg: "judge/journal/pgtest", may: nil},
 		{pkg: "judge/power", storey: 3, may: []string{"judge", "judge/plan", "judge/rollout", "queries", "stats", "stats/sequential"}},
 		{pkg: "judge/report", storey: 3, may: []string{"judge", "judge/plan", "judge/rollout"}},
 

@@ -3,6 +3,7 @@ package queries
 import (
 	"errors"
 	"fmt"
+	"time"
 )
 
 // Fault says whose fault a failed query is, which is what decides the next step.
@@ -29,6 +30,8 @@ type Error struct {
 	Source string // the source's name in the configuration
 	Text   string // what happened, in plain words
 	Err    error  // the cause; may be nil. It must be free of credentials too.
+	// RetryAfter, where positive, is for how long the source asks to be left alone.
+	RetryAfter time.Duration
 }
 
 // Error returns the sentence.

@@ -3,6 +3,7 @@ package judge
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/serin-canary/serin/stats/sequential"
 )
@@ -35,13 +36,17 @@ func judgeLatency(tr *trial, tl *timeline, s sharpness) {
 	h := histogram{
 		tr: tr, c: c, b: b, s: s, prior: prior, width: width,
 		base:   pairCounts(tr, c, b),
-		exceed: make([]float64, width),
+		exceed: make([]float64, width), luck: podLuck(c, b, s),
 	}
 	for k := range h.exceed {
 		h.exceed[k] = prior.Streams[k].Exceed
 	}
 	delta := tr.m.Tolerance.Relative * s.scale
 	h.shift = sequential.ShiftRatio(nil, prior.Bounds, h.exceed, delta)
+	h.certain = sequential.PromoteRatio(nil, prior.Bounds, h.exceed, tr.m.Margin.Relative*s.scale)
+	for i, q := range [...]float64{0.5, 0.95, 0.99} {
+		h.quantiles[i] = h.certifier(q, h.certain)
+	}
 	h.rollback(delta)
 	h.promote()
 	h.describe()
@@ -63,6 +68,13 @@ type histogram struct {
 	work   []sequential.CountBlock // the blocks of one bound
 	exceed []float64               // baseline exceedance of each bound, from the prior
 	shift  []float64               // null ratio of each bound at the tolerance
+
+	luck  []float64   // of each block, see podLuck
+	grids [][]float64 // alternatives of each bound
+	phis  [][]float64 // dispersion of the bounds of quantiles, after each block
+
+	certain   []float64 // promote null ratio of each bound
+	quantiles [3]int    // the bounds next to p50, p95 and p99 that can certify, or -1
 
 	streams int // usable streams, the mean among them
 	mean    meanStream
@@ -90,62 +102,51 @@ func (h *histogram) stream(k int) []sequential.CountBlock {
 
 // rollback averages the evidence of all usable streams.
 func (h *histogram) rollback(delta float64) {
-	n := len(h.base)
-	total := make([]float64, n)
-	for t := range total {
-		total[t] = math.Inf(-1)
-	}
+	total := sequential.NewSum(len(h.base))
 	h.best, h.bestE = -1, math.Inf(-1)
-	var phi, ev []float64
+	h.grids = sequential.WorseGrids(h.prior.Bounds, h.exceed, delta)
+	h.phis = make([][]float64, h.width)
+	phi := make([]float64, len(h.base))
 	for k := range h.exceed {
 		use := h.prior.Streams[k].Use
 		if use == "" {
 			continue
 		}
 		blocks := h.stream(k)
-		counts, floor := h.upCounts(k, use, delta)
+		counts, floor := h.upCounts(k, use)
 		h.setBoundNull(blocks, k, math.Log(h.shift[k]), true)
-		phi = h.prior.dispersion(k, floor).Running(phi[:0], blocks)
-		ev = counts.Evidence(ev[:0], blocks, phi)
-		h.streams++
-		addLogs(total, ev)
-		if e := last(ev); e > h.bestE {
-			h.best, h.bestE, h.bestPhi = k, e, last(phi)
+		phi = h.s.phi(phi, h.prior.dispersion(k, floor), blocks)
+		if e := total.AddCounts(counts, blocks, phi); e > h.bestE {
+			h.best, h.bestE, h.bestPhi = k, e, lastPhi(phi)
+		}
+		if slices.Contains(h.quantiles[:], k) {
+			h.phis[k] = slices.Clone(phi)
 		}
 	}
 	h.mean = newMeanStream(h, delta)
-	if h.mean.ok {
-		h.streams++
-		addLogs(total, h.mean.worse)
+	if h.mean.ok && !h.s.exact {
+		total.Add(h.mean.worse)
 	}
-	if h.streams == 0 {
-		return
-	}
-	w := math.Log(float64(h.streams))
-	for t := range total {
-		total[t] -= w
-	}
-	h.tr.worse = total
+	h.streams = total.Processes()
+	h.tr.worse = total.Mean()
 }
 
 // upCounts returns how bound k is judged on the rollback side, and the floor of its
 // dispersion.
-func (h *histogram) upCounts(k int, use string, delta float64) (sequential.Counts, float64) {
+func (h *histogram) upCounts(k int, use string) (sequential.Counts, float64) {
 	if use == useRare {
 		predictBound(h.work, h.prior, h.b, boundAt{k, h.width})
 		return sequential.Counts{Side: sequential.Worse, D: rareTolerance, Restarts: true}, 1
 	}
-	return sequential.Counts{
-		Side: sequential.Worse, Restarts: true,
-		Grid: sequential.WorseGrid(h.prior.Bounds, h.exceed, delta, k),
-	}, 1 - h.exceed[k]
+	return sequential.Counts{Side: sequential.Worse, Restarts: true, Grid: h.grids[k]}, 1 - h.exceed[k]
 }
 
 type boundAt struct{ k, width int }
 
 // predictBound sets the predicted exceedance of a rare bound.
 func predictBound(blocks []sequential.CountBlock, prior *Prior, b pool, at boundAt) {
-	n, x := make([]float64, len(b.n)), make([]float64, len(b.n))
+	room := make([]float64, 2*len(b.n))
+	n, x := room[:len(b.n)], room[len(b.n):]
 	for t := range x {
 		if v := b.over[t*at.width+at.k]; !math.IsNaN(v) {
 			n[t], x[t] = b.n[t], v
@@ -160,47 +161,69 @@ func predictBound(blocks []sequential.CountBlock, prior *Prior, b pool, at bound
 // setBoundNull sets the boundary of bound k: the shifted baseline, widened for the
 // luck of the pods on the rollback side and narrowed on the promote side.
 func (h *histogram) setBoundNull(blocks []sequential.CountBlock, k int, logRatio float64, up bool) {
-	alw := allowance{h.prior.podsOf(k, defaultPodSeries, maxPodLatency), h.s, false}
-	setNull(blocks, h.c, h.b, func(kc, kb float64) float64 {
-		if up {
-			return math.Exp(alw.rollback(logRatio, kc, kb))
+	z, plain := h.s.zRollback, math.Exp(logRatio)
+	if !up {
+		z = h.s.zPromote
+	}
+	reach := max(h.prior.podsOf(k, defaultPodSeries, maxPodLatency).Reach(z), 0)
+	for t := range blocks {
+		if blocks[t].Nc == 0 {
+			continue
 		}
-		return math.Exp(alw.promote(logRatio, kc, kb))
-	})
+		switch luck := reach * h.luck[t]; {
+		case !up:
+			blocks[t].A = math.Exp(logRatio - luck)
+		case luck > logRatio:
+			blocks[t].A = math.Exp(luck)
+		default:
+			blocks[t].A = plain
+		}
+	}
+}
+
+// podLuck returns √(1/kc+1/kb) of each block: what the luck of pods is multiplied by.
+// It is 0 where pods are not known, or are to be left out of account.
+func podLuck(c, b pool, s sharpness) []float64 {
+	out := make([]float64, len(c.pods))
+	for t := range out {
+		if kc, kb := c.pods[t], b.pods[t]; kc > 0 && kb > 0 && !s.ignorePods {
+			out[t] = math.Sqrt(1/kc + 1/kb)
+		}
+	}
+	return out
 }
 
 // promote takes the least evidence over the bounds next to p50, p95 and p99 that
 // can certify; where one of them cannot, the mean must.
 func (h *histogram) promote() {
 	margin := h.tr.m.Margin.Relative * h.s.scale
-	ratios := sequential.PromoteRatio(nil, h.prior.Bounds, h.exceed, margin)
 	least, bounds, mean := math.Inf(1), 0, false
-	done := make(map[int]bool, 3)
-	for _, q := range [...]float64{0.5, 0.95, 0.99} {
-		k := h.certifier(q, ratios)
+	for i, k := range h.quantiles {
 		if k < 0 {
 			mean = true
 			continue
 		}
-		if done[k] {
+		if slices.Contains(h.quantiles[:i], k) {
 			continue
 		}
-		done[k] = true
 		blocks := h.stream(k)
-		h.setBoundNull(blocks, k, math.Log(ratios[k]), false)
+		h.setBoundNull(blocks, k, math.Log(h.certain[k]), false)
 		if lastNull(blocks) <= 1 {
 			mean = true
 			continue
 		}
-		phi := h.prior.dispersion(k, 1-h.exceed[k]).Running(nil, blocks)
 		down := sequential.Counts{
 			Side: sequential.NotWorse,
 			Grid: sequential.NotWorseGrid(h.prior.Bounds, h.exceed, margin, k),
 		}
-		least = math.Min(least, last(down.Evidence(nil, blocks, phi)))
+		least = math.Min(least, last(down.Evidence(nil, blocks, h.phis[k])))
 		bounds++
 	}
 	if mean || bounds == 0 {
+		if h.s.exact {
+			h.tr.cannot = "the bucket bounds near p50, p95 and p99 cannot prove this margin, and a mean has no exact evidence: add bounds there, or write dispersion: estimated"
+			return
+		}
 		if !h.mean.ok || !h.mean.certifies {
 			h.tr.cannot = h.mean.cannot
 			return
@@ -263,7 +286,9 @@ func (h *histogram) describeBest(e *Effect) {
 	}
 	bound := withUnit(h.prior.Bounds[h.best], h.tr.m.Unit)
 	e.Contributor = "slower than " + bound
-	e.PodSpread = h.prior.Streams[h.best].Pod
+	if !h.s.exact {
+		e.PodSpread = h.prior.Streams[h.best].Pod
+	}
 	if expected <= 0 {
 		h.tr.details = joinDetails(h.tr.details, fmt.Sprintf("%s of %s canary requests were slower than %s, none of the baseline's",
 			count(xc), count(nc), bound))
@@ -321,18 +346,4 @@ func hasNaN(v []float64) bool {
 		}
 	}
 	return false
-}
-
-// addLogs adds exp(src) to exp(dst), element by element, in logarithms.
-func addLogs(dst, src []float64) {
-	for t := range dst {
-		a, b := dst[t], src[t]
-		if b > a {
-			a, b = b, a
-		}
-		if math.IsInf(a, -1) {
-			continue
-		}
-		dst[t] = a + math.Log1p(math.Exp(b-a))
-	}
 }

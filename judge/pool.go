@@ -33,8 +33,12 @@ func newPool(f queries.Frame, o pooling) pool {
 		p.over = make([]float64, o.blocks*o.bounds)
 	}
 	squares := make([]float64, o.blocks)
+	skip := make([]bool, o.blocks)
+	for t := range skip {
+		skip[t] = o.skip != nil && o.skip(t)
+	}
 	for i := range f.Processes {
-		p.add(&f.Processes[i], o, squares)
+		p.add(&f.Processes[i], o, lining{squares, skip})
 	}
 	for t := range p.pods {
 		switch {
@@ -47,14 +51,21 @@ func newPool(f queries.Frame, o pooling) pool {
 	return p
 }
 
-func (p *pool) add(pr *queries.Process, o pooling, squares []float64) {
+// lining is what the processes of a pool are added up with: Σn² of each block, and
+// the blocks that are left out.
+type lining struct {
+	squares []float64
+	skip    []bool
+}
+
+func (p *pool) add(pr *queries.Process, o pooling, l lining) {
 	from := 0
 	if o.warm != nil {
 		from = o.warm(pr.Name)
 	}
 	last := min(o.blocks, max(len(pr.N), len(pr.V)))
 	for t := from; t < last; t++ {
-		if o.skip != nil && o.skip(t) {
+		if l.skip[t] {
 			continue
 		}
 		if pr.V != nil {
@@ -70,7 +81,7 @@ func (p *pool) add(pr *queries.Process, o pooling, squares []float64) {
 		}
 		p.ok[t] = true
 		p.n[t] += pr.N[t]
-		squares[t] += pr.N[t] * pr.N[t]
+		l.squares[t] += pr.N[t] * pr.N[t]
 		if pr.X != nil {
 			p.x[t] += pr.X[t]
 		}
@@ -89,12 +100,13 @@ func (p *pool) addOver(over queries.Column, t, bounds int) {
 	if bounds == 0 {
 		return
 	}
-	for k := t * bounds; k < (t+1)*bounds; k++ {
-		if k >= len(over) {
-			p.over[k] = queries.Gap()
-			continue
-		}
-		p.over[k] += over[k] // a gap stays a gap
+	dst := p.over[t*bounds : (t+1)*bounds]
+	have := over[min(t*bounds, len(over)):min((t+1)*bounds, len(over))]
+	for k, v := range have {
+		dst[k] += v // a gap stays a gap
+	}
+	for k := len(have); k < bounds; k++ {
+		dst[k] = queries.Gap()
 	}
 }
 

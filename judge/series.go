@@ -51,6 +51,7 @@ type pairing struct {
 // positive is left out.
 func (p pairing) of(c, b pool) contrast {
 	k := contrast{log: p.log, scale: p.scale}
+	k.reserve(len(c.ok))
 	for t := range c.ok {
 		if !c.ok[t] || !b.ok[t] {
 			continue
@@ -68,6 +69,15 @@ func (p pairing) of(c, b pool) contrast {
 		k.kc, k.kb = append(k.kc, c.pods[t]), append(k.kb, b.pods[t])
 	}
 	return k
+}
+
+// reserve makes room for so many blocks, in one piece of memory.
+func (k *contrast) reserve(n int) {
+	room := make([]float64, 5*n)
+	for i, col := range []*[]float64{&k.d, &k.c, &k.b, &k.kc, &k.kb} {
+		*col = room[i*n : i*n : (i+1)*n]
+	}
+	k.at = make([]int, 0, n)
 }
 
 // shifted returns the contrasts moved by a margin and signed so that positive

@@ -112,6 +112,13 @@ func DefaultGrid() []float64 {
 // never NaN or +Inf for finite counts.
 func (c Counts) Evidence(dst []float64, blocks []CountBlock, phi []float64) []float64 {
 	dst = resize(dst, len(blocks))
+	c.each(blocks, phi, func(t int, factor, exponent float64) { dst[t] = math.Log(factor) + exponent })
+	return dst
+}
+
+// each tells what E is after each prefix, as factor·e^exponent; the exponent is 0
+// unless E is beyond the range of a sum.
+func (c *Counts) each(blocks []CountBlock, phi []float64, tell func(t int, factor, exponent float64)) {
 	standard := defaultGrid()
 	grid := c.Grid
 	if grid == nil {
@@ -124,9 +131,9 @@ func (c Counts) Evidence(dst []float64, blocks []CountBlock, phi []float64) []fl
 	for t := range blocks {
 		m.before(t)
 		c.add(m.current(), &blocks[t], alternatives)
-		dst[t] = m.value(temper(phi, t))
+		factor, exponent := m.value(temper(phi, t))
+		tell(t, factor, exponent)
 	}
-	return dst
 }
 
 // temper returns 1/φ for prefix t.

@@ -64,11 +64,30 @@ func WorseGrid(bounds, exceed []float64, delta float64, k int) []float64 {
 	if k < 0 || k >= len(bounds) {
 		return nil
 	}
-	curve, x := newCurve(nil, bounds, exceed), bounds[k]
-	null := curve.ratio(x, delta)
-	grid := make([]float64, 0, 4)
-	for _, m := range [...]float64{1.1, 1.25, 1.6, 2.5} {
-		grid = append(grid, step(curve.ratio(x, (1+delta)*m-1)/null))
+	return newCurve(nil, bounds, exceed).worseGrid(nil, bounds[k], delta)
+}
+
+// WorseGrids returns [WorseGrid] of every bound.
+func WorseGrids(bounds, exceed []float64, delta float64) [][]float64 {
+	var room [64]point
+	curve := newCurve(room[:0], bounds, exceed)
+	out, all := make([][]float64, len(bounds)), make([]float64, 0, worseSteps*len(bounds))
+	for k, x := range bounds {
+		from := len(all)
+		all = curve.worseGrid(all, x, delta)
+		out[k] = all[from:len(all):len(all)]
+	}
+	return out
+}
+
+// worseSteps is how many alternatives a bound has on side [Worse].
+const worseSteps = 4
+
+// worseGrid adds the alternatives of a bound at x to grid.
+func (c curve) worseGrid(grid []float64, x, delta float64) []float64 {
+	null := c.ratio(x, delta)
+	for _, m := range [worseSteps]float64{1.1, 1.25, 1.6, 2.5} {
+		grid = append(grid, step(c.ratio(x, (1+delta)*m-1)/null))
 	}
 	return grid
 }

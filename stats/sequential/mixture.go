@@ -21,7 +21,9 @@ type mixture struct {
 	starts int     // restarts so far
 	base   float64 // log weight of one alternative of the process from block 0
 	idle   float64 // log of the mass that has not started; -Inf if none
-	again  bool
+	// unstarted is that mass itself.
+	unstarted float64
+	again     bool
 
 	sums    [8]float64   // Σ log e from block 0, one for each alternative
 	rows    [480]float64 // sums at each restart, row by row
@@ -41,7 +43,7 @@ func (m *mixture) begin(alternatives int, restarts bool) {
 	}
 	if restarts {
 		m.base -= math.Ln2
-		m.idle = -math.Ln2
+		m.idle, m.unstarted = -math.Ln2, .5
 	}
 }
 
@@ -83,19 +85,54 @@ func (m *mixture) before(block int) {
 	copy(rows[m.starts*m.n:], m.current())
 	j := float64(block / restartEvery)
 	weights[m.starts] = m.base - math.Log(j*(j+1))
-	m.idle = -math.Ln2 - math.Log(j+1) // Σ_{i>j} 1/(i(i+1)) = 1/(j+1)
+	m.unstarted = .5 / (j + 1) // Σ_{i>j} 1/(i(i+1)) = 1/(j+1)
+	m.idle = math.Log(m.unstarted)
 	m.starts++
 }
 
-// value returns log E with the sums multiplied by inv = 1/φ.
-func (m *mixture) value(inv float64) float64 {
+// value returns E, as factor·e^exponent, with the sums multiplied by inv = 1/φ. Terms
+// are summed as they are, which is one pass over them; where E is too large for that
+// they are taken relative to the greatest.
+func (m *mixture) value(inv float64) (factor, exponent float64) {
 	if m.n == 0 {
-		return 0
+		return 1, 0
 	}
 	sums := m.current()
 	if !m.again {
-		return logMean(sums, inv)
+		return 1, logMean(sums, inv)
 	}
+	total, base := 1.0, m.base-m.idle
+	for _, s := range sums {
+		if v := s*inv + base; v > -negligible {
+			if v > farAbove {
+				return 1, m.valueFar(inv)
+			}
+			total += expNear(v)
+		}
+	}
+	rows, weights := m.memory()
+	for j, w := range weights[:m.starts] {
+		from := rows[j*m.n : j*m.n+m.n]
+		w -= m.idle
+		for i, f := range from {
+			if v := (sums[i]-f)*inv + w; v > -negligible {
+				if v > farAbove {
+					return 1, m.valueFar(inv)
+				}
+				total += expNear(v)
+			}
+		}
+	}
+	return m.unstarted * total, 0
+}
+
+// farAbove is how far above the mass that has not started a term may lie to be
+// summed as it is.
+const farAbove = 600
+
+// valueFar is value for terms that are too large to be summed as they are.
+func (m *mixture) valueFar(inv float64) float64 {
+	sums := m.current()
 	top := m.idle
 	terms := append(m.terms[:0], m.idle)
 	for _, s := range sums {
@@ -153,12 +190,16 @@ func logMean(sums []float64, inv float64) float64 {
 // terms do not wait for each other.
 func expNear(x float64) float64 {
 	const high, low = 6.93147180369123816490e-01, 1.90821492927058770002e-10 // log 2
-	n := math.Floor(x*math.Log2E + .5)
+	// Adding and taking away 1.5·2^52 rounds to a whole number, which the sum then
+	// has in its low bits.
+	const whole = 0x1.8p52
+	shifted := x*math.Log2E + whole
+	n := shifted - whole
 	r := x - n*high - n*low
 	r2 := r * r
 	r4 := r2 * r2
 	p := (1 + r) + r2*(1./2+r*(1./6)) +
 		r4*((1./24+r*(1./120))+r2*(1./720+r*(1./5040))) +
 		r4*r4*((1./40320+r*(1./362880))+r2*(1./3628800+r*(1./39916800))+r4*(1./479001600))
-	return p * math.Float64frombits(uint64(int64(n)+1023)<<52)
+	return p * math.Float64frombits((math.Float64bits(shifted)+1023)<<52)
 }

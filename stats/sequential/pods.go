@@ -50,7 +50,7 @@ func (p Pods) PromoteMargin(logMargin, kc, kb, z float64) float64 {
 // PodsNeeded returns the smallest number of canary pods with a positive promote
 // margin beside kb baseline pods; 0 if there is none.
 func (p Pods) PodsNeeded(logMargin, kb, z float64) int {
-	reach := p.reach(z)
+	reach := p.Reach(z)
 	if logMargin <= 0 || math.IsNaN(logMargin) {
 		return 0
 	}
@@ -67,7 +67,7 @@ func (p Pods) PodsNeeded(logMargin, kb, z float64) int {
 
 // luck returns q·σ·√(1/kc+1/kb), infinite where an arm has no pod.
 func (p Pods) luck(kc, kb, z float64) float64 {
-	reach := p.reach(z)
+	reach := p.Reach(z)
 	if !(reach > 0) {
 		return 0
 	}
@@ -77,8 +77,9 @@ func (p Pods) luck(kc, kb, z float64) float64 {
 	return reach * math.Sqrt(1/kc+1/kb)
 }
 
-// reach returns q·σ.
-func (p Pods) reach(z float64) float64 {
+// Reach returns q·σ, the luck of one pod against many on the log scale: that of kc
+// against kb pods is √(1/kc+1/kb) times it. With z as in [Pods.RollbackMargin].
+func (p Pods) Reach(z float64) float64 {
 	switch {
 	case !(p.DF > 0):
 		return z * p.Default

@@ -69,16 +69,13 @@ func (s Series) Evidence(dst, y, d []float64) []float64 {
 
 // mix returns the log of the average over the starts. What is below e^600 is
 // summed as it is, which spares a logarithm and an exponential for each start.
-func (s Series) mix(sums []seriesSum, weights []float64, idle float64) float64 {
+func (s *Series) mix(sums []seriesSum, weights []float64, idle float64) float64 {
 	plain, large := idle, math.Inf(-1)
-	for i, sum := range sums {
-		factor, exponent := s.evidence(sum)
-		switch {
-		case exponent == 0:
+	for i := range sums {
+		factor, exponent := s.evidence(&sums[i])
+		if exponent == 0 {
 			plain += weights[i] * factor
-		case exponent < 600:
-			plain += weights[i] * factor * math.Exp(exponent)
-		default:
+		} else {
 			large = logAdd(large, math.Log(weights[i]*factor)+exponent)
 		}
 	}
@@ -107,7 +104,7 @@ func (a *seriesSum) add(y, d float64) {
 }
 
 // spread returns Σ(d-d̄)² and Σ(d_t-d̄)(d_(t-1)-d̄).
-func (a seriesSum) spread() (squares, lagged float64) {
+func (a *seriesSum) spread() (squares, lagged float64) {
 	mean := a.d / a.n
 	squares = max(a.dd-a.d*mean, 0)
 	lagged = a.dp - mean*(2*a.d-a.latest) + (a.n-1)*mean*mean
@@ -115,7 +112,7 @@ func (a seriesSum) spread() (squares, lagged float64) {
 }
 
 // evidence returns E of one start as factor·e^exponent.
-func (s Series) evidence(a seriesSum) (factor, exponent float64) {
+func (s *Series) evidence(a *seriesSum) (factor, exponent float64) {
 	if a.n == 0 {
 		return 1, 0
 	}
@@ -131,7 +128,7 @@ func (s Series) evidence(a seriesSum) (factor, exponent float64) {
 	return tEvidence(effective*s.tau()*s.tau(), signal, nu, mean < 0)
 }
 
-func (s Series) tau() float64 {
+func (s *Series) tau() float64 {
 	if positive(s.Tau) {
 		return s.Tau
 	}
@@ -139,34 +136,37 @@ func (s Series) tau() float64 {
 }
 
 // precision returns the effective number of blocks, ν·s², and ν.
-func (s Series) precision(a seriesSum) (effective, squares, nu float64) {
+func (s *Series) precision(a *seriesSum) (effective, squares, nu float64) {
 	nu0 := 0.0
 	if positive(s.Var) && positive(s.Nu0) {
 		nu0 = s.Nu0
 	}
 	squares, lagged := a.spread()
 	rho := 0.0
-	if squares > 0 {
+	switch weight := s.RhoWeight; {
+	case positive(weight) && finite(s.Rho) && squares > 0:
+		rho = (weight*s.Rho*squares + a.n*lagged) / (squares * (weight + a.n))
+	case positive(weight) && finite(s.Rho):
+		rho = weight * s.Rho / (weight + a.n)
+	case squares > 0:
 		rho = lagged / squares
 	}
-	if positive(s.RhoWeight) && finite(s.Rho) {
-		rho = (s.RhoWeight*s.Rho + a.n*rho) / (s.RhoWeight + a.n)
-	}
-	rho = math.Min(math.Max(rho, 0), greatestRho)
+	rho = min(max(rho, 0), greatestRho)
 	if nu0 > 0 {
 		squares += nu0 * s.Var
 	}
-	return a.n / inflation(a.n, rho), squares, nu0 + a.n - 1
+	return effectiveBlocks(a.n, rho), squares, nu0 + a.n - 1
 }
 
-// inflation returns f = 1 + 2Σ_{k<n}(1-k/n)ρ^k, the variance of a mean of n blocks
-// of an AR(1) process over that of independent ones, in closed form.
-func inflation(n, rho float64) float64 {
+// effectiveBlocks returns n/f, f = 1 + 2Σ_{k<n}(1-k/n)ρ^k being the variance of a mean
+// of n blocks of an AR(1) process over that of independent ones. In closed form
+// f = (1+ρ)/(1-ρ) - 2ρ(1-ρ^n)/(n(1-ρ)²).
+func effectiveBlocks(n, rho float64) float64 {
 	if rho <= 0 {
-		return 1
+		return n
 	}
-	gap := 1 - rho
-	return (1+rho)/gap - 2*rho*(1-power(rho, int(n)))/(n*gap*gap)
+	reach := n * (1 - rho)
+	return reach * reach / ((1+rho)*reach - 2*rho*(1-power(rho, int(n))))
 }
 
 // power returns x^n by squaring.
@@ -196,7 +196,7 @@ func (s Series) Interval(d []float64, alpha float64) (low, high float64) {
 	if a.n == 0 || !(alpha > 0 && alpha < 1) {
 		return low, high
 	}
-	effective, squares, nu := s.precision(a)
+	effective, squares, nu := s.precision(&a)
 	t := criticalT(effective*s.tau()*s.tau(), nu, -math.Log(alpha))
 	if math.IsInf(t, 1) {
 		return low, high

@@ -33,7 +33,7 @@ func TEvidence(n, t, nu, tau float64) float64 {
 // tEvidence returns E as factor·e^exponent, in terms of k and of part =
 // t²/(nu+t²), which stays finite where s is 0. With m = nu+1 and
 // P = P(|T_m| < √(m·a/(1-a))), E = (1±P)/√(1+k)·(1-a)^(-m/2); below 0 the last factor
-// cancels against one of 1-P, and the exponent is mostly 0.
+// cancels against one of 1-P. The exponent is 0 unless E is beyond e^600.
 func tEvidence(k, part, nu float64, below bool) (factor, exponent float64) {
 	p := (nu + 1) / 2
 	scale := 1 / math.Sqrt(1+k)
@@ -43,19 +43,23 @@ func tEvidence(k, part, nu float64, below bool) (factor, exponent float64) {
 	}
 	front := math.Sqrt(a) / betaHalf(p)
 	if (p+.5)*a < 10 && a < .5 {
-		rest := p * math.Log1p(-a)
-		inside := 2 * front * math.Exp(rest) * complementSeries(p, a)
+		power := math.Exp(p * math.Log1p(-a)) // at least e^-14
+		inside := 2 * front * power * complementSeries(p, a)
 		if below {
 			inside = -inside
 		}
-		return (1 + inside) * scale, -rest
+		return (1 + inside) * scale / power, 0
 	}
 	tail := front / (p * a) * tailFraction(p, (1-a)/a) // 1-P = tail·(1-a)^p
 	if below {
 		return tail * scale, 0
 	}
 	rest := p * math.Log1p(-a)
-	return (2 - tail*math.Exp(rest)) * scale, -rest
+	power := math.Exp(rest)
+	if rest > -600 {
+		return (2 - tail*power) * scale / power, 0
+	}
+	return (2 - tail*power) * scale, -rest
 }
 
 // complementSeries returns Σ (p+½)_i/(3/2)_i·a^i: P is 2·√a·(1-a)^p/B(p,½) times it.

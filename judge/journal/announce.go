@@ -8,7 +8,9 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/serin-canary/serin/judge/plan"
 	"github.com/serin-canary/serin/judge/rollout"
@@ -52,9 +54,12 @@ func (j *Journal) Announce(ctx context.Context, r rollout.Rollout, p plan.Plan) 
 	if !a.given {
 		a.rollout.Started = utc(j.now())
 	}
+	if err := writable(r); err != nil {
+		return Announced{}, err
+	}
 	var done Announced
-	err = j.write(ctx, func(t tx) error {
-		done, err = a.run(ctx, t, utc(j.now()))
+	err = j.write(ctx, func(t tx) (err error) {
+		done, err = a.run(ctx, t, j)
 		return err
 	})
 	if err != nil {
@@ -70,9 +75,12 @@ type announcing struct {
 	given   bool // the caller named the start
 }
 
-func (a announcing) run(ctx context.Context, t tx, now time.Time) (Announced, error) {
+func (a announcing) run(ctx context.Context, t tx, j *Journal) (Announced, error) {
 	r := a.rollout
 	k := rollout.KeyOf(r)
+	if err := t.lock(ctx, fmt.Sprintf("service %q %q %q", k.Controller, k.Namespace, k.Service)); err != nil {
+		return Announced{}, err
+	}
 	live, err := liveOf(ctx, t, k)
 	if err != nil {
 		return Announced{}, err
@@ -82,7 +90,7 @@ func (a announcing) run(ctx context.Context, t tx, now time.Time) (Announced, er
 		if other.Revision == r.Revision {
 			return Announced{Rollout: other}, nil
 		}
-		if err := end(ctx, t, other.ID, now, "superseded by revision "+r.Revision); err != nil {
+		if err := j.end(ctx, t, other, closing{utc(j.now()), "superseded by revision " + r.Revision}); err != nil {
 			return Announced{}, err
 		}
 		superseded = append(superseded, other.ID)
@@ -99,7 +107,21 @@ func (a announcing) run(ctx context.Context, t tx, now time.Time) (Announced, er
 		r.PlanDigest, string(a.plan)); err != nil {
 		return Announced{}, err
 	}
-	return Announced{Rollout: r, New: true, Superseded: superseded}, insert(ctx, t, r)
+	if err := insert(ctx, t, r); err != nil {
+		return Announced{}, err
+	}
+	return Announced{Rollout: r, New: true, Superseded: superseded},
+		j.tell(ctx, t, Event{Kind: EventAnnounced, At: utc(j.now()), Rollout: r})
+}
+
+// writable refuses names that no database text can hold.
+func writable(r rollout.Rollout) error {
+	for _, s := range []string{r.Controller, r.Namespace, r.Service, r.Revision} {
+		if !utf8.ValidString(s) || strings.ContainsRune(s, 0) {
+			return fmt.Errorf("journal: %q is no name: it is not UTF-8, or holds a NUL", s)
+		}
+	}
+	return nil
 }
 
 // identify gives the rollout its ID. Where the clock, not the caller, gave the

@@ -4,9 +4,6 @@ import (
 	"errors"
 	"fmt"
 
-	"modernc.org/sqlite"
-	sqlite3 "modernc.org/sqlite/lib"
-
 	"github.com/serin-canary/serin/judge"
 	"github.com/serin-canary/serin/judge/rollout"
 )
@@ -22,6 +19,11 @@ var ErrClosed = errors.New("journal: the rollout is over")
 // ErrDamaged is returned where a row cannot be read as it was written. The text
 // names the rollout and the look.
 var ErrDamaged = errors.New("journal: damaged record")
+
+// ErrUnknown is returned where the database was lost while it committed, so that
+// nobody can say whether the change was recorded. Ask what is recorded, or make the
+// same call again: none records the same thing twice.
+var ErrUnknown = errors.New("journal: it is not known whether the change was recorded; ask again")
 
 // unknownID is the error for a rollout ID that is not recorded.
 type unknownID string
@@ -45,33 +47,4 @@ func damaged(id string, look int, err error) error {
 		return fmt.Errorf("%w: rollout %s: %w", ErrDamaged, id, err)
 	}
 	return fmt.Errorf("%w: rollout %s, look %d: %w", ErrDamaged, id, look, err)
-}
-
-// explain adds to a database's error what it means and what to do. Other errors
-// pass unchanged, and so does nil.
-func (j *Journal) explain(err error) error {
-	var e *sqlite.Error
-	if !errors.As(err, &e) {
-		return err
-	}
-	advice := ""
-	switch e.Code() & 0xff { // the primary code
-	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
-		advice = "is locked by another process; stop that process (a second server, a backup, an open shell) or try again"
-	case sqlite3.SQLITE_NOTADB:
-		advice = "is not a SQLite database; name another file, or move this one away"
-	case sqlite3.SQLITE_CORRUPT:
-		advice = "is damaged; stop the server and restore the file from a backup, or recover it with sqlite3's .recover"
-	case sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM:
-		advice = "cannot be written; give this user write permission on the file and its folder"
-	case sqlite3.SQLITE_CANTOPEN:
-		advice = "cannot be opened; check that the folder exists and that this user may read and write it"
-	case sqlite3.SQLITE_FULL:
-		advice = "cannot grow; the disk is full"
-	case sqlite3.SQLITE_IOERR:
-		advice = "cannot be read or written; check the disk"
-	default:
-		return fmt.Errorf("journal: %s: %w", j.path, err)
-	}
-	return fmt.Errorf("journal: %s %s: %w", j.path, advice, err)
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/serin-canary/serin/judge"
 	"github.com/serin-canary/serin/judge/checks"
+	"github.com/serin-canary/serin/judge/rollout"
 )
 
 // sealed is a look as its row has it.
@@ -92,41 +93,73 @@ func (j *Journal) Commit(ctx context.Context, l judge.Look) error {
 		return fmt.Errorf("journal: look %d of rollout %s cannot be recorded: %w", l.Verdict.Seq, l.Rollout, err)
 	}
 	return j.write(ctx, func(t tx) error {
-		before, err := predecessor(ctx, t, l.Rollout, s.seq)
+		if err := t.lockRollout(ctx, l.Rollout); err != nil {
+			return err
+		}
+		before, err := j.predecessor(ctx, t, l.Rollout, s.seq)
 		if err != nil {
 			return err
 		}
-		if err := follow(ctx, t, l.Rollout, l.Freeze); err != nil {
+		if err := follow(ctx, t, l); err != nil {
 			return fmt.Errorf("journal: look %d of rollout %s cannot be recorded: %w", s.seq, l.Rollout, err)
 		}
-		return s.insert(ctx, t, l.Rollout, before)
+		if err := s.insert(ctx, t, l.Rollout, before.link); err != nil {
+			return err
+		}
+		return j.tell(ctx, t, Event{Kind: EventLooked, At: l.Verdict.At, Rollout: before.rollout, Verdict: &l.Verdict, Before: before.verdict})
 	})
 }
 
-// predecessor returns the digest that look seq of a rollout chains to, or why there
-// can be no such look.
-func predecessor(ctx context.Context, t tx, id string, seq int) (string, error) {
+// before is what a look follows.
+type before struct {
+	link    string // the digest that it chains to
+	rollout rollout.Rollout
+	verdict *judge.Verdict // of the look before; read only where work may follow
+}
+
+// predecessor returns what look seq of a rollout follows, or why there can be no
+// such look.
+func (j *Journal) predecessor(ctx context.Context, t tx, id string, seq int) (before, error) {
 	var (
-		closed, last sql.NullInt64
-		before       sql.NullString
-		plan         string
+		plan string
+		link sql.NullString
+		v    verdictRow
+		b    before
 	)
-	err := one(ctx, t, ask(`select r.closed, r.plan_digest, l.seq, l.inputs_digest from rollouts r
+	r, err := row{}, ErrNotFound
+	if e := t.Query(ctx, func(s scanner) error {
+		r, err = scanRow(s, &plan, &v.seq, &link)
+		return err
+	}, `select `+rowColumns+`, r.plan_digest, l.seq, l.inputs_digest from rollouts r
 		left join looks l on l.rollout_id = r.id and l.seq = (select max(m.seq) from looks m where m.rollout_id = r.id)
-		where r.id = $1`, id), &closed, &plan, &last, &before)
+		where r.id = $1`, id); e != nil {
+		err = e
+	}
 	switch {
 	case errors.Is(err, ErrNotFound):
-		return "", unknownID(id)
+		return b, unknownID(id)
 	case err != nil:
-		return "", err
-	case closed.Valid:
-		return "", fmt.Errorf("rollout %s, look %d: %w", id, seq, ErrClosed)
-	case int64(seq) != last.Int64+1:
-		return "", fmt.Errorf("rollout %s: look %d was decided, and the record has %d: %w", id, seq, last.Int64, judge.ErrStale)
-	case !last.Valid:
-		return firstLink(id, plan), nil
+		return b, err
+	case r.over():
+		return b, fmt.Errorf("rollout %s, look %d: %w", id, seq, ErrClosed)
+	case int64(seq) != v.seq.Int64+1:
+		return b, fmt.Errorf("rollout %s: look %d was decided, and the record has %d: %w", id, seq, v.seq.Int64, judge.ErrStale)
 	}
-	return before.String, nil
+	b.rollout = r.rollout
+	if !v.seq.Valid {
+		b.link = firstLink(id, plan)
+		return b, nil
+	}
+	b.link = link.String
+	if j.follow == nil {
+		return b, nil
+	}
+	if err := one(ctx, t, ask(`select verdict_digest, verdict from looks where rollout_id = $1 and seq = $2`, id, v.seq.Int64), &v.digest, &v.json); err != nil {
+		return b, err
+	}
+	last, err := v.verdict(id)
+	b.verdict = &last
+	return b, err
 }
 
 // insert records the look behind the one whose digest is given.
@@ -199,9 +232,11 @@ func (v verdictRow) verdict(id string) (judge.Verdict, error) {
 	return out, nil
 }
 
-// verdictRows calls each for every verdict of a rollout, in order.
-func (j *Journal) verdictRows(ctx context.Context, id string, each func(verdictRow) error) error {
-	return j.read(ctx, func(t tx) error {
+// verdictRows returns what parse makes of every verdict of a rollout, in order.
+func verdictRows[T any](ctx context.Context, j *Journal, id string, parse func(verdictRow) (T, error)) ([]T, error) {
+	var out []T
+	err := j.read(ctx, func(t tx) error {
+		out = []T{}
 		if _, err := get(ctx, t, id); err != nil {
 			return err
 		}
@@ -214,38 +249,26 @@ func (j *Journal) verdictRows(ctx context.Context, id string, each func(verdictR
 			if seq++; v.seq.Int64 != seq {
 				return damaged(id, int(seq), fmt.Errorf("it is missing; the next one is look %d", v.seq.Int64))
 			}
-			return each(v)
+			parsed, err := parse(v)
+			out = append(out, parsed)
+			return err
 		}, `select seq, verdict_digest, verdict from looks where rollout_id = $1 order by seq`, id)
-	})
-}
-
-// Verdicts returns a rollout's verdicts in order.
-func (j *Journal) Verdicts(ctx context.Context, id string) ([]judge.Verdict, error) {
-	out := []judge.Verdict{}
-	err := j.verdictRows(ctx, id, func(row verdictRow) error {
-		v, err := row.verdict(id)
-		out = append(out, v)
-		return err
 	})
 	if err != nil {
 		return nil, err
 	}
 	return out, nil
+}
+
+// Verdicts returns a rollout's verdicts in order.
+func (j *Journal) Verdicts(ctx context.Context, id string) ([]judge.Verdict, error) {
+	return verdictRows(ctx, j, id, func(row verdictRow) (judge.Verdict, error) { return row.verdict(id) })
 }
 
 // VerdictsJSON returns a rollout's verdicts in order, byte for byte as they were
 // recorded.
 func (j *Journal) VerdictsJSON(ctx context.Context, id string) ([]json.RawMessage, error) {
-	out := []json.RawMessage{}
-	err := j.verdictRows(ctx, id, func(row verdictRow) error {
-		b, err := row.bytes(id)
-		out = append(out, b)
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	return out, nil
+	return verdictRows(ctx, j, id, func(row verdictRow) (json.RawMessage, error) { return row.bytes(id) })
 }
 
 // Looks returns everything that a rollout's looks recorded, in order, for replay.
@@ -254,8 +277,9 @@ func (j *Journal) Looks(ctx context.Context, id string) ([]judge.Look, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := make([]judge.Look, 0, len(verdicts))
+	var out []judge.Look
 	err = j.read(ctx, func(t tx) error {
+		out = make([]judge.Look, 0, len(verdicts))
 		r, err := get(ctx, t, id)
 		if err != nil {
 			return err

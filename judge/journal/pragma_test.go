@@ -15,12 +15,13 @@ func TestConnectionsAreSet(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer j.Close()
+	s := j.store.(*sqliteFile)
 	for name, c := range map[string]struct {
 		db   *sql.DB
 		want string
 	}{
-		"writer": {j.writer, "journal_mode=wal synchronous=2 foreign_keys=1 busy_timeout=5000 query_only=0"},
-		"reader": {j.reader, "journal_mode=wal foreign_keys=1 busy_timeout=5000 query_only=1"},
+		"writer": {s.writer, "journal_mode=wal synchronous=2 foreign_keys=1 busy_timeout=5000 query_only=0"},
+		"reader": {s.reader, "journal_mode=wal foreign_keys=1 busy_timeout=5000 query_only=1"},
 	} {
 		var got []string
 		for _, pair := range strings.Fields(c.want) {
@@ -35,10 +36,10 @@ func TestConnectionsAreSet(t *testing.T) {
 			t.Errorf("%s: got %s, want %s", name, g, c.want)
 		}
 	}
-	if _, err := j.reader.Exec(`delete from looks`); err == nil {
+	if _, err := s.reader.Exec(`delete from looks`); err == nil {
 		t.Error("the reader can write")
 	}
-	if got := j.writer.Stats().MaxOpenConnections; got != 1 {
+	if got := s.writer.Stats().MaxOpenConnections; got != 1 {
 		t.Errorf("got %d writer connections, want 1", got)
 	}
 }

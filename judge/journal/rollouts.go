@@ -77,21 +77,38 @@ func (j *Journal) End(ctx context.Context, id string, at time.Time, why string) 
 		at = j.now()
 	}
 	return j.write(ctx, func(t tx) error {
-		if _, err := get(ctx, t, id); err != nil {
+		r, err := get(ctx, t, id)
+		if err != nil {
 			return err
 		}
-		return end(ctx, t, id, at, why)
+		return j.end(ctx, t, r.rollout, closing{at, why})
 	})
 }
 
-func end(ctx context.Context, t tx, id string, at time.Time, why string) error {
-	_, err := t.Exec(ctx, `update rollouts set closed = $1, why = $2 where id = $3 and closed is null`, nanos(at), why, id)
-	return err
+// closing is when and why a rollout is closed.
+type closing struct {
+	at  time.Time
+	why string
+}
+
+func (j *Journal) end(ctx context.Context, t tx, r rollout.Rollout, c closing) error {
+	if err := t.lockRollout(ctx, r.ID); err != nil {
+		return err
+	}
+	c.why = strings.ReplaceAll(strings.ToValidUTF8(c.why, "�"), "\x00", "�") // callers quote what they were sent
+	n, err := t.Exec(ctx, `update rollouts set closed = $1, why = $2 where id = $3 and closed is null`, nanos(c.at), c.why, r.ID)
+	if err != nil || n == 0 {
+		return err
+	}
+	return j.tell(ctx, t, Event{Kind: EventClosed, At: utc(c.at), Rollout: r, Why: c.why})
 }
 
 // change edits a live rollout. The edit says whether it changed anything.
 func (j *Journal) change(ctx context.Context, id string, edit func(*rollout.Rollout) bool) error {
 	return j.write(ctx, func(t tx) error {
+		if err := t.lockRollout(ctx, id); err != nil {
+			return err
+		}
 		s, err := get(ctx, t, id)
 		if err != nil {
 			return err
@@ -244,8 +261,9 @@ func (j *Journal) List(ctx context.Context, f Filter) ([]Summary, error) {
 }
 
 func (j *Journal) summaries(ctx context.Context, q query) ([]Summary, error) {
-	found := []Summary{}
+	var found []Summary
 	err := j.read(ctx, func(t tx) error {
+		found = []Summary{}
 		return t.Query(ctx, func(s scanner) error {
 			var v verdictRow
 			r, err := scanRow(s, &v.seq, &v.digest, &v.json)

@@ -2,9 +2,10 @@ package journal
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
+
+	"github.com/serin-canary/serin/judge/journal/outbox"
 )
 
 // scanner reads one row. *sql.Rows and pgx.Rows are scanners.
@@ -12,86 +13,78 @@ type scanner interface {
 	Scan(dest ...any) error
 }
 
-// tx is the transaction that journal code runs in. It is *sql.Tx on SQLite and can
-// be pgx.Tx on PostgreSQL; statements are written for both, with $1 for the first
-// argument.
-type tx interface {
+// statements are what journal code runs in a transaction: those of *sql.Tx on
+// SQLite and of pgx.Tx on PostgreSQL. They are written for both, with $1 for the
+// first argument.
+type statements interface {
 	// Exec runs a statement and returns how many rows it changed.
 	Exec(ctx context.Context, statement string, args ...any) (int64, error)
 	// Query calls each for every row, and stops at its first error.
 	Query(ctx context.Context, each func(scanner) error, statement string, args ...any) error
 }
 
-// sqlTx is a tx over database/sql. A queue's insert takes the *sql.Tx inside.
-type sqlTx struct{ *sql.Tx }
-
-// Exec implements tx.
-func (t sqlTx) Exec(ctx context.Context, statement string, args ...any) (int64, error) {
-	res, err := t.ExecContext(ctx, statement, args...)
-	if err != nil {
-		return 0, err
-	}
-	return res.RowsAffected()
+// tx is a transaction.
+type tx struct {
+	statements
+	// outbox is what a queue's insert takes.
+	outbox outbox.Tx
 }
 
-// Query implements tx.
-func (t sqlTx) Query(ctx context.Context, each func(scanner) error, statement string, args ...any) error {
-	rows, err := t.QueryContext(ctx, statement, args...)
-	if err != nil {
-		return err
+// lock keeps every other transaction that locks the same name waiting until this
+// one ends. On SQLite there is one writer at a time, so there is nothing to do.
+func (t tx) lock(ctx context.Context, name string) error {
+	if t.outbox.PG == nil {
+		return nil
 	}
-	defer rows.Close()
-	for rows.Next() {
-		if err := each(rows); err != nil {
-			return err
-		}
-	}
-	return rows.Err()
+	_, err := t.Exec(ctx, `select pg_advisory_xact_lock(hashtextextended($1, 0))`, name)
+	return err
 }
 
-// write runs do in a transaction on the one writer connection. It is committed
-// where do returns nil, and rolled back otherwise. Nothing in do may use the
-// journal's pools: with one connection that would wait for itself.
+// lockRollout keeps other changes of a rollout waiting.
+func (t tx) lockRollout(ctx context.Context, id string) error { return t.lock(ctx, "rollout "+id) }
+
+// store is one of the two databases.
 //
-// The context ends the wait for the connection and every statement, but not the
-// commit: so an error always means that nothing was written.
-func (j *Journal) write(ctx context.Context, do func(tx) error) (err error) {
-	conn, err := j.writer.Conn(ctx)
-	if err != nil {
-		return j.explain(err)
-	}
-	defer func() {
-		if e := conn.Close(); err == nil && e != nil {
-			err = fmt.Errorf("journal: return the writer's connection: %w", e)
-		}
-	}()
-	t, err := conn.BeginTx(context.WithoutCancel(ctx), nil)
-	if err != nil {
-		return j.explain(err)
-	}
-	defer t.Rollback() // after a commit it does nothing
-	if err := do(sqlTx{t}); err != nil {
-		return j.explain(given(ctx, err))
-	}
-	return j.explain(t.Commit())
+// Both run do again where a transaction had to be given up and nothing was written,
+// so do must set what it returns anew each time.
+type store interface {
+	// write runs do in a transaction that is committed where do returns nil, and
+	// rolled back otherwise. An error means that nothing was written, unless it is
+	// ErrUnknown. Nothing in do may use the store itself: with one connection that
+	// would wait for itself.
+	write(ctx context.Context, do func(tx) error) error
+	// read runs do in a read-only transaction: one snapshot, whatever is written
+	// beside it.
+	read(ctx context.Context, do func(tx) error) error
+	close() error
 }
 
-// read runs do in a read-only transaction: one snapshot, whatever is written
-// beside it.
+// write runs do in a transaction. The context, and the journal's timeout, end the
+// waiting and every statement, but not the commit.
+func (j *Journal) write(ctx context.Context, do func(tx) error) error {
+	bounded, cancel := context.WithTimeout(ctx, j.timeout)
+	defer cancel()
+	return j.given(ctx, bounded, j.store.write(bounded, do))
+}
+
+// read runs do in a read-only transaction.
 func (j *Journal) read(ctx context.Context, do func(tx) error) error {
-	t, err := j.reader.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
-	if err != nil {
-		return j.explain(given(ctx, err))
-	}
-	defer t.Rollback() // there is nothing to commit
-	return j.explain(given(ctx, do(sqlTx{t})))
+	bounded, cancel := context.WithTimeout(ctx, j.timeout)
+	defer cancel()
+	return j.given(ctx, bounded, j.store.read(bounded, do))
 }
 
-// given returns the context's error where the call was given up: what the driver
-// says then depends on where it was.
-func given(ctx context.Context, err error) error {
-	if err != nil && ctx.Err() != nil {
+// given says so where the call was given up: what a driver says then depends on
+// where it was. What it says is kept where it was the journal that ran out of time.
+func (j *Journal) given(ctx, bounded context.Context, err error) error {
+	switch {
+	case err == nil || errors.Is(err, ErrUnknown):
+		return err
+	case ctx.Err() != nil:
 		return fmt.Errorf("journal: the call was given up: %w", ctx.Err())
+	case bounded.Err() != nil:
+		return fmt.Errorf("journal: %s did not answer within %v, and nothing was written; try again, and look at its load: %w: %w",
+			j.name, j.timeout, context.DeadlineExceeded, err)
 	}
 	return err
 }

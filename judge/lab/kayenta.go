@@ -2,135 +2,46 @@ package lab
 
 import (
 	"math"
-	"slices"
+
+	"github.com/serin-canary/serin/judge/aca"
 )
 
-// mannWhitney is Kayenta's test of one metric, with memory to reuse.
-type mannWhitney struct {
-	x, y, gaps []float64
-}
-
-// The constants of Kayenta's judge: 98% confidence, and a tolerance of a quarter
-// of the estimated shift.
+// kayentaScale turns shares into percent and seconds into milliseconds. Kayenta finds
+// the ends of its interval to within 1e-4 of the metric's unit, whatever that is: of
+// error rates written as fractions it would see nothing below a tenth of a thousandth,
+// of seconds no tenth of a millisecond. Users who read Kayenta's graphs choose units
+// like these.
 const (
-	kayentaZ         = 2.3263478740408408 // one side of 98%
-	kayentaTolerance = .25
+	kayentaPercent = 100
+	kayentaMillis  = 1000
 )
 
-// high reports whether Kayenta classes a metric as High: the estimated shift
-// (Hodges-Lehmann) is positive, so is the difference of means, and zero lies below
-// the confidence interval of the shift, less a quarter of it. Gaps are dropped.
-func (m *mannWhitney) high(canary, baseline []float64) bool {
-	m.x, m.y = values(m.x, canary), values(m.y, baseline)
-	if len(m.x) == 0 || len(m.y) == 0 || average(m.x) < average(m.y) {
-		return false
-	}
-	shift := m.shift()
-	if shift <= 0 {
-		return false
-	}
-	for i := range m.x {
-		m.x[i] -= kayentaTolerance * shift
-	}
-	return m.standardised() > kayentaZ
+// kayentaRule is Kayenta's classification of one metric, with memory to reuse.
+type kayentaRule struct {
+	control, experiment []float64
 }
 
-func values(dst, v []float64) []float64 {
+// high reports whether Kayenta's judge labels a metric High, where only increases are
+// bad: its own code decides ([aca.Classifier]), all settings at their defaults. Gaps
+// are dropped.
+func (k *kayentaRule) high(canary, baseline []float64, scale float64) bool {
+	k.experiment, k.control = scaled(k.experiment, canary, scale), scaled(k.control, baseline, scale)
+	// A canary whose mean is the smaller is never High; this saves the interval.
+	if aca.MeanRatio(k.control, k.experiment) < 1 {
+		return false
+	}
+	found, err := aca.NetflixClassifier().Classify(aca.Sides{Control: k.control, Experiment: k.experiment},
+		aca.Settings{Direction: aca.Increase}, aca.NewJavaRandom(aca.DefaultSeed))
+	return err == nil && found.Label == aca.High // an error is a label that counts nowhere
+}
+
+// scaled returns the values that are no gaps, in another unit.
+func scaled(dst, v []float64, scale float64) []float64 {
 	dst = dst[:0]
 	for _, y := range v {
 		if !math.IsNaN(y) {
-			dst = append(dst, y)
+			dst = append(dst, y*scale)
 		}
 	}
-	slices.Sort(dst)
 	return dst
-}
-
-func average(v []float64) float64 {
-	var sum float64
-	for _, y := range v {
-		sum += y
-	}
-	return sum / float64(len(v))
-}
-
-// shift is the median of all differences between the samples (Hodges & Lehmann 1963).
-func (m *mannWhitney) shift() float64 {
-	m.gaps = m.gaps[:0]
-	for _, x := range m.x {
-		for _, y := range m.y {
-			m.gaps = append(m.gaps, x-y)
-		}
-	}
-	n := len(m.gaps)
-	high := selectNth(m.gaps, n/2)
-	if n%2 == 1 {
-		return high
-	}
-	return (slices.Max(m.gaps[:n/2]) + high) / 2
-}
-
-// selectNth puts the n-th smallest value in its place, none greater before it and
-// none less behind it, and returns it (Hoare 1961).
-func selectNth(v []float64, n int) float64 {
-	low, high := 0, len(v)-1
-	for low < high {
-		pivot := v[low+(high-low)/2]
-		i, j := low, high
-		for i <= j {
-			for v[i] < pivot {
-				i++
-			}
-			for v[j] > pivot {
-				j--
-			}
-			if i <= j {
-				v[i], v[j] = v[j], v[i]
-				i++
-				j--
-			}
-		}
-		switch {
-		case n <= j:
-			high = j
-		case n >= i:
-			low = i
-		default:
-			return v[n]
-		}
-	}
-	return v[n]
-}
-
-// standardised is the rank-sum statistic of sorted samples in units of its standard
-// deviation, with corrections for ties and continuity.
-func (m *mannWhitney) standardised() float64 {
-	nx, ny := float64(len(m.x)), float64(len(m.y))
-	n := nx + ny
-	var ranks, ties float64
-	for i, j := 0, 0; i < len(m.x) || j < len(m.y); {
-		v := math.Inf(1)
-		if i < len(m.x) {
-			v = m.x[i]
-		}
-		if j < len(m.y) {
-			v = math.Min(v, m.y[j])
-		}
-		before, fromX := float64(i+j), i
-		for i < len(m.x) && m.x[i] == v {
-			i++
-		}
-		for j < len(m.y) && m.y[j] == v {
-			j++
-		}
-		tied := float64(i+j) - before
-		ranks += float64(i-fromX) * (before + (tied+1)/2)
-		ties += tied*tied*tied - tied
-	}
-	w := ranks - nx*(nx+1)/2 - nx*ny/2
-	sd := math.Sqrt(nx * ny / 12 * (n + 1 - ties/(n*(n-1))))
-	if !(sd > 0) {
-		return 0
-	}
-	return (w - math.Copysign(.5, w)) / sd
 }

@@ -194,15 +194,3 @@ func (b *bench) one(ctx context.Context, w *world, x *exhibit) ([]result, error)
 	}
 	return out, nil
 }
-
-// served counts the canary's errors up to a minute; 0 means the whole hour.
-func (w *world) served(minute int) float64 {
-	if minute == 0 {
-		minute = runBlocks
-	}
-	var sum float64
-	for _, x := range w.arms[canary].total.x[preBlocks : preBlocks+minute] {
-		sum += x
-	}
-	return sum
-}

@@ -17,7 +17,7 @@ type peer struct {
 
 func peers() []peer {
 	return []peer{
-		{"kayenta-any", "any of four metrics High by Kayenta's Mann-Whitney, asked every minute from minute 5", func(x *exhibit) int { return x.kayenta(5, 1, 1) }},
+		{"kayenta-any", "any of four metrics High to Kayenta's own judge, asked every minute from minute 5", func(x *exhibit) int { return x.kayenta(5, 1, 1) }},
 		{"kayenta-any-10m", "the same, asked every ten minutes", func(x *exhibit) int { return x.kayenta(10, 10, 1) }},
 		{"kayenta-any-once", "the same, asked once after an hour", func(x *exhibit) int { return x.kayenta(runBlocks, 1, 1) }},
 		{"kayenta-score", "two of the four metrics High (score below 75), asked every minute from minute 5", func(x *exhibit) int { return x.kayenta(5, 1, 2) }},
@@ -40,17 +40,17 @@ type exhibit struct {
 	median, p99 [2][]float64
 	cpu         [2][]float64
 	highs       [runBlocks + 1]int // metrics High after each minute; -1 where not asked yet
-	mw          mannWhitney
+	kayentas    kayentaRule
 }
 
 func (x *exhibit) show(w *world) {
 	x.world = w
 	for i := range w.arms {
 		t := &w.arms[i].total
-		x.errors[i] = ratios(x.errors[i], t.x, t.n)
+		x.errors[i] = ratios(x.errors[i], t.seen, t.n)
 		x.cpu[i] = t.v
-		x.median[i] = quantiles(x.median[i], t, .5)
-		x.p99[i] = quantiles(x.p99[i], t, .99)
+		x.median[i] = quantiles(x.median[i], w.bounds, t, .5)
+		x.p99[i] = quantiles(x.p99[i], w.bounds, t, .99)
 	}
 	for t := range x.highs {
 		x.highs[t] = -1
@@ -66,8 +66,7 @@ func ratios(dst, x, n []float64) []float64 {
 }
 
 // quantiles is histogram_quantile for each minute.
-func quantiles(dst []float64, t *totals, q float64) []float64 {
-	limits := bounds()
+func quantiles(dst, limits []float64, t *totals, q float64) []float64 {
 	dst = dst[:0]
 	for b, n := range t.n {
 		dst = append(dst, quantile(limits, t.over[b*len(limits):(b+1)*len(limits)], n, q))
@@ -138,8 +137,11 @@ func (x *exhibit) kayenta(from, every, enough int) int {
 func (x *exhibit) highsAt(t int) int {
 	if x.highs[t] < 0 {
 		x.highs[t] = 0
-		for _, m := range [...]*[2][]float64{&x.errors, &x.median, &x.p99, &x.cpu} {
-			if x.mw.high(m[canary][preBlocks:preBlocks+t], m[baseline][preBlocks:preBlocks+t]) {
+		for _, m := range [...]struct {
+			values *[2][]float64
+			scale  float64
+		}{{&x.errors, kayentaPercent}, {&x.median, kayentaMillis}, {&x.p99, kayentaMillis}, {&x.cpu, kayentaPercent}} {
+			if x.kayentas.high(m.values[canary][preBlocks:preBlocks+t], m.values[baseline][preBlocks:preBlocks+t], m.scale) {
 				x.highs[t]++
 			}
 		}
@@ -153,8 +155,8 @@ func (x *exhibit) z(from int) int {
 	c, b := x.world.arms[canary].total, x.world.arms[baseline].total
 	var nc, xc, nb, xb float64
 	for t := range runBlocks {
-		nc, xc = nc+c.n[preBlocks+t], xc+c.x[preBlocks+t]
-		nb, xb = nb+b.n[preBlocks+t], xb+b.x[preBlocks+t]
+		nc, xc = nc+c.n[preBlocks+t], xc+c.seen[preBlocks+t]
+		nb, xb = nb+b.n[preBlocks+t], xb+b.seen[preBlocks+t]
 		if t+1 < from || nc == 0 || nb == 0 {
 			continue
 		}
@@ -173,7 +175,7 @@ func (x *exhibit) sequential() int {
 	blocks := make([]sequential.CountBlock, runBlocks)
 	for t := range blocks {
 		i := preBlocks + t
-		blocks[t] = sequential.CountBlock{Nc: c.n[i], Xc: c.x[i], Nb: b.n[i], Xb: b.x[i], A: 1}
+		blocks[t] = sequential.CountBlock{Nc: c.n[i], Xc: c.seen[i], Nb: b.n[i], Xb: b.seen[i], A: 1}
 	}
 	for t, e := range (sequential.Counts{Side: sequential.Worse, Restarts: true}).Evidence(nil, blocks, nil) {
 		if e >= math.Log(20) {

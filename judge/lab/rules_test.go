@@ -4,12 +4,12 @@ import (
 	"bytes"
 	"encoding/json"
 	"math"
-	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/serin-canary/serin/judge"
+	"github.com/serin-canary/serin/judge/aca"
 )
 
 // TestSkippedLooksChangeNothing compares the first outcome that looks every minute
@@ -57,67 +57,63 @@ func TestSkippedLooksChangeNothing(t *testing.T) {
 	}
 }
 
-// TestMannWhitney compares the test with its definition on small samples with ties.
-func TestMannWhitney(t *testing.T) {
+// TestKayentaIsKayenta compares the rule, which saves what it can, with the judge
+// that it stands for, on samples with ties, zeros, gaps and constants.
+func TestKayentaIsKayenta(t *testing.T) {
 	d := newDrawer(testSeed, 7)
-	for range 300 {
-		x, y := make([]float64, 3+d.IntN(8)), make([]float64, 3+d.IntN(8))
+	var k kayentaRule
+	highs := 0
+	for i := range 600 {
+		x, y := make([]float64, 3+d.IntN(40)), make([]float64, 3+d.IntN(40))
+		worse := float64(d.IntN(3))
 		for i := range x {
-			x[i] = float64(d.IntN(9)) + 1.5
+			x[i] = float64(d.IntN(9)) + worse
 		}
 		for i := range y {
 			y[i] = float64(d.IntN(9))
 		}
-		var m mannWhitney
-		if got, want := m.high(x, y), plainHigh(x, y); got != want {
+		if i%7 == 0 {
+			x[1], y[2] = math.NaN(), math.NaN()
+		}
+		if i%11 == 0 {
+			clear(y)
+		}
+		got, want := k.high(x, y, 2), judgedHigh(t, x, y, 2)
+		if got != want {
 			t.Fatalf("%v against %v: got high %v, want %v", x, y, got, want)
 		}
+		if got {
+			highs++
+		}
 	}
-	var m mannWhitney
+	if highs < 60 || highs > 400 {
+		t.Errorf("got %d of 600 samples called High: the test compares too little", highs)
+	}
 	gap := math.NaN()
-	if m.high([]float64{gap, gap}, []float64{1, 2}) || m.high([]float64{3, 3, 3}, []float64{3, 3, 3}) {
+	if k.high([]float64{gap, gap}, []float64{1, 2}, 1) || k.high([]float64{3, 3, 3}, []float64{3, 3, 3}, 1) {
 		t.Error("gaps or constants are called High")
 	}
 }
 
-// plainHigh is the rule written out: every pair, every rank.
-func plainHigh(x, y []float64) bool {
-	var gaps []float64
-	for _, a := range x {
-		for _, b := range y {
-			gaps = append(gaps, a-b)
-		}
+// judgedHigh asks Kayenta's whole judge.
+func judgedHigh(t *testing.T, x, y []float64, scale float64) bool {
+	t.Helper()
+	in := aca.Pair{Name: "m"}
+	for _, v := range x {
+		in.Experiment = append(in.Experiment, v*scale)
 	}
-	slices.Sort(gaps)
-	n := len(gaps)
-	shift := (gaps[(n-1)/2] + gaps[n/2]) / 2
-	if shift <= 0 || average(x) < average(y) {
-		return false
+	for _, v := range y {
+		in.Control = append(in.Control, v*scale)
 	}
-	moved := make([]float64, len(x))
-	for i := range x {
-		moved[i] = x[i] - .25*shift
+	r, err := aca.Judge{}.Judge(aca.Request{
+		Config:     aca.Config{Metrics: []aca.MetricConfig{{Name: "m", Groups: []string{"all"}, Canary: aca.Settings{Direction: aca.Increase}}}},
+		Thresholds: aca.Thresholds{Pass: 95, Marginal: 75},
+		Pairs:      []aca.Pair{in},
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
-	all := append(slices.Clone(moved), y...)
-	var w, ties float64
-	for i, a := range all {
-		less, same := 0.0, 0.0
-		for _, b := range all {
-			if b < a {
-				less++
-			} else if b == a {
-				same++
-			}
-		}
-		ties += same*same - 1
-		if i < len(x) {
-			w += less + (same+1)/2
-		}
-	}
-	nx, ny, nn := float64(len(x)), float64(len(y)), float64(len(all))
-	w -= nx*(nx+1)/2 + nx*ny/2
-	sd := math.Sqrt(nx * ny / 12 * (nn + 1 - ties/(nn*(nn-1))))
-	return sd > 0 && (w-math.Copysign(.5, w))/sd > 2.3263478740408408
+	return r.Results[0].Classification == aca.High
 }
 
 func TestQuantile(t *testing.T) {

@@ -15,22 +15,78 @@ import (
 const sourceName = "lab"
 
 // planText is the plan of every simulated rollout: three families of metrics of
-// equal weight. What is not written is the product's default.
+// equal weight, and the limit on errors that the product's examples have. What is not
+// written is the product's default.
 const planText = `
 service: lab
 source: lab
 selector: arm="{{ .Version }}"
-metrics:
+limits:
+  - name: errors
+    metric: errors
+    above: 20%
+METRICS
   - name: errors
     query: sum(rate(http_requests_total{code=~"5.."}[1m])) / sum(rate(http_requests_total[1m]))
   - name: latency
     query: histogram_quantile(0.99, sum by (le) (rate(http_request_duration_seconds_bucket[1m])))
+`
+
+// The third family, and what some scenarios add, as the product's presets have it.
+const (
+	gaugeText = `
   - name: cpu
     kind: gauge
-    query: avg(lab_cpu_busy_ratio)
+    query: avg(lab_value)
     weight: 1
     required: true
 `
+	costText = `
+  - name: cpu
+    query: sum(rate(lab_cpu_seconds_total[1m]))
+    of: errors
+    unit: s
+    weight: 1
+`
+	clientsText = `
+  - name: client-errors
+    kind: proportion
+    worse: higher
+    query: sum(rate(http_requests_total{code=~"4.."}[1m])) / sum(rate(http_requests_total[1m]))
+    weight: 0
+    required: true
+`
+	throttlingText = `
+  - name: throttling
+    kind: proportion
+    worse: higher
+    query: sum(rate(lab_throttled_periods_total[1m])) / sum(rate(lab_periods_total[1m]))
+    weight: 0
+    required: false
+`
+	throttledText = `  - name: throttled
+    metric: throttling
+    above: 25%
+`
+)
+
+// planText returns the plan of a scenario.
+func (s Scenario) planText() string {
+	if s.series != nil {
+		return s.series.plan
+	}
+	metrics, limits := gaugeText, ""
+	if s.gauge == costShape {
+		metrics = costText
+	}
+	if s.clients != noClientErrors {
+		metrics += clientsText
+	}
+	if s.throttled {
+		metrics, limits = metrics+throttlingText, throttledText
+	}
+	return strings.TrimSpace(strings.Replace(planText, "METRICS\n", limits+"metrics:\n", 1) + strings.TrimPrefix(metrics, "\n"))
+}
 
 // variant is a setting of the product's plan that is judged as a rule of its own.
 type variant struct {
@@ -43,15 +99,27 @@ type variant struct {
 func serins() []variant {
 	return []variant{
 		{rule: "serin", about: "the product, its defaults", edit: func(*plan.Plan) {}},
-		{rule: "serin-relative", about: "the product, errors tolerated by 10% alone (without the 0.05pp)", edit: func(p *plan.Plan) {
-			p.Metrics[0].Tolerance.Absolute = 0
-		}},
-		{rule: "serin-strict", about: "the product, profile strict (margins 25%, errors 25% + 0.2pp)", edit: func(p *plan.Plan) {
-			for i := range p.Metrics {
-				p.Metrics[i].Margin = plan.Margin{Relative: .25}
-			}
-			p.Metrics[0].Margin.Absolute = .002
-		}},
+		{rule: "serin-relative", about: "the product, errors tolerated by 10% alone (without the 0.05pp)", edit: relative},
+		{rule: "serin-strict", about: "the product, profile strict (margins 25%, errors 25% + 0.2pp)", edit: strict},
+	}
+}
+
+// relative takes the absolute part from the tolerance of errors.
+func relative(p *plan.Plan) {
+	for i, m := range p.Metrics {
+		if m.Kind == plan.Errors {
+			p.Metrics[i].Tolerance.Absolute = 0
+		}
+	}
+}
+
+// strict sets the margins of the profile strict.
+func strict(p *plan.Plan) {
+	for i, m := range p.Metrics {
+		p.Metrics[i].Margin = plan.Margin{Relative: .25}
+		if m.Kind == plan.Errors {
+			p.Metrics[i].Margin.Absolute = .002
+		}
 	}
 }
 
@@ -63,7 +131,7 @@ type prepared struct {
 
 // labPlan returns the plan of a variant.
 func labPlan(v variant, s Scenario) (plan.Plan, error) {
-	p, err := plan.Parse("lab.yaml", []byte(strings.TrimSpace(planText)))
+	p, err := plan.Parse("lab.yaml", []byte(s.planText()))
 	if err != nil {
 		return plan.Plan{}, fmt.Errorf("the lab's own plan cannot be read: %w", err)
 	}

@@ -3,12 +3,18 @@ package lab
 import "math"
 
 // The latency of a healthy request is log-normal around a median of 60 ms; two
-// percent of the requests take five times as long.
+// percent of the requests take five times as long. In the tight shape all take about
+// 70 ms; in the bimodal one six in ten take about 30 ms and the others about 105 ms.
 const (
-	medianLatency = .06
-	latencySpread = .7
-	slowShare     = .02
-	slowTimes     = 5
+	medianLatency  = .06
+	latencySpread  = .7
+	slowShare      = .02
+	slowTimes      = 5
+	tightLatency   = .07
+	fastLatency    = .03
+	fastShare      = .6
+	laggingLatency = .105
+	narrowSpread   = .02
 )
 
 // The table of a shape: u from -tableEdge to tableEdge in steps of 1/tableSteps.
@@ -30,19 +36,21 @@ func (a moments) mixed(b moments, f float64) moments {
 	return moments{a.p*(1-f) + b.p*f, a.mean*(1-f) + b.mean*f, a.square*(1-f) + b.square*f}
 }
 
-// component is one log-normal part of a latency distribution.
-type component struct{ weight, times float64 }
+// component is one log-normal part of a latency distribution: its weight, its median
+// in units of the whole's, and its standard deviation on the log scale.
+type component struct{ weight, times, spread float64 }
 
 // shape is a table of a mixture of log-normal durations. Between its points it is
-// linear, which is wrong by less than 1e-6 of the probability.
+// linear, which is wrong by less than 1e-6 of the probability for the broad shape and
+// by less than 1e-3 for the narrow ones.
 type shape []moments
 
 func newShape(parts ...component) shape {
 	s := make(shape, 2*tableEdge*tableSteps+1)
-	const sigma = latencySpread
 	for i := range s {
 		u := float64(i)/tableSteps - tableEdge
 		for _, c := range parts {
+			sigma := c.spread
 			z := (u - math.Log(c.times)) / sigma
 			s[i].p += c.weight * normal(z)
 			s[i].mean += c.weight * c.times * math.Exp(sigma*sigma/2) * normal(z-sigma)
@@ -70,16 +78,26 @@ func (s shape) below(u float64) moments {
 // latencies draws histograms.
 type latencies struct {
 	logBounds  []float64
+	median     float64 // of a healthy request, in seconds
 	well, tail shape
 }
 
 // bounds are the default buckets of Prometheus clients, in seconds.
 func bounds() []float64 { return []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10} }
 
-func newLatencies() latencies {
+func newLatencies(of latencyShape) latencies {
 	l := latencies{
-		well: newShape(component{1 - slowShare, 1}, component{slowShare, slowTimes}),
-		tail: newShape(component{1, tailTimes}),
+		median: medianLatency,
+		well:   newShape(component{1 - slowShare, 1, latencySpread}, component{slowShare, slowTimes, latencySpread}),
+		tail:   newShape(component{1, tailTimes, latencySpread}),
+	}
+	switch of {
+	case tightShape:
+		l.median, l.well = tightLatency, newShape(component{1, 1, narrowSpread})
+	case bimodalShape:
+		l.median = fastLatency
+		l.well = newShape(component{fastShare, 1, narrowSpread}, component{1 - fastShare, laggingLatency / fastLatency, narrowSpread})
+	case broadShape:
 	}
 	for _, b := range bounds() {
 		l.logBounds = append(l.logBounds, math.Log(b))
@@ -90,6 +108,17 @@ func newLatencies() latencies {
 // pace is how slow requests are: the log of their median in seconds, and the
 // fraction of them that is ten times as slow.
 type pace struct{ logMedian, tail float64 }
+
+// raise moves every one of n requests one bucket higher, and returns what they then
+// take together, more or less.
+func raise(over []float64, n, sum float64) float64 {
+	copy(over[1:], over)
+	over[0] = n
+	return sum * meanStep
+}
+
+// meanStep is the ratio of neighbouring bounds in the default buckets, on average.
+const meanStep = 2.14
 
 // draw spreads n requests over the buckets: over[k] gets how many exceed bound k.
 // It returns the sum of their durations.

@@ -23,7 +23,13 @@ type common struct {
 	errors, latency [allBlocks]float64 // logs of the common factors
 }
 
-// generator makes the runs of one setting, one after the other, in the same memory.
+// maker makes the runs of one setting, one after the other, in the same memory.
+type maker interface {
+	// run makes one run. The world is valid until the next call.
+	run(index int) *world
+}
+
+// generator simulates the runs of one setting.
 type generator struct {
 	level    roughness
 	scenario Scenario
@@ -38,29 +44,18 @@ type generator struct {
 	world  world
 }
 
-// slot is the place of one pod: its numbers through all blocks, whichever process
-// held the place.
-type slot struct {
-	n, x, sum, v []float64
-	over         []float64
-	births       []int // blocks in which a new process took the place
-}
-
 func newGenerator(s Setting) *generator {
 	g := &generator{
 		level: s.Level.roughness(), scenario: s.Scenario, rps: s.RPS, pods: s.Pods, seed: s.Seed,
-		lat: newLatencies(), shares: make([]float64, s.Pods.all()), slots: make([]slot, s.Pods.all()),
+		lat: newLatencies(s.Scenario.latency), shares: make([]float64, s.Pods.all()), slots: make([]slot, s.Pods.all()),
 	}
 	for k := range g.slots {
-		g.slots[k] = slot{
-			n: make([]float64, allBlocks), x: make([]float64, allBlocks), sum: make([]float64, allBlocks),
-			v: make([]float64, allBlocks), over: make([]float64, allBlocks*len(g.lat.logBounds)),
-		}
+		g.slots[k] = newSlot(len(g.lat.logBounds))
 	}
 	return g
 }
 
-// run makes one run. The world is valid until the next call.
+// run implements [maker].
 func (g *generator) run(index int) *world {
 	d := newDrawer(g.seed, uint64(index)<<16)
 	g.drawCommon(d)
@@ -134,103 +129,4 @@ func (g *generator) moods(d drawer) moods {
 		}
 	}
 	return m
-}
-
-// fill draws the numbers of one place.
-func (g *generator) fill(d drawer, k int) {
-	s, sc := &g.slots[k], g.scenario
-	who, mood := g.temper(d), g.moods(d)
-	gauge := g.newGauge(d)
-	canary := k < g.pods.Canary
-	width := len(g.lat.logBounds)
-	s.births = s.births[:0]
-	for t := range allBlocks {
-		run := t - preBlocks
-		if sc.restarts > 0 && t > 0 && d.Float64() < sc.restarts {
-			s.births = append(s.births, t)
-			who = g.temper(d)
-		}
-		var size float64
-		if canary {
-			size = sc.size(run, runBlocks)
-		}
-		n := d.poisson(g.shared.all[t] * g.shareOf(k, run))
-		rate := baseErrors*math.Exp(g.shared.errors[t]+who.errors+mood.errors[t])*times(sc.errorsTimes, size) + sc.errorsPlus*size
-		logMedian := math.Log(medianLatency*times(sc.latencyTimes, size)) + g.shared.latency[t] + who.latency + mood.latency[t]
-		if canary && sc.cold && run >= 0 && run < 3 {
-			logMedian += math.Log(3) * float64(3-run) / 3
-		}
-		s.n[t] = n
-		s.x[t] = g.failures(d, n, math.Min(rate, .9))
-		s.sum[t] = g.lat.draw(d, s.over[t*width:(t+1)*width], n, pace{logMedian, sc.tail * size})
-		load := math.Pow(g.shared.all[t]/g.shared.meanTraffic, .7)
-		s.v[t] = gauge.next(d, load) * math.Exp(who.cpu+mood.cpu[t]) * times(sc.cpuTimes, size)
-		if sc.missing > 0 && d.Float64() < sc.missing {
-			s.lose(t, width)
-		}
-	}
-	for _, t := range s.births {
-		s.lose(t, width) // the block in which one process ends and another begins
-	}
-}
-
-// failures draws how many of n requests fail.
-func (g *generator) failures(d drawer, n, rate float64) float64 {
-	if g.level.phi <= 1 {
-		return d.binomial(n, rate)
-	}
-	return math.Min(d.overdispersed(n*rate, g.level.phi), n)
-}
-
-// shareOf is the part of the traffic that place k gets.
-func (g *generator) shareOf(k, run int) float64 {
-	if !g.scenario.split || run < 0 {
-		return g.shares[k]
-	}
-	var canaries float64
-	for _, s := range g.shares[:g.pods.Canary] {
-		canaries += s
-	}
-	part := share(run, runBlocks)
-	if k < g.pods.Canary {
-		return g.shares[k] / canaries * part
-	}
-	return g.shares[k] / (1 - canaries) * (1 - part)
-}
-
-// lose makes block t a gap.
-func (s *slot) lose(t, width int) {
-	gap := math.NaN()
-	s.n[t], s.x[t], s.sum[t], s.v[t] = gap, gap, gap, gap
-	for k := t * width; k < (t+1)*width; k++ {
-		s.over[k] = gap
-	}
-}
-
-// gauge is the value of one pod's third metric.
-type gauge struct {
-	shape      gaugeShape
-	drift      float64
-	period, at int
-}
-
-func (g *generator) newGauge(d drawer) gauge {
-	period := d.between(30, 51)
-	return gauge{shape: g.scenario.gauge, period: period, at: d.IntN(period)}
-}
-
-func (g *gauge) next(d drawer, load float64) float64 {
-	switch g.shape {
-	case sawtoothShape: // grows by half between collections, and wanders
-		g.at++
-		g.drift += .01 * d.NormFloat64()
-		return 200 * (1 + .5*float64(g.at%g.period)/float64(g.period)) * math.Exp(g.drift)
-	case queueShape: // empty four times in five
-		if d.Float64() < .8 {
-			return 0
-		}
-		return math.Ceil(5 * load * d.ExpFloat64())
-	default:
-		return .4 * load
-	}
 }

@@ -11,7 +11,7 @@ import (
 
 // TestLatencyHistogram compares a large histogram with durations drawn one by one.
 func TestLatencyHistogram(t *testing.T) {
-	l, d := newLatencies(), newDrawer(testSeed, 5)
+	l, d := newLatencies(broadShape), newDrawer(testSeed, 5)
 	const n, tail = 200000, .1
 	got, want := make([]float64, 11), make([]float64, 11)
 	gotSum := l.draw(d, got, n, pace{math.Log(.08), tail})
@@ -42,7 +42,7 @@ func TestLatencyHistogram(t *testing.T) {
 
 // TestSumsStayInTheirBuckets holds that a drawn sum is possible, however few the requests.
 func TestSumsStayInTheirBuckets(t *testing.T) {
-	l, d := newLatencies(), newDrawer(testSeed, 6)
+	l, d := newLatencies(broadShape), newDrawer(testSeed, 6)
 	limits, over := bounds(), make([]float64, 11)
 	for i := range 2000 {
 		n := float64(i % 4)
@@ -140,13 +140,13 @@ func TestWorldsAreFrames(t *testing.T) {
 		s.RPS = 1
 		w := newGenerator(s).run(0)
 		for _, a := range w.arms {
-			for _, f := range []queries.Frame{a.errors, a.latency, a.gauge} {
+			for _, f := range a.frames {
 				if err := f.Validate(); err != nil {
 					t.Errorf("%s: %v", sc.Name, err)
 				}
 			}
 		}
-		for _, p := range w.arms[canary].errors.Processes {
+		for _, p := range w.arms[canary].frames[ofErrors].Processes {
 			for b := range preBlocks {
 				if !queries.IsGap(p.N[b]) {
 					t.Fatalf("%s: %s has %v requests before the rollout", sc.Name, p.Name, p.N[b])
@@ -159,7 +159,7 @@ func TestWorldsAreFrames(t *testing.T) {
 func TestRestartedPodsGetNewNames(t *testing.T) {
 	w := newGenerator(setting(t, "restarts")).run(0)
 	names := map[string]int{}
-	for _, p := range w.arms[baseline].errors.Processes {
+	for _, p := range w.arms[baseline].frames[ofErrors].Processes {
 		names[p.Name[:len("baseline-000")]]++
 	}
 	more := 0

@@ -1,0 +1,6 @@
+package lab
+
+// seriesCase is a scenario on recorded numbers.
+type seriesCase struct {
+	plan string
+}

@@ -39,7 +39,7 @@ func follow(ctx context.Context, t tx, l judge.Look) error {
 				}
 			}
 			return nil
-		}, `select seq, freeze from looks where rollout_id = $1 and seq >= $2 and seq < $3 order by seq desc`, l.Rollout, from, last)
+		}, `select seq, "freeze" from looks where rollout_id = $1 and seq >= $2 and seq < $3 order by seq desc`, l.Rollout, from, last)
 		if err != nil {
 			return err
 		}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -45,8 +44,6 @@ func openAt(t testing.TB, path string) (*journal.Journal, *clock) {
 	})
 	return j, c
 }
-
-func file(t testing.TB) string { return filepath.Join(t.TempDir(), "serin.db") }
 
 // announce opens a rollout of a revision.
 func announce(t testing.TB, j *journal.Journal, revision string) rollout.Rollout {
@@ -132,5 +129,10 @@ func TestMain(m *testing.M) {
 	if path := os.Getenv(childPath); path != "" {
 		os.Exit(child(context.Background(), path))
 	}
-	os.Exit(m.Run())
+	code := m.Run()
+	if err := stopCluster(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = max(code, 1)
+	}
+	os.Exit(code)
 }

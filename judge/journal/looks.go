@@ -169,7 +169,7 @@ func (s sealed) insert(ctx context.Context, t tx, id, before string) error {
 		promotes = 1
 	}
 	_, err := t.Exec(ctx, `insert into looks
-		(rollout_id, seq, at, freeze, checks, problems, context, latch, promotes, inputs_digest, verdict_digest, verdict)
+		(rollout_id, seq, at, "freeze", checks, problems, context, latch, promotes, inputs_digest, verdict_digest, verdict)
 		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
 		id, s.seq, nanos(s.at), s.freeze, s.checks, s.problems, s.context, s.latch, promotes, s.link(before), digest(s.verdict), string(s.verdict))
 	return err
@@ -202,7 +202,7 @@ func chain(ctx context.Context, t tx, r row, each func(sealed) error) error {
 			return damaged(id, seq, err)
 		}
 		return nil
-	}, `select seq, at, freeze, checks, problems, context, latch, promotes, inputs_digest from looks where rollout_id = $1 order by seq`, id)
+	}, `select seq, at, "freeze", checks, problems, context, latch, promotes, inputs_digest from looks where rollout_id = $1 order by seq`, id)
 }
 
 // verdictRow is a recorded verdict, which a rollout without looks does not have.

@@ -1,5 +1,6 @@
 -- Types are chosen so that this file is valid on SQLite and on PostgreSQL alike:
--- bigint, text and bytea. Times are nanoseconds since the Unix epoch, in UTC.
+-- bigint, text and bytea; and so that no name is a reserved word of either, or it is
+-- quoted. Times are nanoseconds since the Unix epoch, in UTC.
 -- There is no way down: a journal is never taken back to an older schema.
 
 -- +goose Up
@@ -37,7 +38,7 @@ create table looks (
     rollout_id     text   not null references rollouts (id),
     seq            bigint not null, -- from 1, without holes
     at             bigint not null,
-    freeze         bytea  not null, -- see codec.go
+    "freeze"       bytea  not null, -- see codec.go
     checks         text   not null, -- JSON, or empty
     problems       text   not null, -- JSON, or empty
     context        text   not null, -- JSON: what the look knew beside what it read

@@ -157,6 +157,9 @@ func (s *Server) argo(c echo.Context) error {
 	if err := a.check(); err != nil {
 		return err
 	}
+	if err := s.mayMeasure(callerOf(c), a); err != nil {
+		return err
+	}
 	m, err := s.measure(c.Request().Context(), a, pending != "")
 	if err != nil {
 		if e := unanswered(err); e.Code < http.StatusInternalServerError || !s.argoShadow(c.Request().Context(), a) {

@@ -33,7 +33,7 @@ func TestWhoMayCall(t *testing.T) {
 		"wrong header, right": {func(r *http.Request) { r.Header.Set("Authorization", "Bearer x") }, "first-token", 200, 401},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t, func(c *Config) { c.Tokens = []string{"first-token", "second-token"} })
+			w := newWorld(t, func(c *Config) { c.Tokens = []Token{FullToken("first", "first-token"), FullToken("second", "second-token")} })
 			try := func(method, path, body string, code int) {
 				t.Helper()
 				r := httptest.NewRequest(method, path, strings.NewReader(body))
@@ -74,7 +74,7 @@ func TestWhoMayCall(t *testing.T) {
 }
 
 func TestEveryRouteNeedsAToken(t *testing.T) {
-	w := newWorld(t, func(c *Config) { c.Tokens = []string{"first-token"} })
+	w := newWorld(t, func(c *Config) { c.Tokens = []Token{FullToken("first", "first-token")} })
 	for _, route := range w.server.handler.(*echo.Echo).Routes() {
 		if route.Method == echo.RouteNotFound {
 			continue

@@ -29,7 +29,7 @@ func readBody(c echo.Context) ([]byte, error) {
 	switch {
 	case errors.As(err, &big):
 		return nil, &HTTPError{
-			Code: http.StatusRequestEntityTooLarge, Public: "the body is larger than 1 MiB", Next: "send less", Err: err,
+			Code: http.StatusRequestEntityTooLarge, Public: fmt.Sprintf("the body is larger than %d KiB", big.Limit>>10), Next: "send less", Err: err,
 		}
 	case err != nil:
 		return nil, &HTTPError{Code: http.StatusBadRequest, Public: "the body could not be read", Next: "send it again", Err: err}

@@ -121,7 +121,7 @@ func (s *Server) fail(err error, c echo.Context) {
 	if c.Response().Committed {
 		return
 	}
-	e := asHTTPError(err)
+	e := guarded(callerOf(c), asHTTPError(err))
 	h := c.Response().Header()
 	if e.RetryAfter > 0 {
 		h.Set(echo.HeaderRetryAfter, strconv.Itoa(int(e.RetryAfter.Seconds())))

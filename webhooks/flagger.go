@@ -159,13 +159,16 @@ func (s *Server) flagger(h hook) echo.HandlerFunc {
 		}
 		var p flaggerCall
 		err = decode(body, &p, tolerant)
-		if !s.authorisedHook(c.Request(), p.Metadata["token"]) {
-			return unauthorised()
+		if err := s.authoriseHook(c, p.Metadata["token"]); err != nil {
+			return err
 		}
 		if err != nil {
 			return err
 		}
 		if err := p.check(); err != nil {
+			return err
+		}
+		if err := s.mayHook(callerOf(c), p); err != nil {
 			return err
 		}
 		r, err := h.answer(c.Request().Context(), p)

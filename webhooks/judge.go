@@ -88,7 +88,7 @@ func (s *Server) judgeOnce(c echo.Context) error {
 	_ = http.NewResponseController(c.Response()).SetWriteDeadline(time.Now().Add(wait + s.cfg.Timeout + writeSlack))
 	ctx, cancel := context.WithTimeout(c.Request().Context(), wait+s.cfg.Timeout)
 	defer cancel()
-	a, err := readAnnouncement(c)
+	a, err := s.readAnnouncement(c)
 	if err != nil {
 		return err
 	}

@@ -26,6 +26,9 @@ func (s *Server) listPlans(c echo.Context) error {
 		if err != nil {
 			return err
 		}
+		if p.Namespace != "" && !callerOf(c).sees(p.Namespace) {
+			continue
+		}
 		line := planLine{
 			Name: p.Name, Service: p.Service, Namespace: p.Namespace, Source: p.Source, Mode: string(p.Mode),
 			Metrics: []string{}, Checks: []string{},

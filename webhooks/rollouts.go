@@ -161,11 +161,14 @@ func (s *Server) take(ctx context.Context, a announcement) (journal.Announced, e
 	return done, nil
 }
 
-func readAnnouncement(c echo.Context) (announcement, error) {
+func (s *Server) readAnnouncement(c echo.Context) (announcement, error) {
 	var a announcement
 	body, err := readBody(c)
 	if err == nil {
 		err = decode(body, &a, strict)
+	}
+	if err == nil {
+		err = s.mayAnnounce(callerOf(c), a)
 	}
 	return a, err
 }
@@ -173,7 +176,7 @@ func readAnnouncement(c echo.Context) (announcement, error) {
 // announce is POST /v1/rollouts: 201 where it was opened, 200 where it is live
 // already.
 func (s *Server) announce(c echo.Context) error {
-	a, err := readAnnouncement(c)
+	a, err := s.readAnnouncement(c)
 	if err != nil {
 		return err
 	}
@@ -209,7 +212,12 @@ func (s *Server) named(c echo.Context) (journal.Summary, error) {
 			Code: http.StatusNotFound, Public: "that is not a rollout's ID", Next: "GET /v1/rollouts lists the rollouts with their IDs",
 		}
 	}
-	return s.cfg.Journal.Get(c.Request().Context(), id)
+	sum, err := s.cfg.Journal.Get(c.Request().Context(), id)
+	if err == nil && !callerOf(c).sees(sum.Rollout.Namespace) {
+		// As if it were not there: an ID must not tell what others do.
+		return journal.Summary{}, journal.ErrNotFound
+	}
+	return sum, err
 }
 
 // getRollout is GET /v1/rollouts/{id}.
@@ -240,7 +248,7 @@ func (s *Server) listRollouts(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	list, err := s.cfg.Journal.List(c.Request().Context(), f)
+	list, err := s.visible(c.Request().Context(), callerOf(c), f)
 	if err != nil {
 		return err
 	}

@@ -31,7 +31,7 @@ func (s *Server) routes() http.Handler {
 
 	e.GET("/healthz", s.healthz)
 	e.GET("/readyz", s.readyz)
-	e.GET("/metrics", echo.WrapHandler(s.metrics.handler(s.cfg.Log)))
+	e.GET("/metrics", needsAll(echo.WrapHandler(s.metrics.handler(s.cfg.Log)), RightRead))
 	e.GET("/openapi.json", func(c echo.Context) error { return c.Blob(http.StatusOK, echo.MIMEApplicationJSON, openAPI) })
 
 	for _, h := range s.hooks() {
@@ -40,15 +40,15 @@ func (s *Server) routes() http.Handler {
 	e.RouteNotFound(flaggerPrefix+"*", s.unknownHook)
 	e.POST("/argo/analysis", s.argo)
 
-	e.GET("/v1/plans", s.listPlans)
-	e.POST("/v1/rollouts", s.announce)
-	e.GET("/v1/rollouts", s.listRollouts)
-	e.GET("/v1/rollouts/:id", s.getRollout)
-	e.DELETE("/v1/rollouts/:id", s.closeRollout)
-	e.GET("/v1/rollouts/:id/verdicts", s.listVerdicts)
-	e.POST("/v1/rollouts/:id/judge", s.judgeRollout)
-	e.POST("/v1/rollouts/:id/weights", s.declareWeight)
-	e.POST(pathJudge, s.judgeOnce)
+	e.GET("/v1/plans", needs(s.listPlans, RightRead))
+	e.POST("/v1/rollouts", needs(s.announce, RightAnnounce))
+	e.GET("/v1/rollouts", needs(s.listRollouts, RightRead))
+	e.GET("/v1/rollouts/:id", needs(s.getRollout, RightRead))
+	e.DELETE("/v1/rollouts/:id", needs(s.closeRollout, RightAnnounce))
+	e.GET("/v1/rollouts/:id/verdicts", needs(s.listVerdicts, RightRead))
+	e.POST("/v1/rollouts/:id/judge", needs(s.judgeRollout, RightJudge))
+	e.POST("/v1/rollouts/:id/weights", needs(s.declareWeight, RightAnnounce))
+	e.POST(pathJudge, needs(s.judgeOnce, RightJudge, RightAnnounce))
 
 	return e
 }

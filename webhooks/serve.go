@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log"
 	"log/slog"
 	"net"
 	"net/http"
 	"time"
+
+	"golang.org/x/time/rate"
 )
 
 // Serve answers requests on l until ctx ends, and then finishes those in flight
@@ -20,7 +23,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	}
 	srv := s.server()
 	ended := make(chan error, 1)
-	go func() { ended <- srv.Serve(l) }()
+	go func() { ended <- s.accept(srv, l) }()
 	select {
 	case err := <-ended:
 		return fmt.Errorf("webhooks: serve on %s: %w", l.Addr(), err)
@@ -39,6 +42,18 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	return nil
 }
 
+// accept serves HTTP or, where it is configured, HTTPS. The library that reads the
+// TLS file could serve too; it is not asked to, because it would put its own users
+// before every address, those for probes included, and read three files at each
+// handshake.
+func (s *Server) accept(srv *http.Server, l net.Listener) error {
+	l = crowdListener{Listener: l, crowd: s.crowd}
+	if s.cfg.TLS == nil {
+		return srv.Serve(l)
+	}
+	return srv.ServeTLS(l, "", "")
+}
+
 // server returns the HTTP server with every timeout set: the library's are all
 // zero, which is for ever.
 func (s *Server) server() *http.Server {
@@ -50,8 +65,26 @@ func (s *Server) server() *http.Server {
 		// Flagger opens a connection for each call and leaves it idle.
 		IdleTimeout:    15 * time.Second,
 		MaxHeaderBytes: 64 << 10,
-		ErrorLog:       slog.NewLogLogger(s.cfg.Log.Handler(), slog.LevelWarn),
+		ErrorLog:       log.New(&fewLines{log: s.cfg.Log, limit: rate.NewLimiter(1, 10)}, "", 0),
+		TLSConfig:      s.cfg.TLS.Clone(),
+		ConnContext:    withConn,
+		ConnState:      onState,
 	}
+}
+
+// fewLines logs what net/http says of connections, which strangers can make it say
+// as often as they like.
+type fewLines struct {
+	log   *slog.Logger
+	limit *rate.Limiter
+}
+
+// Write implements io.Writer.
+func (f *fewLines) Write(line []byte) (int, error) {
+	if f.limit.Allow() {
+		f.log.Warn("connection", "error", oneLine(redact(string(line)), 500))
+	}
+	return len(line), nil
 }
 
 // writeSlack is what is left for writing an answer after the work on it has used

@@ -288,7 +288,7 @@ func TestShutdownIsBounded(t *testing.T) {
 
 func TestListenersThatStrangersReach(t *testing.T) {
 	for addr, refused := range map[string]bool{"127.0.0.1:0": false, "0.0.0.0:0": true} {
-		for _, tokens := range [][]string{nil, {"secret-token"}} {
+		for _, tokens := range [][]Token{nil, {FullToken("secret", "secret-token")}} {
 			w := newWorld(t, func(c *Config) { c.Tokens = tokens })
 			l, err := net.Listen("tcp", addr)
 			if err != nil {
@@ -312,7 +312,8 @@ func TestConfigurationsThatAreRefused(t *testing.T) {
 	good := w.server.cfg
 	for name, change := range map[string]func(*Config){
 		"no judge": func(c *Config) { c.Judge = nil }, "no journal": func(c *Config) { c.Journal = nil }, "no plans": func(c *Config) { c.Plans = nil },
-		"empty token": func(c *Config) { c.Tokens = []string{"a", ""} }, "blank token": func(c *Config) { c.Tokens = []string{"a\n"} },
+		"empty token": func(c *Config) { c.Tokens = []Token{FullToken("a", "b"), {}} },
+		"negative limit": func(c *Config) { c.Limits.Rate = -1 },
 		"base URL": func(c *Config) { c.BaseURL = "serin" }, "base URL with password": func(c *Config) { c.BaseURL = "https://a:b@c" },
 		"nil pinger": func(c *Config) { c.Ready = map[string]Pinger{"x": nil} }, "negative": func(c *Config) { c.Timeout = -1 },
 	} {

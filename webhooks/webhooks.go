@@ -10,13 +10,16 @@ package webhooks
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -51,9 +54,16 @@ type Config struct {
 	Journal Journal
 	Plans   Plans
 	Ready   map[string]Pinger // by name: "journal", "source prometheus"
-	Tokens  []string          // accepted bearer tokens; none: the listener must be loopback
+	Tokens  []Token           // accepted credentials; none: the listener must be loopback
 	BaseURL string            // how people reach this server, for links; may be empty
 	Version string
+	// TLS, where set, makes the server speak HTTPS. Certificates of clients count only
+	// where it verifies them.
+	TLS *tls.Config
+	// Limits bound what callers may ask for.
+	Limits Limits
+	// Wrap, where set, is put around the handler (traces).
+	Wrap func(http.Handler) http.Handler
 	// Collectors are shown on /metrics beside the server's own (a source's state).
 	Collectors []prometheus.Collector
 	Now        func() time.Time // default time.Now
@@ -71,7 +81,10 @@ type Config struct {
 // a rollout.
 type Server struct {
 	cfg     Config
-	tokens  [][32]byte
+	keys    atomic.Pointer[tokens]
+	rates   *rates
+	replays *replays
+	crowd   *crowd
 	handler http.Handler
 	metrics *metrics
 	ready   *readiness
@@ -100,13 +113,20 @@ func New(c Config) (*Server, error) {
 		c.Drain = 25 * time.Second
 	}
 	c.BaseURL = strings.TrimRight(c.BaseURL, "/")
-	s := &Server{cfg: c, tokens: digests(c.Tokens), after: time.After, stopping: make(chan struct{})}
+	c.Limits = c.Limits.withDefaults()
+	s := &Server{cfg: c, after: time.After, stopping: make(chan struct{})}
+	s.rates, s.replays, s.crowd = newRates(c.Limits), &replays{}, newCrowd(c.Limits.Connections)
+	s.cfg.Collectors = append(slices.Clone(c.Collectors), s.crowd.collectors()...)
+	s.keys.Store(tokenList(c.Tokens))
 	s.ready = newReadiness(c.Ready, c.Now)
 	var err error
 	if s.metrics, err = newMetrics(s); err != nil {
 		return nil, fmt.Errorf("webhooks: %w", err)
 	}
 	s.handler = s.routes()
+	if c.Wrap != nil {
+		s.handler = c.Wrap(s.handler)
+	}
 	return s, nil
 }
 
@@ -126,10 +146,9 @@ func (c Config) check() error {
 	if c.Plans == nil {
 		faults = append(faults, errors.New("no plans; set Config.Plans"))
 	}
-	for i, t := range c.Tokens {
-		if t == "" || strings.TrimSpace(t) != t {
-			faults = append(faults, fmt.Errorf("token %d is empty or has blanks around it; write it without them or remove it", i+1))
-		}
+	faults = append(faults, checkTokens(c.Tokens)...)
+	if l := c.Limits; l.Rate < 0 || l.Burst < 0 || l.Strangers < 0 || l.StrangersBurst < 0 || l.Connections < 0 {
+		faults = append(faults, errors.New("a negative limit; leave it zero for the default"))
 	}
 	for name, p := range c.Ready {
 		if p == nil {

@@ -58,6 +58,8 @@ type cli struct {
 	Plan    planCmd    `cmd:"" help:"Check plans; print their schema."`
 	Demo    demoCmd    `cmd:"" help:"Watch a healthy canary be promoted and a failing one be rolled back."`
 	Lab     labCmd     `cmd:"" help:"Measure false alarms and detection on simulated rollouts."`
+	Config  configCmd  `cmd:"" help:"Check a server's configuration."`
+	Doctor  doctorCmd  `cmd:"" help:"Try everything that a server needs, and say what to mend."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 }
 
@@ -169,7 +171,7 @@ func version() string {
 }
 
 // newLog returns the log of a command, which goes to stderr.
-func newLog(w io.Writer, level slog.Level, format string) *slog.Logger {
+func newLog(w io.Writer, level slog.Leveler, format string) *slog.Logger {
 	o := &slog.HandlerOptions{Level: level}
 	if format == "json" {
 		return slog.New(slog.NewJSONHandler(w, o))

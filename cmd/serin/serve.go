@@ -4,9 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
+	"os/signal"
 	"slices"
 	"strings"
+	"sync"
+	"syscall"
 
 	"github.com/serin-canary/serin/cmd/serin/app"
 	"github.com/serin-canary/serin/queries/prometheus"
@@ -14,15 +18,21 @@ import (
 
 // serveCmd runs the server.
 type serveCmd struct {
-	Config     string   `short:"c" placeholder:"FILE" help:"Configuration file. Without it the flags below suffice."`
-	Listen     string   `placeholder:"ADDR" help:"Address to listen on (default ${listen})."`
-	Plans      string   `placeholder:"DIR" help:"Folder of the plans (default ./${plans})."`
-	Journal    string   `placeholder:"FILE" help:"File that remembers rollouts and verdicts (default ./${journal})."`
-	Prometheus string   `placeholder:"URL" help:"A Prometheus to ask; plans call it \"prometheus\"."`
-	TokenFile  []string `placeholder:"FILE" help:"File with a bearer token that callers must send. Needed to listen beyond this machine."`
-	BaseURL    string   `name:"base-url" placeholder:"URL" help:"How people reach this server, for links."`
-	LogLevel   string   `placeholder:"LEVEL" help:"debug, info, warn or error (default info)."`
-	LogFormat  string   `placeholder:"FORMAT" help:"text or json (default text)."`
+	settings
+}
+
+// settings are where a server's configuration comes from: flags win over
+// environment variables, those over the file, and the file over the defaults.
+type settings struct {
+	Config     string   `short:"c" env:"SERIN_CONFIG" placeholder:"FILE" help:"Configuration file. Without it the flags below suffice."`
+	Listen     string   `env:"SERIN_LISTEN" placeholder:"ADDR" help:"Address to listen on (default ${listen})."`
+	Plans      string   `env:"SERIN_PLANS" placeholder:"DIR" help:"Folder of the plans (default ./${plans})."`
+	Journal    string   `env:"SERIN_JOURNAL" placeholder:"FILE" help:"File that remembers rollouts and verdicts (default ./${journal})."`
+	Prometheus string   `env:"SERIN_PROMETHEUS" placeholder:"URL" help:"A Prometheus to ask; plans call it \"prometheus\"."`
+	TokenFile  []string `env:"SERIN_TOKEN_FILE" placeholder:"FILE" help:"File with a bearer token that callers must send. Needed to listen beyond this machine."`
+	BaseURL    string   `name:"base-url" env:"SERIN_BASE_URL" placeholder:"URL" help:"How people reach this server, for links."`
+	LogLevel   string   `env:"SERIN_LOG_LEVEL" placeholder:"LEVEL" help:"debug, info, warn or error (default info)."`
+	LogFormat  string   `env:"SERIN_LOG_FORMAT" placeholder:"FORMAT" help:"text or json (default text)."`
 }
 
 // Help implements kong.HelpProvider.
@@ -32,7 +42,7 @@ func (serveCmd) Help() string {
     serin serve --plans ./plans --prometheus http://localhost:9090
     serin serve --config serin.yaml
 
-serin.yaml, every key optional; flags override it:
+serin.yaml, every key optional; environment variables override it, and flags both:
 
     listen: 127.0.0.1:8080
     baseURL: https://serin.example.com
@@ -40,6 +50,8 @@ serin.yaml, every key optional; flags override it:
     journal: ./serin.db
     tokenFiles: [/run/secrets/serin-token]
     log: { level: info, format: json }
+    debug: { listen: 127.0.0.1:6060 }                  # profiles; off without it
+    trace: { endpoint: "http://otel-collector:4318" }  # OpenTelemetry; off without it
     sources:
       - name: prometheus
         prometheus:
@@ -54,33 +66,65 @@ serin.yaml, every key optional; flags override it:
 
 A webhook of Flagger points at http://SERIN/flagger/HOOK, where HOOK is its type.
 Without a token file the server listens on this machine only.
-Once it is up, /readyz says whether every source and the journal can be reached.`
+Once it is up, /readyz says whether every source and the journal can be reached.
+A SIGHUP makes it read the plans and the log level again; where something is wrong with
+them it goes on with what it has, and the log says what. Check first: serin config check.`
 }
 
 // Run implements the command.
 func (c serveCmd) Run(ctx context.Context, s *streams) error {
-	cfg, err := c.config()
+	cfg, err := c.read()
 	if err != nil {
 		return err
 	}
-	level, err := parseLevel(cfg.Log.Level)
+	lowest, err := parseLevel(cfg.Log.Level)
 	if err != nil {
 		return err
 	}
+	level := new(slog.LevelVar)
+	level.Set(lowest)
 	if len(cfg.Sources) == 0 {
 		return errors.New("there is no metrics source; name one with --prometheus URL, or under sources in --config FILE")
 	}
-	a, err := app.New(ctx, app.Options{Config: cfg, Version: version(), Log: newLog(s.err, level, cfg.Log.Format)})
+	log := newLog(s.err, level, cfg.Log.Format)
+	a, err := app.New(ctx, app.Options{Config: cfg, Version: version(), Log: log, Level: level})
 	if err != nil {
 		return err
 	}
 	fmt.Fprintf(s.err, "serin %s answers at %s, judging by %s; journal %s\n",
 		version(), a.URL(), strings.Join(a.Plans().Names(), ", "), cfg.Journal)
-	return a.Run(ctx)
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	defer signal.Stop(hangup)
+	ctx, stop := context.WithCancel(ctx)
+	var reloading sync.WaitGroup
+	reloading.Go(func() { c.reload(ctx, hangup, a, log) })
+	err = a.Run(ctx)
+	stop()
+	reloading.Wait()
+	return err
 }
 
-// config reads the file and lets flags win.
-func (c serveCmd) config() (app.Config, error) {
+// reload reads the configuration again at each signal, until ctx ends.
+func (c settings) reload(ctx context.Context, hangup <-chan os.Signal, a *app.App, log *slog.Logger) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-hangup:
+			cfg, err := c.read()
+			if err != nil {
+				app.LogReload(log, app.Reloaded{}, err)
+				continue
+			}
+			done, err := a.Reload(cfg)
+			app.LogReload(log, done, err)
+		}
+	}
+}
+
+// read reads the file and lets flags win.
+func (c settings) read() (app.Config, error) {
 	if c.Config != "" {
 		return app.Read(c.Config, c.override)
 	}
@@ -90,7 +134,7 @@ func (c serveCmd) config() (app.Config, error) {
 }
 
 // override puts the flags that were given into a configuration.
-func (c serveCmd) override(cfg *app.Config) {
+func (c settings) override(cfg *app.Config) {
 	set := func(to *string, from string) {
 		if from != "" {
 			*to = from

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -28,17 +29,26 @@ type Options struct {
 	Plans   *plan.Set
 	Version string
 	Log     *slog.Logger // default: discard
+	// Level is the log's level, where a reload may change it.
+	Level *slog.LevelVar
 }
 
 // App is a server.
 type App struct {
+	config   Config
 	listener net.Listener
 	front    *webhooks.Server
 	journal  *journal.Journal
 	judge    *judge.Judge
 	sources  *Sources
-	plans    *plan.Set
+	plans    *livePlans
+	ownPlans bool // read from the folder that the configuration names
+	debug    *debugServer
+	tracing  *tracing
 	log      *slog.Logger
+	level    *slog.LevelVar
+
+	reloading sync.Mutex // guards config, and one reload from another
 
 	// serving ends when the last request has been answered, beside when nothing is
 	// scraped any more. The first error of serving is kept in failed.
@@ -50,45 +60,56 @@ type App struct {
 
 // New binds the listener and opens the journal, the plans and the sources. Where
 // something fails, what was opened before is closed again.
-func New(ctx context.Context, o Options) (*App, error) {
+func New(ctx context.Context, o Options) (*App, error) { return newApp(ctx, o, nil) }
+
+// newApp makes spans with t, where it is given, instead of what is configured.
+func newApp(ctx context.Context, o Options, t *tracing) (*App, error) {
 	c := o.Config.WithDefaults()
 	if fs := c.Check(); len(fs) > 0 {
 		return nil, faultsOfFlags(fs)
 	}
-	a := &App{log: o.Log, plans: o.Plans, failed: make(chan error, 1)}
+	a := &App{config: c, tracing: t, log: o.Log, level: o.Level, ownPlans: o.Plans == nil, failed: make(chan error, 2)}
 	if a.log == nil {
 		a.log = slog.New(slog.DiscardHandler)
 	}
-	if err := a.open(ctx, c, o.Version); err != nil {
+	if err := a.open(ctx, o); err != nil {
 		a.close()
 		return nil, err
 	}
 	return a, nil
 }
 
-func (a *App) open(ctx context.Context, c Config, version string) error {
-	tokens, err := readTokens(c.TokenFiles)
+func (a *App) open(ctx context.Context, o Options) error {
+	c, version := a.config, o.Version
+	sec, err := a.secure(c)
 	if err != nil {
 		return err
 	}
-	if a.plans == nil {
-		if a.plans, err = LoadPlans(c.Plans); err != nil {
+	plans := o.Plans
+	if plans == nil {
+		if plans, err = LoadPlans(c.Plans); err != nil {
 			return err
 		}
 	}
+	a.plans = newLivePlans(plans)
 	if a.sources, err = OpenSources(c.Sources, a.log); err != nil {
 		return err
 	}
-	if err := a.checkSources(); err != nil {
+	if err := a.checkSources(plans); err != nil {
 		return err
+	}
+	if a.tracing == nil {
+		if a.tracing, err = newTracing(ctx, c.Trace, version, a.log); err != nil {
+			return err
+		}
 	}
 	if a.journal, err = journal.Open(ctx, c.Journal, journal.Options{Log: a.log}); err != nil {
 		return fmt.Errorf("cannot open the journal %s: %w", c.Journal, err)
 	}
-	a.judge = NewJudge(JudgeOptions{Journal: a.journal, Sources: a.sources, Version: version, Log: a.log})
+	a.judge = NewJudge(JudgeOptions{Journal: a.journal, Sources: a.sources, Version: version, Log: a.log, Guard: c.Outgoing.ForChecks().Guard, trace: a.tracing})
 	a.front, err = webhooks.New(webhooks.Config{
-		Judge: a.judge, Journal: a.journal, Plans: a.plans, Ready: a.ready(),
-		Tokens: tokens, BaseURL: c.BaseURL, Version: version, Log: a.log, Collectors: a.sources.Collectors(),
+		Judge: a.tracing.decider(a.judge), Journal: a.journal, Plans: a.plans, Ready: a.ready(), Wrap: a.tracing.handler,
+		Tokens: sec.tokens, TLS: sec.tls, Limits: sec.limits, BaseURL: c.BaseURL, Version: version, Log: a.log, Collectors: a.sources.Collectors(),
 	})
 	if err != nil {
 		return err
@@ -96,7 +117,8 @@ func (a *App) open(ctx context.Context, c Config, version string) error {
 	if a.listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", c.Listen); err != nil {
 		return fmt.Errorf("cannot listen on %s: %w; choose another address with --listen", c.Listen, err)
 	}
-	return nil
+	a.debug, err = openDebug(ctx, c.Debug)
+	return err
 }
 
 // JudgeOptions are what [NewJudge] wires together.
@@ -105,13 +127,22 @@ type JudgeOptions struct {
 	Sources *Sources
 	Version string
 	Log     *slog.Logger
+	// Guard says where checks may go; default: everywhere but where clouds keep
+	// credentials.
+	Guard func(netip.AddrPort) error
+
+	trace *tracing
 }
 
 // NewJudge returns a judge with every kind of check that this build can run.
 func NewJudge(o JudgeOptions) *judge.Judge {
+	sources := o.Sources.ByName()
+	for name, s := range sources {
+		sources[name] = o.trace.source(name, s)
+	}
 	return judge.New(judge.Config{
-		Journal: o.Journal, Sources: o.Sources.ByName(),
-		Checks: checks.Kinds{"http": httpcheck.New(httpcheck.Config{Guard: Guard})},
+		Journal: o.Journal, Sources: sources,
+		Checks: checks.Kinds{"http": httpcheck.New(httpcheck.Config{Guard: o.guard()})},
 		Engine: o.Version, Log: o.Log,
 	})
 }
@@ -139,10 +170,10 @@ func LoadPlans(dir string) (*plan.Set, error) {
 
 // checkSources makes sure that every plan's source is configured, so that a typo
 // is found at the start and not by the first rollout.
-func (a *App) checkSources() error {
+func (a *App) checkSources(plans *plan.Set) error {
 	var wrong []string
-	for _, n := range a.plans.Names() {
-		p, err := a.plans.Find(n, "", "")
+	for _, n := range plans.Names() {
+		p, err := plans.Find(n, "", "")
 		if err != nil {
 			return err
 		}
@@ -179,8 +210,8 @@ func (a *App) URL() string { return "http://" + a.Addr() }
 // Journal returns the journal, which is open from New to Stop.
 func (a *App) Journal() *journal.Journal { return a.journal }
 
-// Plans returns the plans.
-func (a *App) Plans() *plan.Set { return a.plans }
+// Plans returns the plans that new rollouts are judged by.
+func (a *App) Plans() *plan.Set { return a.plans.set.Load() }
 
 // Start serves, and scrapes what there is to scrape, until Stop.
 func (a *App) Start() {
@@ -188,6 +219,13 @@ func (a *App) Start() {
 	rest, stopRest := context.WithCancel(context.Background())
 	a.stopServing, a.stopRest = stopServing, stopRest
 	a.sources.Run(rest, a.beside.Go)
+	if a.debug != nil {
+		a.beside.Go(func() {
+			if err := a.debug.serve(); err != nil {
+				a.failed <- err
+			}
+		})
+	}
 	a.serving.Go(func() {
 		if err := a.front.Serve(serve, a.listener); err != nil {
 			a.failed <- err
@@ -204,10 +242,12 @@ func (a *App) Stop() error {
 			a.stopServing()
 			a.serving.Wait()
 			a.stopRest() // what is under way may still ask the sources
+			err = errors.Join(a.debug.close(), a.tracing.stop())
 			a.beside.Wait()
 		}
 		select {
-		case err = <-a.failed:
+		case failed := <-a.failed:
+			err = errors.Join(failed, err)
 		default:
 		}
 		err = errors.Join(err, a.close())
@@ -235,11 +275,9 @@ func (a *App) close() error {
 	if a.journal != nil {
 		cs = append(cs, a.journal)
 	}
-	var errs []error
+	errs := []error{a.debug.close()}
 	for _, c := range cs {
-		if err := c.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
-			errs = append(errs, err)
-		}
+		errs = append(errs, ignoreClosed(c.Close()))
 	}
 	return errors.Join(errs...)
 }

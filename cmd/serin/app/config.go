@@ -6,8 +6,6 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
-	"os"
-	"strings"
 	"time"
 
 	"github.com/serin-canary/serin/judge/plan"
@@ -32,10 +30,19 @@ type Config struct {
 	Plans string `yaml:"plans"`
 	// Journal is the SQLite file that remembers rollouts and verdicts.
 	Journal string `yaml:"journal"`
-	// TokenFiles name files that hold one bearer token each.
+	// TokenFiles name files that hold one bearer token each, good for everything.
 	TokenFiles []string `yaml:"tokenFiles"`
-	Sources    []Source `yaml:"sources"`
-	Log        Log      `yaml:"log"`
+	// Tokens are callers' credentials, each with what it is good for.
+	Tokens []Token `yaml:"tokens"`
+	// WebConfig is a file in the form of Prometheus' web configuration; its TLS part
+	// makes the server speak HTTPS.
+	WebConfig string   `yaml:"webConfig"`
+	Callers   Callers  `yaml:"callers"`
+	Outgoing  Outgoing `yaml:"outgoing"`
+	Sources   []Source `yaml:"sources"`
+	Log       Log      `yaml:"log"`
+	Debug     Debug    `yaml:"debug"`
+	Trace     Trace    `yaml:"trace"`
 }
 
 // Source is a metrics store under the name that plans use. Exactly one kind is set.
@@ -82,7 +89,7 @@ func (c Config) Check() plan.Faults {
 	}
 	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
 		fault("listen", "%q is not an address; write host:port, for example %s", c.Listen, DefaultListen)
-	} else if !Loopback(c.Listen) && len(c.TokenFiles) == 0 {
+	} else if !Loopback(c.Listen) && !c.closed() {
 		fault("listen", "%s can be reached from other machines, and there is no token to ask them for; "+
 			"name a token file (tokenFiles, --token-file), or listen on 127.0.0.1", c.Listen)
 	}
@@ -95,6 +102,9 @@ func (c Config) Check() plan.Faults {
 	if c.Log.Format != "text" && c.Log.Format != "json" {
 		fault("log.format", "%q is not a format; write text or json", c.Log.Format)
 	}
+	c.checkSecurity(fault)
+	c.Debug.check(fault)
+	c.Trace.check(fault)
 	seen := map[string]bool{}
 	for i, s := range c.Sources {
 		at := fmt.Sprintf("sources[%d]", i)
@@ -126,6 +136,11 @@ func (s Source) check(at string, fault func(path, format string, args ...any)) {
 	case s.Prometheus != nil:
 		if s.Prometheus.Name != "" {
 			fault(at+".prometheus.name", "the name belongs to the source, one level up")
+		}
+		for h := range s.Prometheus.Headers {
+			if inlineCredential(h) {
+				fault(at+".prometheus.headers", "the value of %s is a credential and does not belong here; put it into a file and name that: bearerFile, or username and passwordFile", h)
+			}
 		}
 		if !webURL(s.Prometheus.URL) {
 			fault(at+".prometheus.url", "%q is not a URL; write for example http://prometheus:9090", redact(s.Prometheus.URL))
@@ -179,23 +194,4 @@ func (l Log) level() (slog.Level, error) {
 	var v slog.Level
 	err := v.UnmarshalText([]byte(l.Level))
 	return v, err
-}
-
-// readTokens reads the files that hold bearer tokens. A token that is short enough
-// to be guessed is refused, and so is an empty file, which would let everybody in.
-func readTokens(files []string) ([]string, error) {
-	var tokens []string
-	for _, f := range files {
-		b, err := os.ReadFile(f)
-		if err != nil {
-			return nil, fmt.Errorf("cannot read the token file: %w", err)
-		}
-		t := strings.TrimSpace(string(b))
-		if len(t) < 16 || strings.ContainsAny(t, " \t\r\n") {
-			return nil, fmt.Errorf("%s must hold one token of at least 16 characters on one line; "+
-				"make one with: head -c 24 /dev/urandom | base64", f)
-		}
-		tokens = append(tokens, t)
-	}
-	return tokens, nil
 }

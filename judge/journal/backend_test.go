@@ -6,22 +6,24 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/serin-canary/serin/judge/journal"
 	"github.com/serin-canary/serin/judge/journal/pgtest"
 )
 
 // backend is one of the databases that the same journal is kept in.
 type backend struct {
 	name string
-	// fresh returns the target of a journal that does not exist yet.
-	fresh func(t testing.TB) string
+	// empty returns the target of a journal that does not exist yet, fresh that of one
+	// that has nothing in it, which is faster.
+	empty, fresh func(t testing.TB) string
 	// driver opens it as another program would.
 	driver string
 }
 
 func backends() []backend {
 	return []backend{
-		{"sqlite", file, "sqlite"},
-		{"postgres", func(t testing.TB) string { return server(t).NewDatabase(t) }, "pgx"},
+		{"sqlite", file, file, "sqlite"},
+		{"postgres", func(t testing.TB) string { return server(t).NewDatabase(t) }, copied, "pgx"},
 	}
 }
 
@@ -54,8 +56,9 @@ func (b backend) on(sqlite, postgres string) string {
 // cluster is the PostgreSQL that the tests share, started by the first.
 var cluster struct {
 	sync.Mutex
-	server *pgtest.Server
-	err    error
+	server   *pgtest.Server
+	err      error
+	template string // the URL of a journal with nothing in it
 }
 
 func server(t testing.TB) *pgtest.Server {
@@ -69,6 +72,26 @@ func server(t testing.TB) *pgtest.Server {
 		pgtest.Unavailable(t, cluster.err)
 	}
 	return cluster.server
+}
+
+// copied returns the URL of a new journal with nothing in it.
+func copied(t testing.TB) string {
+	t.Helper()
+	s := server(t)
+	cluster.Lock()
+	defer cluster.Unlock()
+	if cluster.template == "" {
+		template := s.NewDatabase(t)
+		j, err := journal.Open(t.Context(), template, journal.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := j.Close(); err != nil {
+			t.Fatal(err)
+		}
+		cluster.template = template
+	}
+	return s.Copy(t, cluster.template)
 }
 
 // stopCluster ends the shared PostgreSQL.

@@ -36,7 +36,10 @@ func (j *Journal) Load(ctx context.Context, id string) (judge.Record, error) {
 		if rec.Others, err = others(ctx, t, rec); err != nil {
 			return err
 		}
-		rec.Earlier, err = earlier(ctx, t, r.rollout)
+		if rec.Earlier, err = earlier(ctx, t, r.rollout); err != nil {
+			return err
+		}
+		rec.Overrides, err = overrides(ctx, t, id)
 		return err
 	})
 	if err != nil {

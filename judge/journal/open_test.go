@@ -133,7 +133,7 @@ func TestAnyNameCanBeAFile(t *testing.T) {
 // Several servers may start on one fresh file at once.
 func TestOpeningAFreshFileAtOnce(t *testing.T) {
 	onEach(t, func(t *testing.T, db backend) {
-		path := db.fresh(t)
+		path := db.empty(t)
 		var (
 			wg   sync.WaitGroup
 			errs [4]error

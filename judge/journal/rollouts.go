@@ -95,7 +95,7 @@ func (j *Journal) end(ctx context.Context, t tx, r rollout.Rollout, c closing) e
 	if err := t.lockRollout(ctx, r.ID); err != nil {
 		return err
 	}
-	c.why = strings.ReplaceAll(strings.ToValidUTF8(c.why, "�"), "\x00", "�") // callers quote what they were sent
+	c.why = printable(c.why) // callers quote what they were sent
 	n, err := t.Exec(ctx, `update rollouts set closed = $1, why = $2 where id = $3 and closed is null`, nanos(c.at), c.why, r.ID)
 	if err != nil || n == 0 {
 		return err

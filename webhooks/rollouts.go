@@ -55,6 +55,10 @@ type announcement struct {
 	Comparison rollout.Comparison `json:"comparison"`
 	Weights    []weightBody       `json:"weights"`
 	Started    time.Time          `json:"started"` // default now
+	// Callback is told how it ends. Whoever is called back need not poll, so that
+	// Serin looks by itself.
+	Callback string `json:"callback_url"`
+	Watch    bool   `json:"watch"` // look at each block's close
 }
 
 // controllerName is what a controller may be called.
@@ -65,6 +69,7 @@ func (a announcement) read(now time.Time) (rollout.Rollout, error) {
 	r := rollout.Rollout{
 		Controller: a.Controller, Namespace: a.Namespace, Service: a.Service, Revision: a.Revision,
 		Baseline: a.Baseline, Canary: a.Canary, Comparison: a.Comparison,
+		Callback: a.Callback, Watch: a.Watch || a.Callback != "",
 	}
 	if r.Controller == "" {
 		r.Controller = controllerAPI
@@ -134,6 +139,9 @@ func (s *Server) take(ctx context.Context, a announcement) (journal.Announced, e
 	if err != nil {
 		return journal.Announced{}, err
 	}
+	if err := s.mayCallBack(r.Callback); err != nil {
+		return journal.Announced{}, err
+	}
 	p, err := s.cfg.Plans.Find(a.Plan, r.Namespace, r.Service)
 	if err != nil {
 		return journal.Announced{}, err
@@ -144,6 +152,9 @@ func (s *Server) take(ctx context.Context, a announcement) (journal.Announced, e
 	done, err := s.open(ctx, r, p)
 	if err != nil || done.New {
 		return done, err
+	}
+	if r.Callback != "" && r.Callback != done.Rollout.Callback {
+		return done, conflict("leave it out, or end the rollout first", "rollout %s is live already, and it was announced without this callback_url", done.Rollout.ID)
 	}
 	var newest time.Time
 	if n := len(done.Rollout.Weights); n > 0 {

@@ -48,6 +48,8 @@ func (s *Server) routes() http.Handler {
 	e.GET("/v1/rollouts/:id/verdicts", needs(s.listVerdicts, RightRead))
 	e.POST("/v1/rollouts/:id/judge", needs(s.judgeRollout, RightJudge))
 	e.POST("/v1/rollouts/:id/weights", needs(s.declareWeight, RightAnnounce))
+	e.GET("/v1/work", needsAll(s.listWork, RightAdmin))
+	e.POST("/v1/work/:id/retry", needsAll(s.retryWork, RightAdmin))
 	e.POST(pathJudge, needs(s.judgeOnce, RightJudge, RightAnnounce))
 
 	return e

@@ -64,6 +64,10 @@ type Config struct {
 	Limits Limits
 	// Wrap, where set, is put around the handler (traces).
 	Wrap func(http.Handler) http.Handler
+	// Callbacks are what announcements may ask for; nil refuses them.
+	Callbacks *Callbacks
+	// Work is what is done later; nil where nothing is.
+	Work Work
 	// Collectors are shown on /metrics beside the server's own (a source's state).
 	Collectors []prometheus.Collector
 	Now        func() time.Time // default time.Now

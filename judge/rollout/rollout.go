@@ -37,6 +37,12 @@ type Rollout struct {
 	Attempt int `json:"attempt"`
 	// Comparison says how the arms share time; see the constants.
 	Comparison Comparison `json:"comparison"`
+
+	// Callback is the URL that is told how it ends; empty means nobody is. It is
+	// recorded and shown, so it has no credentials.
+	Callback string `json:"callback_url,omitempty"`
+	// Watch says that Serin itself looks at each block's close.
+	Watch bool `json:"watch,omitempty"`
 }
 
 // Arm names one side of a comparison by facts. A preset or a metric maps them to

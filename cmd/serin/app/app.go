@@ -45,6 +45,7 @@ type App struct {
 	ownPlans bool // read from the folder that the configuration names
 	debug    *debugServer
 	tracing  *tracing
+	later    *later
 	log      *slog.Logger
 	level    *slog.LevelVar
 
@@ -68,7 +69,7 @@ func newApp(ctx context.Context, o Options, t *tracing) (*App, error) {
 	if fs := c.Check(); len(fs) > 0 {
 		return nil, faultsOfFlags(fs)
 	}
-	a := &App{config: c, tracing: t, log: o.Log, level: o.Level, ownPlans: o.Plans == nil, failed: make(chan error, 2)}
+	a := &App{config: c, tracing: t, log: o.Log, level: o.Level, ownPlans: o.Plans == nil, failed: make(chan error, 3)}
 	if a.log == nil {
 		a.log = slog.New(slog.DiscardHandler)
 	}
@@ -103,13 +104,20 @@ func (a *App) open(ctx context.Context, o Options) error {
 			return err
 		}
 	}
-	if a.journal, err = journal.Open(ctx, c.Journal, journal.Options{Log: a.log}); err != nil {
+	if a.later, err = newLater(c, a.log); err != nil {
+		return err
+	}
+	if a.journal, err = journal.Open(ctx, c.Journal, journal.Options{Log: a.log, Follow: a.later.follow, Queue: a.later.queue}); err != nil {
 		return fmt.Errorf("cannot open the journal %s: %w", c.Journal, err)
 	}
 	a.judge = NewJudge(JudgeOptions{Journal: a.journal, Sources: a.sources, Version: version, Log: a.log, Guard: c.Outgoing.ForChecks().Guard, trace: a.tracing})
+	if err := a.later.attach(ctx, a.journal, a.tracing.decider(a.judge)); err != nil {
+		return err
+	}
 	a.front, err = webhooks.New(webhooks.Config{
 		Judge: a.tracing.decider(a.judge), Journal: a.journal, Plans: a.plans, Ready: a.ready(), Wrap: a.tracing.handler,
-		Tokens: sec.tokens, TLS: sec.tls, Limits: sec.limits, BaseURL: c.BaseURL, Version: version, Log: a.log, Collectors: a.sources.Collectors(),
+		Tokens: sec.tokens, TLS: sec.tls, Limits: sec.limits, BaseURL: c.BaseURL, Version: version, Log: a.log,
+		Callbacks: a.later.callbacks, Work: a.later.queue, Collectors: append(a.sources.Collectors(), newWorkMetrics(a.later.queue, a.log)),
 	})
 	if err != nil {
 		return err
@@ -226,6 +234,11 @@ func (a *App) Start() {
 			}
 		})
 	}
+	a.beside.Go(func() {
+		if err := a.later.run(rest); err != nil {
+			a.failed <- err
+		}
+	})
 	a.serving.Go(func() {
 		if err := a.front.Serve(serve, a.listener); err != nil {
 			a.failed <- err

@@ -39,10 +39,12 @@ type Config struct {
 	WebConfig string   `yaml:"webConfig"`
 	Callers   Callers  `yaml:"callers"`
 	Outgoing  Outgoing `yaml:"outgoing"`
-	Sources   []Source `yaml:"sources"`
-	Log       Log      `yaml:"log"`
-	Debug     Debug    `yaml:"debug"`
-	Trace     Trace    `yaml:"trace"`
+	// Callbacks say who may be told how rollouts end.
+	Callbacks Callbacks `yaml:"callbacks"`
+	Sources   []Source  `yaml:"sources"`
+	Log       Log       `yaml:"log"`
+	Debug     Debug     `yaml:"debug"`
+	Trace     Trace     `yaml:"trace"`
 }
 
 // Source is a metrics store under the name that plans use. Exactly one kind is set.
@@ -105,6 +107,7 @@ func (c Config) Check() plan.Faults {
 	c.checkSecurity(fault)
 	c.Debug.check(fault)
 	c.Trace.check(fault)
+	c.Callbacks.check(fault)
 	seen := map[string]bool{}
 	for i, s := range c.Sources {
 		at := fmt.Sprintf("sources[%d]", i)

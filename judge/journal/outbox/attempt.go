@@ -93,6 +93,9 @@ func (q *Queue) settle(ctx context.Context, w Work, failure error) (again *time.
 	}
 	text := plain(failure)
 	q.o.Log.Warn("work failed", "kind", w.Kind, "key", w.Key, "id", w.ID, "rollout", w.Rollout, "attempt", w.Attempts, "error", text)
+	if errors.Is(failure, ErrMoot) {
+		return nil, q.end(ctx, w, Cancelled, text)
+	}
 	if permanent {
 		return nil, q.giveUp(ctx, w, text)
 	}

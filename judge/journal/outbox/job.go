@@ -60,6 +60,10 @@ type Handler func(ctx context.Context, j Job) error
 // ErrPermanent marks an error after which trying again is of no use.
 var ErrPermanent = errors.New("outbox: it will not succeed later either")
 
+// ErrMoot marks an error of work that is of no interest any more: it is cancelled,
+// neither tried again nor a dead letter.
+var ErrMoot = errors.New("outbox: it is of no interest any more")
+
 // ErrNotFound is returned where no such work is recorded.
 var ErrNotFound = errors.New("outbox: no such work")
 

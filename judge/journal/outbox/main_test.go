@@ -66,8 +66,13 @@ func onBoth(t *testing.T, test func(t *testing.T, where string)) {
 // beside it.
 func connect(ctx context.Context, where string) (db outbox.DB, closing func(), err error) {
 	if strings.HasPrefix(where, "postgres:") {
-		db.Pool, err = pgxpool.New(ctx, where)
+		c, err := pgxpool.ParseConfig(where)
 		if err != nil {
+			return db, nil, err
+		}
+		// As the journal has it: who sleeps within a transaction loses its locks.
+		c.ConnConfig.RuntimeParams["idle_in_transaction_session_timeout"] = "3000"
+		if db.Pool, err = pgxpool.NewWithConfig(ctx, c); err != nil {
 			return db, nil, err
 		}
 		return db, db.Pool.Close, nil

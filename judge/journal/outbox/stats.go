@@ -10,10 +10,11 @@ import (
 
 // Count is how much work of one kind is in one state.
 type Count struct {
-	Kind   string
-	State  State
-	Works  int
-	Oldest time.Time // when the oldest of it was added
+	Kind  string
+	State State
+	Works int
+	// Oldest is since when the oldest of it has been due (queued), or was added.
+	Oldest time.Time
 }
 
 // Stats is how the work stands.
@@ -43,7 +44,7 @@ func (q *Queue) Stats(ctx context.Context) (Stats, error) {
 		c.State, c.Oldest = State(state), moment(oldest)
 		s.Counts = append(s.Counts, c)
 		return err
-	}, `select kind, state, count(*), min(added) from work group by kind, state order by kind, state`)
+	}, `select kind, state, count(*), min(case when state = 'queued' then not_before else added end) from work group by kind, state order by kind, state`)
 	if err != nil {
 		return Stats{}, fmt.Errorf("outbox: count work: %w", err)
 	}

@@ -1,0 +1,150 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/serin-canary/serin/judge/journal"
+	"github.com/serin-canary/serin/judge/journal/outbox"
+	"github.com/serin-canary/serin/webhooks"
+)
+
+// The kinds of work that a server does later, beside callbacks.
+const (
+	kindLook  = "look"  // at a rollout that nobody asks about
+	kindSweep = "sweep" // close a rollout that was forgotten
+)
+
+// Callbacks configure how rollouts' ends are told; without a secret they are off.
+type Callbacks struct {
+	// SecretFiles and SecretEnv name files and environment variables that hold one
+	// signing secret each. Every secret signs: list the new one and the old one
+	// while receivers change over.
+	SecretFiles []string `yaml:"secretFiles"`
+	SecretEnv   []string `yaml:"secretEnv"`
+	// Hosts may be called: ci.example.com, *.example.com, host:8443, or *.
+	Hosts []string `yaml:"hosts"`
+	// PlainHTTP allows http beside https.
+	PlainHTTP bool `yaml:"plainHTTP"`
+}
+
+// on reports whether callbacks are configured.
+func (c Callbacks) on() bool { return len(c.SecretFiles)+len(c.SecretEnv) > 0 }
+
+func (c Callbacks) check(fault func(path, format string, args ...any)) {
+	if c.on() && len(c.Hosts) == 0 {
+		fault("callbacks.hosts", "callbacks have a secret and no host that may be called; list hosts, or \"*\" for every public one")
+	}
+	if !c.on() && (len(c.Hosts) > 0 || c.PlainHTTP) {
+		fault("callbacks.secretFiles", "callbacks are signed, and there is no secret; name a file (secretFiles) or a variable (secretEnv)")
+	}
+}
+
+// secrets reads the signing secrets.
+func (c Callbacks) secrets() ([]string, error) {
+	var out []string
+	for _, f := range c.SecretFiles {
+		b, err := os.ReadFile(f)
+		if err != nil {
+			return nil, fmt.Errorf("cannot read the callbacks' secret: %w", err)
+		}
+		out = append(out, strings.TrimSpace(string(b)))
+	}
+	for _, name := range c.SecretEnv {
+		s, ok := os.LookupEnv(name)
+		if !ok {
+			return nil, fmt.Errorf("the environment variable %s, which holds the callbacks' secret, is not set", name)
+		}
+		out = append(out, strings.TrimSpace(s))
+	}
+	return out, nil
+}
+
+// later is a server's work that is done later: what follows from events, and the
+// handlers that do it.
+type later struct {
+	queue     *outbox.Queue
+	callbacks *webhooks.Callbacks // nil where they are off
+	watcher   *watcher
+}
+
+// kinds returns how each kind of work is treated.
+func kinds() map[string]outbox.Kind {
+	return map[string]outbox.Kind{
+		webhooks.KindCallback: {Timeout: 15 * time.Second, Patience: 24 * time.Hour, Concurrency: 8, First: 5 * time.Second, Longest: 15 * time.Minute},
+		kindLook:              {Timeout: 45 * time.Second, Patience: time.Hour, Concurrency: 4, Lapses: true},
+		kindSweep:             {Timeout: 15 * time.Second, Patience: 365 * 24 * time.Hour, Concurrency: 1, First: time.Minute},
+	}
+}
+
+// newLater makes the queue and what it needs before there is a journal.
+func newLater(c Config, log *slog.Logger) (*later, error) {
+	q, err := outbox.New(outbox.Options{Kinds: kinds(), Log: log})
+	if err != nil {
+		return nil, err
+	}
+	l := &later{queue: q, watcher: &watcher{now: time.Now, log: log}}
+	l.watcher.add = q.Enqueue
+	if !c.Callbacks.on() {
+		return l, nil
+	}
+	secrets, err := c.Callbacks.secrets()
+	if err != nil {
+		return nil, err
+	}
+	l.callbacks, err = webhooks.NewCallbacks(webhooks.CallbackConfig{
+		Secrets: secrets, Hosts: c.Callbacks.Hosts, PlainHTTP: c.Callbacks.PlainHTTP,
+		Guard: c.Outgoing.ForCallbacks().Guard, BaseURL: c.BaseURL,
+	})
+	return l, err
+}
+
+// follow returns the work that follows from an event, for [journal.Options].
+func (l *later) follow(e journal.Event) []outbox.Job {
+	jobs := follow(e)
+	if l.callbacks != nil {
+		jobs = append(jobs, l.callbacks.Follow(e)...)
+	}
+	return jobs
+}
+
+// attach gives the work its journal and its judge.
+func (l *later) attach(ctx context.Context, j *journal.Journal, d webhooks.Decider) error {
+	l.watcher.journal, l.watcher.judge = j, d
+	return l.queue.Attach(ctx, j.DB())
+}
+
+// run does the work until ctx ends.
+func (l *later) run(ctx context.Context) error {
+	handlers := map[string]outbox.Handler{kindLook: l.watcher.look, kindSweep: l.watcher.sweep}
+	if l.callbacks != nil {
+		handlers[webhooks.KindCallback] = l.callbacks.Send
+		defer l.callbacks.Close()
+	}
+	if err := l.watcher.adopt(ctx); err != nil && ctx.Err() == nil {
+		l.watcher.log.Error("rollouts that an older version announced may not be swept", "error", err)
+	}
+	return l.queue.Run(ctx, handlers)
+}
+
+// OpenWork opens the work of a journal to look at it and to change it; nothing is
+// done here. The caller closes the journal.
+func OpenWork(ctx context.Context, target string, log *slog.Logger) (*outbox.Queue, *journal.Journal, error) {
+	q, err := outbox.New(outbox.Options{Kinds: kinds(), Log: log})
+	if err != nil {
+		return nil, nil, err
+	}
+	j, err := journal.Open(ctx, target, journal.Options{Log: log})
+	if err != nil {
+		return nil, nil, fmt.Errorf("cannot open the journal: %w", err)
+	}
+	if err := q.Attach(ctx, j.DB()); err != nil {
+		return nil, nil, errors.Join(err, j.Close())
+	}
+	return q, j, nil
+}

@@ -22,8 +22,8 @@ const (
 	minExceed     = 5     // canary exceedances that must be expected over the rollout
 )
 
-// judgeLatency gathers evidence on a histogram: one stream for each usable bound
-// and one for the mean, averaged for rollback; for promote the bounds next to the
+// judgeLatency gathers evidence on a histogram: one stream for each usable bound and one
+// for the mean, averaged for rollback with half of the weight on the mean; for promote the bounds next to the
 // declared quantiles must certify, or the mean where they cannot.
 func judgeLatency(tr *trial, tl *timeline, s sharpness) {
 	prior := tr.frozen.Prior
@@ -100,7 +100,7 @@ func (h *histogram) stream(k int) []sequential.CountBlock {
 	return h.work
 }
 
-// rollback averages the evidence of all usable streams.
+// rollback averages the evidence of all usable bounds, and that average with the mean.
 func (h *histogram) rollback(delta float64) {
 	total := sequential.NewSum(len(h.base))
 	h.best, h.bestE = -1, math.Inf(-1)
@@ -124,11 +124,24 @@ func (h *histogram) rollback(delta float64) {
 		}
 	}
 	h.mean = newMeanStream(h, delta)
-	if h.mean.ok && !h.s.exact {
-		total.Add(h.mean.worse)
-	}
 	h.streams = total.Processes()
 	h.tr.worse = total.Mean()
+	if h.mean.ok && !h.s.exact { // a mean has no exact evidence
+		h.streams++
+		h.tr.worse = halves(h.tr.worse, h.mean.worse)
+	}
+}
+
+// halves gives half of the stake to "some part is slower", which is the bounds', and
+// half to "everything is slower", which is the mean's.
+func halves(bounds, mean []float64) []float64 {
+	if bounds == nil {
+		return mean
+	}
+	both := sequential.NewSum(len(bounds))
+	both.Add(bounds)
+	both.Add(mean)
+	return both.Mean()
 }
 
 // upCounts returns how bound k is judged on the rollback side, and the floor of its

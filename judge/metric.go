@@ -88,6 +88,22 @@ func (a allowance) promote(logMargin, kc, kb float64) float64 {
 	return a.pods.PromoteMargin(logMargin, kc, kb, a.sharp.zPromote)
 }
 
+// luck returns φ̂ raised by the luck of the pods, block by block ([sequential.Luck]);
+// nil where nothing is allowed for.
+func (a allowance) luck(phi []float64, blocks []sequential.CountBlock, c, b pool) []float64 {
+	sigma := a.pods.Spread(a.sharp.zRollback)
+	if a.sharp.ignorePods || sigma <= 0 {
+		return nil
+	}
+	variance := make([]float64, len(blocks))
+	for t := range variance {
+		if c.pods[t] > 0 && b.pods[t] > 0 {
+			variance[t] = sigma * sigma * (1/c.pods[t] + 1/b.pods[t])
+		}
+	}
+	return sequential.Luck(variance, phi, blocks, variance)
+}
+
 // spread is σ_pod as used: 0 where nothing is allowed for.
 func (a allowance) spread() float64 {
 	if a.sharp.exact {

@@ -29,8 +29,9 @@ func judgeRatio(tr *trial, tl *timeline, s sharpness) {
 		counted = complement(blocks)
 	}
 	phi := s.phi(nil, prior.dispersion(0, 1), counted)
-	setNull(counted, c, b, func(kc, kb float64) float64 { return alw.factor(alw.rollback(tolerance, kc, kb)) })
+	setNull(counted, c, b, func(float64, float64) float64 { return alw.factor(tolerance) })
 	tr.worse = up.Evidence(nil, counted, phi)
+	beyondLuck(tr.worse, up, counted, alw.luck(phi, counted, c, b))
 
 	setNull(counted, c, b, func(kc, kb float64) float64 { return alw.factor(alw.promote(margin, kc, kb)) })
 	if tr.certifies = certifiesRatio(counted, down, tr.effect.Baseline); tr.certifies {
@@ -41,7 +42,22 @@ func judgeRatio(tr *trial, tl *timeline, s sharpness) {
 	e := tr.effect
 	e.Dispersion, e.PodSpread, e.Level = lastPhi(phi), alw.spread(), 1-s.alpha
 	e.Low, e.High = ratioBounds(blocks, lastPhi(phi), s)
-	e.Limit = limitWords(alw.factor(alw.rollback(tolerance, meanPods(c), meanPods(b))), tr.m, s.scale)
+	e.Limit = limitWords(alw.factor(tolerance), tr.m, s.scale)
+}
+
+// beyondLuck keeps the lesser of the evidence that the canary is worse than tolerated and
+// of the evidence that it is worse than the luck of its pods. The second is tempered by
+// phi; nil means that there is no luck to allow for.
+func beyondLuck(worse []float64, up sequential.Counts, blocks []sequential.CountBlock, phi []float64) {
+	if phi == nil {
+		return
+	}
+	for t := range blocks {
+		blocks[t].A = 1
+	}
+	for t, v := range up.Evidence(nil, blocks, phi) {
+		worse[t] = math.Min(worse[t], v)
+	}
 }
 
 // complement counts the failures of blocks that count successes.

@@ -34,7 +34,7 @@
 //   - [RatioInterval], [DifferenceInterval], [Series.Interval]: confidence sequences.
 //   - [Dispersion], [PlaceboCounts], [PlaceboSeries]: how much more than chance the
 //     arms differ when nothing is wrong.
-//   - [Pods]: the allowance for pods that always differ.
+//   - [Pods], [Luck]: the allowance for pods that always differ.
 //   - [Mix], [Holm], [BH]: several metrics; one verdict, whom to blame, what to list.
 //   - [HorizonThreshold], [RequiredInformation]: a bounded number of looks; planning.
 //

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -136,6 +137,10 @@ func readHost(text string) (hostPattern, error) {
 	}
 	p.host = strings.TrimSuffix(strings.Trim(p.host, "[]"), ".")
 	name := strings.TrimPrefix(p.host, "*.")
+	_, portless := strconv.ParseUint(p.port, 10, 16)
+	if p.port != "" && p.port != "*" && portless != nil {
+		p.host = ""
+	}
 	if p.host == "" || strings.ContainsAny(p.host, "/@?#") || (p.host != "*" && strings.Contains(name, "*")) {
 		return p, fmt.Errorf("%q is no host; write ci.example.com, *.example.com, ci.example.com:8443, or * for every public host", text)
 	}

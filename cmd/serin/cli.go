@@ -60,6 +60,7 @@ type cli struct {
 	Lab     labCmd     `cmd:"" help:"Measure false alarms and detection on simulated rollouts."`
 	Config  configCmd  `cmd:"" help:"Check a server's configuration."`
 	Doctor  doctorCmd  `cmd:"" help:"Try everything that a server needs, and say what to mend."`
+	Work    workCmd    `cmd:"" help:"Show and retry the work that a server does later."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 }
 

@@ -132,6 +132,11 @@ func (l *later) run(ctx context.Context) error {
 	return l.queue.Run(ctx, handlers)
 }
 
+// IsDatabaseURL reports whether a journal is a PostgreSQL database, and no file.
+func IsDatabaseURL(target string) bool {
+	return strings.HasPrefix(target, "postgres://") || strings.HasPrefix(target, "postgresql://")
+}
+
 // OpenWork opens the work of a journal to look at it and to change it; nothing is
 // done here. The caller closes the journal.
 func OpenWork(ctx context.Context, target string, log *slog.Logger) (*outbox.Queue, *journal.Journal, error) {

@@ -49,14 +49,16 @@ func (j *Journal) Audit(ctx context.Context, e Entry) error {
 		return fmt.Errorf("journal: %w", err)
 	}
 	e.ID = fmt.Sprintf("%016x%s", nanos(e.At), hex.EncodeToString(nonce[:]))
-	return j.write(ctx, func(t tx) error { return e.insert(ctx, t) })
+	return j.write(ctx, func(t tx) error {
+		_, err := e.insert(ctx, t)
+		return err
+	})
 }
 
-// insert adds an entry. One that is there already is left as it is.
-func (e Entry) insert(ctx context.Context, t tx) error {
-	_, err := t.Exec(ctx, `insert into audit (id, at, who, what, rollout, detail) values ($1, $2, $3, $4, $5, $6) on conflict (id) do nothing`,
+// insert adds an entry, and says how many. One that is there already is left as it is.
+func (e Entry) insert(ctx context.Context, t tx) (int64, error) {
+	return t.Exec(ctx, `insert into audit (id, at, who, what, rollout, detail) values ($1, $2, $3, $4, $5, $6) on conflict (id) do nothing`,
 		e.ID, nanos(e.At), printable(e.Who), printable(e.What), printable(e.Rollout), printable(string(e.Detail)))
-	return err
 }
 
 // printable makes of what a caller sent a text that every database can hold.

@@ -50,16 +50,19 @@ func (j *Journal) Load(ctx context.Context, id string) (judge.Record, error) {
 
 // pinned reads the plan that a rollout was announced with.
 func pinned(ctx context.Context, t tx, r rollout.Rollout) (plan.Plan, error) {
-	var (
-		p    plan.Plan
-		data string
-	)
+	var data string
 	err := one(ctx, t, ask(`select data from plans where digest = $1`, r.PlanDigest), &data)
 	if errors.Is(err, ErrNotFound) {
-		return p, damaged(r.ID, 0, fmt.Errorf("its plan %.12s is not recorded", r.PlanDigest))
+		return plan.Plan{}, damaged(r.ID, 0, fmt.Errorf("its plan %.12s is not recorded", r.PlanDigest))
 	} else if err != nil {
-		return p, err
+		return plan.Plan{}, err
 	}
+	return readPlan(r, data)
+}
+
+// readPlan reads a plan as a rollout recorded it, and holds it against its digest.
+func readPlan(r rollout.Rollout, data string) (plan.Plan, error) {
+	var p plan.Plan
 	d := json.NewDecoder(bytes.NewReader([]byte(data)))
 	d.UseNumber() // a check may expect a number that no float64 holds
 	if err := d.Decode(&p); err != nil {

@@ -178,6 +178,13 @@ func (s sealed) insert(ctx context.Context, t tx, id, before string) error {
 // chain reads a rollout's looks in order and checks that none is missing or
 // damaged. The verdicts are not read.
 func chain(ctx context.Context, t tx, r row, each func(sealed) error) error {
+	return inspect(ctx, t, r, each, func(err error) error { return err })
+}
+
+// inspect reads a rollout's looks as chain does, and calls fault with each that is
+// missing or damaged. It goes on behind it where fault returns nil; each gets the
+// others.
+func inspect(ctx context.Context, t tx, r row, each func(sealed) error, fault func(error) error) error {
 	id := r.rollout.ID
 	before, seq := firstLink(id, r.rollout.PlanDigest), 0
 	return t.Query(ctx, func(row scanner) error {
@@ -187,19 +194,22 @@ func chain(ctx context.Context, t tx, r row, each func(sealed) error) error {
 			link         string
 		)
 		if err := row.Scan(&s.seq, &at, &s.freeze, &s.checks, &s.problems, &s.context, &s.latch, &promotes, &link); err != nil {
-			return damaged(id, seq+1, err)
+			return fault(damaged(id, seq+1, err))
 		}
 		seq++
 		if s.seq != seq {
-			return damaged(id, seq, fmt.Errorf("it is missing; the next one is look %d", s.seq))
+			missing := seq
+			seq, before = s.seq, link // what follows chains to this one
+			return fault(damaged(id, missing, fmt.Errorf("it is missing; the next one is look %d", s.seq)))
 		}
 		s.at, s.promotes = moment(at), promotes != 0
-		if got := s.link(before); got != link {
-			return damaged(id, seq, fmt.Errorf("its digest is %.12s, and %.12s was recorded", got, link))
-		}
+		got := s.link(before)
 		before = link
+		if got != link {
+			return fault(damaged(id, seq, fmt.Errorf("its digest is %.12s, and %.12s was recorded", got, link)))
+		}
 		if err := each(s); err != nil {
-			return damaged(id, seq, err)
+			return fault(damaged(id, seq, err))
 		}
 		return nil
 	}, `select seq, at, "freeze", checks, problems, context, latch, promotes, inputs_digest from looks where rollout_id = $1 order by seq`, id)

@@ -41,6 +41,8 @@ func passing(err error) bool {
 		case e.Code == "23505":
 			// Somebody without our locks was faster: look again at what is there.
 			return e.ConstraintName == "rollouts_live"
+		case e.Code == "23503":
+			return e.ConstraintName == "rollouts_plan_digest_fkey" // the plan was pruned meanwhile
 		}
 		return false
 	}

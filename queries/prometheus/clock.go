@@ -7,38 +7,82 @@ import (
 
 	v1 "github.com/prometheus/client_golang/api/prometheus/v1"
 	"github.com/prometheus/common/model"
+	"golang.org/x/sync/singleflight"
 )
 
-// clockHolds is how long a measured offset of the server's clock is believed. A
-// question more before each look would double the time of a verdict.
-const clockHolds = time.Minute
+const (
+	// clockHolds is how long a measured time of the server is believed. A question
+	// more before each look would double the time of a verdict.
+	clockHolds = time.Minute
+	// clockServes is how long it serves where the server cannot be asked again:
+	// clocks drift by less than a second in that time.
+	clockServes = time.Hour
+	// clockTimeout bounds the question. A server that is slow with this is slow with
+	// everything, and a look needs its time for the metrics.
+	clockTimeout = 5 * time.Second
+)
 
-// clock remembers how far the server's clock is from this machine's.
+// clock remembers the server's time, and goes on by this machine's monotonic
+// clock: a wall clock that is set forward here must not close blocks early.
 type clock struct {
+	asking singleflight.Group
+
 	mu       sync.Mutex
-	offset   time.Duration // server's time less this machine's
-	measured time.Time     // zero: never
+	there    time.Time // the server's, when it was measured
+	measured time.Time // here; zero: never
+}
+
+// read returns the server's time now, and how old the measurement is; ok is false
+// where there is none.
+func (c *clock) read() (at time.Time, age time.Duration, ok bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.measured.IsZero() {
+		return time.Time{}, 0, false
+	}
+	age = time.Since(c.measured)
+	return c.there.Add(age).UTC(), age, true
+}
+
+// set remembers the server's time.
+func (c *clock) set(there, measured time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.there, c.measured = there, measured
 }
 
 // Clock returns the server's own time, asked for at most once a minute. Blocks are
 // closed by it: where the server's clock is behind, what a block's end holds is not
-// there yet.
+// there yet. While the server does not answer, the last measurement serves on.
 func (s *Source) Clock(ctx context.Context) (at time.Time, err error) {
-	now := time.Now()
-	s.clock.mu.Lock()
-	offset, measured := s.clock.offset, s.clock.measured
-	s.clock.mu.Unlock()
-	if !measured.IsZero() && now.Sub(measured) < clockHolds {
-		return now.Add(offset).UTC(), nil
+	if at, age, ok := s.clock.read(); ok && age < clockHolds {
+		return at, nil
 	}
-	at, err = s.askClock(ctx)
-	if err != nil {
-		return time.Time{}, err
+	// Of many looks that begin at once, one asks. It asks for all of them, so its own
+	// end is not the question's.
+	answer := s.clock.asking.DoChan("", func() (any, error) {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), min(s.cfg.Timeout, clockTimeout))
+		defer cancel()
+		began := time.Now()
+		at, err := s.askClock(ctx)
+		if err == nil {
+			s.clock.set(at, began)
+		}
+		return at, err
+	})
+	select {
+	case got := <-answer:
+		if got.Err == nil {
+			return got.Val.(time.Time), nil
+		}
+		err = got.Err
+	case <-ctx.Done():
+		err = s.fault(&outcome{}, ctx.Err())
 	}
-	s.clock.mu.Lock()
-	defer s.clock.mu.Unlock()
-	s.clock.offset, s.clock.measured = time.Until(at), now
-	return at, nil
+	if at, age, ok := s.clock.read(); ok && age < clockServes {
+		return at, nil
+	}
+	return time.Time{}, err
 }
 
 // askClock asks the server. The answer is as old as its way back was long, which

@@ -2,8 +2,10 @@ package prometheus
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -59,6 +61,65 @@ func TestClockIsAskedOnceAMinute(t *testing.T) {
 	s.clock.measured = s.clock.measured.Add(-clockHolds)
 	if _, err := s.Clock(context.Background()); err != nil || asked != 2 {
 		t.Errorf("after a minute: asked %d times (%v), want twice", asked, err)
+	}
+}
+
+// TestClockServesOn: while the server does not answer, the last measurement goes on
+// by this machine's monotonic clock.
+func TestClockServesOn(t *testing.T) {
+	down := false
+	s := source(t, func(w http.ResponseWriter, _ *http.Request) {
+		if down {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
+		fmt.Fprintf(w, `{"status":"success","data":{"resultType":"scalar","result":[0,"%d"]}}`, time.Now().Add(-90*time.Second).Unix())
+	})
+	if _, err := s.Clock(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	down = true
+	s.clock.measured = s.clock.measured.Add(-2 * clockHolds)
+	got, err := s.Clock(context.Background())
+	if err != nil || time.Until(got) > 40*time.Second || time.Until(got) < 20*time.Second {
+		t.Errorf("got %v, %v, want 2 minutes after what the server said", got, err)
+	}
+	s.clock.measured = s.clock.measured.Add(-clockServes)
+	if _, err := s.Clock(context.Background()); queries.FaultOf(err) != queries.Unavailable || err == nil {
+		t.Errorf("got %v, want an error once the measurement is old", err)
+	}
+}
+
+// TestClockOfManyLooks: looks that begin at once ask once, and one that gives up
+// does not end it for the others.
+func TestClockOfManyLooks(t *testing.T) {
+	var asked atomic.Int64
+	arrived, reply := make(chan struct{}, 100), make(chan struct{})
+	s := source(t, func(w http.ResponseWriter, _ *http.Request) {
+		asked.Add(1)
+		arrived <- struct{}{}
+		<-reply
+		fmt.Fprintf(w, `{"status":"success","data":{"resultType":"scalar","result":[0,"%d"]}}`, time.Now().Unix())
+	})
+	hasty, leave := context.WithCancel(context.Background())
+	gone, got := make(chan error), make(chan error)
+	go func() { _, err := s.Clock(hasty); gone <- err }()
+	<-arrived
+	for range 5 {
+		go func() { _, err := s.Clock(context.Background()); got <- err }()
+	}
+	leave()
+	if err := <-gone; !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want the caller's own end", err)
+	}
+	close(reply)
+	for range 5 {
+		if err := <-got; err != nil {
+			t.Error(err)
+		}
+	}
+	if n := asked.Load(); n != 1 {
+		t.Errorf("asked %d times, want once", n)
 	}
 }
 

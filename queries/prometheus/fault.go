@@ -23,19 +23,23 @@ func (s *Source) fault(seen *outcome, err error) error {
 			out.Err = safe
 		}
 	}
+	out.RetryAfter = seen.asked()
 	var secret *errSecret
+	var large *tooLargeError
 	var said *v1.Error
 	switch {
 	case errors.As(err, &secret):
 		out.Fault, out.Text = queries.Rejected, seen.redact(secret.Error())
-	case errors.Is(err, promql.ErrTooLarge):
-		out.Fault, out.Text = queries.Rejected, fmt.Sprintf("the answer is larger than %d MiB; narrow the query", maxBody>>20)
+	case errors.As(err, &large):
+		out.Fault, out.Text = queries.Rejected, large.text
 	case errors.As(err, &said):
 		out.Fault, out.Text = refused(seen, said)
 	case errors.Is(out.Err, context.Canceled):
 		out.Fault, out.Text = queries.Unavailable, "the question was given up before it was answered"
 	case errors.Is(out.Err, context.DeadlineExceeded) || timedOut(err):
 		out.Fault, out.Text = queries.Unavailable, fmt.Sprintf("it did not answer in time (its timeout is %v)", s.cfg.Timeout)
+	case seen.last() != 0:
+		out.Fault, out.Text = queries.Unavailable, "its answer broke off: "+seen.redact(inner(err))
 	default:
 		out.Fault, out.Text = queries.Unavailable, "it cannot be reached: "+seen.redact(inner(err))
 	}

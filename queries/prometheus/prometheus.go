@@ -37,12 +37,15 @@ type Config struct {
 	Timeout      time.Duration     `json:"timeout,omitempty" yaml:"timeout,omitempty"` // default 30 s
 	SeriesLimit  int               `json:"seriesLimit,omitempty" yaml:"seriesLimit,omitempty"`
 	Concurrency  int               `json:"concurrency,omitempty" yaml:"concurrency,omitempty"` // default 16
+	// Limits bound each answer. They belong to the process, not to the source.
+	Limits Limits `json:"-" yaml:"-"`
 }
 
 // Source is a Prometheus server. It is safe for concurrent use.
 type Source struct {
 	cfg    Config
 	client *http.Client
+	trips  *roundTripper
 	api    v1.API
 	reader *promql.Reader
 	clock  clock
@@ -65,9 +68,10 @@ func New(c Config) (*Source, error) {
 	if err != nil {
 		return nil, fmt.Errorf("source %q: %w", c.Name, err)
 	}
-	s := &Source{cfg: c}
+	c.Limits = c.Limits.withDefaults()
+	s := &Source{cfg: c, trips: &roundTripper{cfg: c, next: newTransport(c, security)}}
 	s.client = &http.Client{
-		Transport: &roundTripper{cfg: c, next: newTransport(c, security)},
+		Transport: s.trips,
 		Timeout:   c.Timeout,
 		// A redirect would carry the credentials to wherever it points.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -195,6 +199,10 @@ func (s *Source) Ping(ctx context.Context) (err error) {
 	}
 	return nil
 }
+
+// BytesRead returns how many bytes of answers have been read since the start,
+// after decompression.
+func (s *Source) BytesRead() uint64 { return s.trips.read.Load() }
 
 // Close closes idle connections. The source may be used again.
 func (s *Source) Close() { s.client.CloseIdleConnections() }

@@ -228,35 +228,6 @@ func TestUnreachable(t *testing.T) {
 	faulty(t, err, queries.Unavailable, "unexpected EOF")
 }
 
-func TestTooLarge(t *testing.T) {
-	chunk := strings.Repeat(" ", 1<<20)
-	s := source(t, func(w http.ResponseWriter, r *http.Request) {
-		for range maxBody>>20 + 1 {
-			if _, err := io.WriteString(w, chunk); err != nil {
-				return
-			}
-		}
-	})
-	_, _, err := s.Range(context.Background(), "up", grid)
-	faulty(t, err, queries.Rejected, "larger than 64 MiB")
-	if !errors.Is(err, promql.ErrTooLarge) {
-		t.Errorf("got %v, want it to be promql.ErrTooLarge", err)
-	}
-}
-
-func TestBounded(t *testing.T) {
-	for _, tt := range []struct {
-		text string
-		left int64
-		want error
-	}{{"abc", 4, nil}, {"abcd", 4, nil}, {"abcde", 4, promql.ErrTooLarge}} {
-		_, err := io.ReadAll(&bounded{ReadCloser: io.NopCloser(strings.NewReader(tt.text)), left: tt.left})
-		if !errors.Is(err, tt.want) {
-			t.Errorf("%q of at most %d: got %v, want %v", tt.text, tt.left, err, tt.want)
-		}
-	}
-}
-
 func TestCredentials(t *testing.T) {
 	path := write(t, "token", token+"\n")
 	var got []string

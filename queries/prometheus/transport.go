@@ -4,20 +4,16 @@ import (
 	"context"
 	"crypto/tls"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"os"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
-
-	"github.com/serin-canary/serin/queries/promql"
 )
-
-// maxBody bounds what is read of one answer, in bytes after decompression.
-const maxBody = 64 << 20
 
 func newTransport(c Config, security *tls.Config) *http.Transport {
 	return &http.Transport{
@@ -43,6 +39,7 @@ func (e *errSecret) Error() string { return e.err.Error() }
 type roundTripper struct {
 	cfg  Config
 	next http.RoundTripper
+	read atomic.Uint64 // bytes of answers
 }
 
 // CloseIdleConnections lets http.Client reach the transport below.
@@ -85,8 +82,8 @@ func (t *roundTripper) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	seen.answered(resp.StatusCode)
-	resp.Body = &bounded{ReadCloser: resp.Body, left: maxBody}
+	seen.answered(resp.StatusCode, retryAfter(resp.Header.Get("Retry-After"), time.Now()))
+	resp.Body = &meter{ReadCloser: resp.Body, limits: t.cfg.Limits, total: &t.read}
 	return resp, nil
 }
 
@@ -106,26 +103,16 @@ func secret(what, path string) (string, error) {
 	return s, nil
 }
 
-// bounded fails a body that is longer than it may be.
-type bounded struct {
-	io.ReadCloser
-	left int64
-}
-
-func (b *bounded) Read(p []byte) (int, error) {
-	if b.left <= 0 {
-		// The body may end exactly here.
-		if n, err := b.ReadCloser.Read(p[:min(1, len(p))]); n == 0 {
-			return 0, err
-		}
-		return 0, promql.ErrTooLarge
+// retryAfter reads the header Retry-After: seconds, or a date. What is neither asks
+// for nothing.
+func retryAfter(text string, now time.Time) time.Duration {
+	if n, err := strconv.Atoi(strings.TrimSpace(text)); err == nil {
+		return time.Duration(max(0, min(n, 3600))) * time.Second
 	}
-	if int64(len(p)) > b.left {
-		p = p[:b.left]
+	if at, err := http.ParseTime(text); err == nil {
+		return max(0, min(at.Sub(now), time.Hour))
 	}
-	n, err := b.ReadCloser.Read(p)
-	b.left -= int64(n)
-	return n, err
+	return 0
 }
 
 // outcome is what a request's round trips came to: the last status, and the
@@ -133,6 +120,7 @@ func (b *bounded) Read(p []byte) (int, error) {
 type outcome struct {
 	mu      sync.Mutex
 	status  int
+	pause   time.Duration // that the last answer asked for
 	secrets []string
 }
 
@@ -144,10 +132,21 @@ func observe(ctx context.Context) (context.Context, *outcome) {
 	return context.WithValue(ctx, outcomeKey{}, o), o
 }
 
-func (o *outcome) answered(status int) {
+func (o *outcome) answered(status int, pause time.Duration) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.status = status
+	o.status, o.pause = status, pause
+}
+
+// asked is how long the last answer asked to be left alone, where it is one that
+// means it.
+func (o *outcome) asked() time.Duration {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.status == http.StatusTooManyRequests || o.status == http.StatusServiceUnavailable {
+		return o.pause
+	}
+	return 0
 }
 
 func (o *outcome) last() int {

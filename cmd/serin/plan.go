@@ -5,20 +5,19 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"strconv"
 	"strings"
 	"text/tabwriter"
 
-	"github.com/serin-canary/serin/cmd/serin/app"
 	"github.com/serin-canary/serin/judge/plan"
+	"github.com/serin-canary/serin/judge/rollout"
 	"github.com/serin-canary/serin/queries"
-	"github.com/serin-canary/serin/queries/prometheus"
 )
 
 // planCmd groups what is done with plans.
 type planCmd struct {
 	Check  planCheckCmd  `cmd:"" help:"Check plan files: every fault at once, and how each query was read."`
+	Power  planPowerCmd  `cmd:"" help:"Say how small a regression a plan finds, and how soon."`
 	Schema planSchemaCmd `cmd:"" help:"Print the JSON Schema of plan files."`
 }
 
@@ -49,7 +48,9 @@ func (planSchemaCmd) Run(s *streams) error {
 // planCheckCmd checks plan files.
 type planCheckCmd struct {
 	Files      []string `arg:"" name:"file" help:"Plan files."`
-	Prometheus string   `placeholder:"URL" help:"Also ask this Prometheus whether each query returns data for both arms."`
+	Prometheus string   `placeholder:"URL" help:"Also ask this Prometheus whether each query returns data for both arms, and how noisy the baseline is."`
+
+	service `group:"What rollouts find, to say how small a regression is found:"`
 }
 
 // Help implements kong.HelpProvider.
@@ -58,6 +59,10 @@ func (planCheckCmd) Help() string {
 
     serin plan check plans/*.yaml
     serin plan check plans/checkout.yaml --prometheus http://localhost:9090
+    serin plan check plans/checkout.yaml --rps 100 --pods 17+3
+
+With --prometheus, or with --rps and --pods, it also says in a line for each metric how small a regression
+is found; "serin plan power" says more.
 
 The exit code is 0 where every plan can be used, and 1 otherwise. Faults are written as
 file:line:column, the field, and what to write instead.`
@@ -82,16 +87,7 @@ func (c planCheckCmd) Run(ctx context.Context, s *streams) error {
 		if err := writePlan(s.out, p); err != nil {
 			return err
 		}
-		if c.Prometheus == "" {
-			continue
-		}
-		src, err := app.OpenSources([]app.Source{{
-			Name: p.Source, Prometheus: &prometheus.Config{URL: c.Prometheus},
-		}}, slog.New(slog.DiscardHandler))
-		if err != nil {
-			return err
-		}
-		missing, err := probe(ctx, s.out, p, src.Store(p.Source))
+		missing, err := c.ask(ctx, s.out, p)
 		if err != nil {
 			return err
 		}
@@ -102,6 +98,44 @@ func (c planCheckCmd) Run(ctx context.Context, s *streams) error {
 	}
 	fmt.Fprintln(s.err, strings.Join(faults, "\n"))
 	return exitCode(exitFailure)
+}
+
+// ask looks at a plan's source, where there is one, and says how small a regression is
+// found. It returns what is wrong.
+func (c planCheckCmd) ask(ctx context.Context, w io.Writer, p plan.Plan) ([]string, error) {
+	var src queries.Source
+	var missing []string
+	var err error
+	switch {
+	case c.Prometheus != "":
+		if src, err = openStore(p, c.Prometheus); err != nil {
+			return nil, err
+		}
+		if missing, err = probe(ctx, w, p, src); err != nil || armless(p.Arms.Baseline) {
+			return missing, err
+		}
+	case !c.given():
+		fmt.Fprintln(w, "\nHow small a regression it finds depends on traffic, pods and noise: add --prometheus URL, or --rps and --pods.")
+		return nil, nil
+	}
+	if rollout.Comparison(p.Comparison) == rollout.ChecksOnly {
+		return missing, nil
+	}
+	config, words, err := c.known(ctx, p, src)
+	if errors.Is(err, errNothingMeasured) {
+		fmt.Fprintf(w, "\nHow small a regression is found cannot be said: %s.\n", errNothingMeasured)
+		return missing, nil
+	}
+	if err != nil {
+		return missing, err
+	}
+	if err := writePower(ctx, w, config); err != nil {
+		return missing, err
+	}
+	for _, text := range words {
+		fmt.Fprintln(w, "  "+text)
+	}
+	return missing, nil
 }
 
 // loadPlan reads a plan and says in words what is wrong with the file itself.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,10 +19,11 @@ import (
 type labCmd struct {
 	Runs     int       `default:"200" help:"Simulated rollouts for each setting."`
 	Seed     uint64    `default:"1" help:"Feeds every pseudo-random choice."`
-	Level    []string  `default:"moderate" help:"How rough the service is by itself: clean, moderate, harsh, or all."`
-	RPS      []float64 `name:"rps" default:"100" help:"Requests a second of both arms together."`
-	Pods     []string  `default:"1" help:"Canary pods of 20, or baseline and canary pods: 3+1."`
-	Scenario []string  `default:"aa" help:"What is wrong with the canary: a name from the list below, or all."`
+	Level    []string  `help:"How rough the service is by itself: clean, moderate (the default), harsh, or all."`
+	RPS      []float64 `name:"rps" help:"Requests a second of both arms together (default 100)."`
+	Pods     []string  `help:"Canary pods of 20, or baseline and canary pods: 3+1 (default 1)."`
+	Scenario []string  `help:"What is wrong with the canary: a name from the list below, or all. Without it, nothing is wrong."`
+	Series   string    `placeholder:"DIR" help:"Draw rollouts from the recorded series in this folder instead of simulating them."`
 	Rule     []string  `help:"Rules to measure: names from the list below, or all. Without it the product's defaults and all other tools' rules."`
 	Output   string    `short:"o" enum:"text,json,csv,markdown" default:"text" help:"How to write the result: text, json, csv or markdown."`
 }
@@ -34,6 +36,7 @@ func (labCmd) Help() string {
     serin lab
     serin lab --scenario errors+1pp,latency-x1.5 --rps 20,100,1000
     serin lab --level all --runs 2000 -o markdown
+    serin lab --series recorded/ --scenario all --rule serin,kayenta-any
 
 Each run is an hour of a simulated service before a rollout and an hour of the rollout, minute by minute.
 Serin's own judge and the rules of other tools decide on the very same numbers. Shown are how often each
@@ -68,18 +71,6 @@ func (c labCmd) config() (lab.Config, error) {
 	if c.Runs < 1 {
 		return lab.Config{}, errors.New("--runs must be at least 1")
 	}
-	levels, err := parseEach(c.Level, lab.ParseLevel, lab.Levels())
-	if err != nil {
-		return lab.Config{}, err
-	}
-	pods, err := parseEach(c.Pods, lab.ParsePods, nil)
-	if err != nil {
-		return lab.Config{}, err
-	}
-	scenarios, err := parseEach(c.Scenario, lab.ScenarioNamed, lab.Scenarios())
-	if err != nil {
-		return lab.Config{}, err
-	}
 	out := lab.Config{Runs: c.Runs, Rules: c.Rule}
 	if slices.Contains(c.Rule, everyOne) {
 		out.Rules = nil
@@ -87,16 +78,69 @@ func (c labCmd) config() (lab.Config, error) {
 			out.Rules = append(out.Rules, r.Name)
 		}
 	}
+	var err error
+	if out.Settings, err = c.settings(); err != nil {
+		return lab.Config{}, err
+	}
+	return out, out.Validate()
+}
+
+// settings lists every combination of what is simulated, or every scenario of what
+// was recorded.
+func (c labCmd) settings() ([]lab.Setting, error) {
+	if c.Series != "" {
+		return c.recorded()
+	}
+	levels, err := parseEach(orElse(c.Level, lab.Moderate.String()), lab.ParseLevel, lab.Levels())
+	pods, err2 := parseEach(orElse(c.Pods, "1"), lab.ParsePods, nil)
+	scenarios, err3 := parseEach(orElse(c.Scenario, "aa"), lab.ScenarioNamed, lab.Scenarios())
+	if err := cmp.Or(err, err2, err3); err != nil {
+		return nil, err
+	}
+	var out []lab.Setting
 	for _, level := range levels {
-		for _, rps := range c.RPS {
+		for _, rps := range orElse(c.RPS, 100) {
 			for _, p := range pods {
 				for _, s := range scenarios {
-					out.Settings = append(out.Settings, lab.Setting{Level: level, RPS: rps, Pods: p, Scenario: s, Seed: c.Seed})
+					out = append(out, lab.Setting{Level: level, RPS: rps, Pods: p, Scenario: s, Seed: c.Seed})
 				}
 			}
 		}
 	}
-	return out, out.Validate()
+	return out, nil
+}
+
+// recorded lists the scenarios of the series.
+func (c labCmd) recorded() ([]lab.Setting, error) {
+	if len(c.Level) > 0 || len(c.RPS) > 0 || len(c.Pods) > 0 {
+		return nil, errors.New("--level, --rps and --pods are for simulated rollouts; drop them, or --series")
+	}
+	series, err := lab.ReadSeries(c.Series)
+	if err != nil {
+		return nil, err
+	}
+	all := series.Scenarios()
+	wanted := c.Scenario
+	if len(wanted) == 0 {
+		all, wanted = slices.DeleteFunc(all, func(s lab.Scenario) bool { return s.Bad }), []string{everyOne}
+	}
+	scenarios, err := parseEach(wanted, series.ScenarioNamed, all)
+	if err != nil {
+		return nil, err
+	}
+	var out []lab.Setting
+	for _, s := range scenarios {
+		out = append(out, s.Setting(c.Seed))
+	}
+	return out, nil
+}
+
+// orElse is a list flag, or its default where it was not given.
+func orElse[T any](given []T, def T) []T {
+	if len(given) > 0 {
+		return given
+	}
+	return []T{def}
 }
 
 // parseEach parses the values of a list flag.

@@ -51,7 +51,8 @@ func subjectOf(expr string) (subject, bool) {
 		name string
 		subject
 	}{
-		{`code=~"4..`, ofClients}, {"http_requests_total", ofErrors}, {"http_request_duration_seconds", ofLatency},
+		{`code=~"4..`, ofClients}, {"http_requests_total", ofErrors},
+		{"http_request_duration_seconds", ofLatency}, {"http_response_size_bytes", ofLatency},
 		{"lab_cpu_seconds_total", ofCost}, {"lab_throttled_periods_total", ofThrottling}, {"lab_value", ofGauge},
 	} {
 		if strings.Contains(expr, q.name) {
@@ -76,29 +77,28 @@ type totals struct {
 	present []float64 // processes with numbers
 }
 
-// build turns the places of a generator into frames.
-func (w *world) build(g *generator) {
-	w.bounds = bounds()
+// staff is who serves in one run.
+type staff struct {
+	places   []slot
+	canaries int    // how many of them, from the first on
+	first    [2]int // the first block of which a store knows, by arm
+}
+
+// build turns places into frames.
+func (w *world) build(limits []float64, s staff) {
+	w.bounds = limits
 	for i, name := range [...]string{"canary", "baseline"} {
 		a := &w.arms[i]
 		a.clear(w.bounds)
-		from, to, first := g.pods.Canary, g.pods.all(), 0
-		if i == canary || g.scenario.fresh {
-			first = preBlocks
-		}
+		from, to := s.canaries, len(s.places)
 		if i == canary {
-			from, to = 0, g.pods.Canary
-			if g.scenario.loss {
-				first++ // a new process counts from its second block
-			}
+			from, to = 0, s.canaries
 		}
 		for k := from; k < to; k++ {
-			a.add(&g.slots[k], fmt.Sprintf("%s-%03d", name, k), first)
+			a.add(&s.places[k], fmt.Sprintf("%s-%03d", name, k), s.first[i])
 		}
-		a.total.sum(g.slots[from:to], len(w.bounds))
-		if g.scenario.fresh {
-			a.total.forget(preBlocks, len(w.bounds))
-		}
+		a.total.sum(s.places[from:to], len(w.bounds))
+		a.total.forget(s.first[i])
 	}
 }
 
@@ -113,7 +113,11 @@ func (a *arm) clear(limits []float64) {
 // add makes the processes of one place: one, or more where it was restarted. What
 // lies before first did not exist.
 func (a *arm) add(s *slot, name string, first int) {
-	if len(s.births) == 0 && first == 0 {
+	if len(s.births) == 0 {
+		if first > 0 {
+			part := s.only(first, allBlocks)
+			s = &part
+		}
 		a.keep(name, *s)
 		return
 	}
@@ -218,11 +222,11 @@ func (t *totals) sum(places []slot, width int) {
 }
 
 // forget makes the first blocks empty.
-func (t *totals) forget(blocks, width int) {
+func (t *totals) forget(blocks int) {
 	for _, col := range [...][]float64{t.n, t.x, t.seen, t.present} {
 		clear(col[:blocks])
 	}
-	clear(t.over[:blocks*width])
+	clear(t.over[:blocks*len(t.over)/len(t.n)])
 	copy(t.v[:blocks], queries.Gaps(blocks))
 }
 

@@ -156,7 +156,7 @@ func (b *bench) run(ctx context.Context, told func()) error {
 	var wg sync.WaitGroup
 	for range min(b.workers, len(b.results)) {
 		wg.Go(func() {
-			g, x := newGenerator(b.setting), &exhibit{}
+			g, x := b.setting.maker(), &exhibit{}
 			for i := int(b.next.Add(1)) - 1; i < len(b.results) && ctx.Err() == nil; i = int(b.next.Add(1)) - 1 {
 				r, err := b.one(ctx, g.run(i), x)
 				if err != nil {

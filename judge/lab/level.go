@@ -16,6 +16,8 @@ const (
 	Moderate Level = iota
 	Clean
 	Harsh
+	// Recorded is no level of the simulation: the numbers are those of [Series].
+	Recorded
 )
 
 // String returns the level's word.
@@ -27,14 +29,16 @@ func (l Level) String() string {
 		return "moderate"
 	case Harsh:
 		return "harsh"
+	case Recorded:
+		return "recorded"
 	}
 	return fmt.Sprintf("Level(%d)", int(l))
 }
 
-// Levels lists the levels from the smoothest to the roughest.
+// Levels lists the simulated levels from the smoothest to the roughest.
 func Levels() []Level { return []Level{Clean, Moderate, Harsh} }
 
-// ParseLevel reads a level's word.
+// ParseLevel reads the word of a simulated level.
 func ParseLevel(s string) (Level, error) {
 	var words []string
 	for _, l := range Levels() {
@@ -51,6 +55,9 @@ func (l Level) MarshalText() ([]byte, error) { return []byte(l.String()), nil }
 
 // UnmarshalText reads the level's word.
 func (l *Level) UnmarshalText(b []byte) error {
+	if *l = Recorded; string(b) == l.String() {
+		return nil
+	}
 	v, err := ParseLevel(string(b))
 	*l = v
 	return err

@@ -77,7 +77,7 @@ func quantiles(dst, limits []float64, t *totals, q float64) []float64 {
 // quantile interpolates within the bucket that holds the q-th part of n
 // observations, as Prometheus does; in the last bucket it is the highest bound.
 func quantile(limits, over []float64, n, q float64) float64 {
-	if !(n > 0) {
+	if !(n > 0) || len(limits) == 0 {
 		return math.NaN()
 	}
 	rank, low, before := q*n, 0.0, 0.0

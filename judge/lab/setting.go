@@ -53,8 +53,20 @@ type Setting struct {
 // maxRPS bounds what is simulated: beyond, counts would be no whole numbers.
 const maxRPS = 1e9
 
+// maker returns what makes the setting's runs.
+func (s Setting) maker() maker {
+	if s.Scenario.series != nil {
+		return s.Scenario.series.make(s.Seed)
+	}
+	return newGenerator(s)
+}
+
 func (s Setting) validate() error {
 	switch {
+	case (s.Scenario.series != nil) != (s.Level == Recorded):
+		return fmt.Errorf("scenario %s at level %s cannot be measured: recorded series have a level of their own", s.Scenario.Name, s.Level)
+	case s.Level == Recorded:
+		return nil
 	case !(s.RPS > 0) || s.RPS > maxRPS:
 		return fmt.Errorf("%v requests a second cannot be simulated; take a number above 0 and up to %g", s.RPS, maxRPS)
 	case s.Pods.Canary < 1 || s.Pods.Baseline < 1 || s.Pods.all() > maxPods:

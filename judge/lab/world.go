@@ -65,7 +65,14 @@ func (g *generator) run(index int) *world {
 		// whatever is wrong with the canary.
 		g.fill(newDrawer(g.seed, uint64(index)<<16|uint64(k+1)), k)
 	}
-	g.world.build(g)
+	who := staff{places: g.slots, canaries: g.pods.Canary, first: [2]int{canary: preBlocks}}
+	if g.scenario.loss {
+		who.first[canary]++ // a new process counts from its second block
+	}
+	if g.scenario.fresh {
+		who.first[baseline] = preBlocks
+	}
+	g.world.build(bounds(), who)
 	return &g.world
 }
 

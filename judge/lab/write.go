@@ -40,7 +40,7 @@ func writeJSON(w io.Writer, cells []Cell) error {
 // setting names what the cells of one table have in common.
 func (c Cell) setting() string {
 	return fmt.Sprintf("%s, %s, %s requests/s, pods %d+%d, %d runs, seed %d",
-		c.Scenario, c.Level, decimal(c.RPS), c.BaselinePods, c.Pods, c.Runs, c.Seed)
+		c.Scenario, c.Level, short(c.RPS), c.BaselinePods, c.Pods, c.Runs, c.Seed)
 }
 
 // heading are the columns of the tables for people.
@@ -90,7 +90,7 @@ func writeMarkdown(w io.Writer, cells []Cell) error {
 	columns := append([]string{"scenario", "level", "requests/s", "pods", "runs"}, heading()...)
 	fmt.Fprintf(w, "| %s |\n|%s\n", strings.Join(columns, " | "), strings.Repeat("---|", len(columns)))
 	for _, c := range cells {
-		row := append([]string{c.Scenario, c.Level.String(), decimal(c.RPS), fmt.Sprintf("%d+%d", c.BaselinePods, c.Pods), strconv.Itoa(c.Runs)}, c.row()...)
+		row := append([]string{c.Scenario, c.Level.String(), short(c.RPS), fmt.Sprintf("%d+%d", c.BaselinePods, c.Pods), strconv.Itoa(c.Runs)}, c.row()...)
 		if _, err := fmt.Fprintf(w, "| %s |\n", strings.Join(row, " | ")); err != nil {
 			return err
 		}
@@ -118,6 +118,9 @@ func writeCSV(w io.Writer, cells []Cell) error {
 }
 
 func decimal(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }
+
+// short writes a number with three digits.
+func short(v float64) string { return strconv.FormatFloat(v, 'g', 3, 64) }
 
 func known(v *float64) string {
 	if v == nil {

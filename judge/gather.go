@@ -22,6 +22,8 @@ type gathering struct {
 	at    time.Time
 	asked []question
 	slots chan struct{} // bounds the queries under way
+	// within is the time that the caller leaves for reading; zero: unbounded.
+	within time.Duration
 
 	mu       sync.Mutex
 	frozen   Frozen
@@ -42,6 +44,8 @@ func (j *Judge) gather(ctx context.Context, rec Record, at time.Time) *gathering
 	if rec.Rollout.Comparison == rollout.ChecksOnly {
 		return g
 	}
+	ctx = queries.WithAsker(ctx, queries.Asker{Rollout: rec.Rollout.ID, At: at, Lag: rec.Plan.Lag.D()})
+	g.within = timeLeft(ctx)
 	var wg sync.WaitGroup
 	g.asked = questions(rec.Plan, rec.Rollout)
 	for _, q := range g.asked {
@@ -65,7 +69,7 @@ func (g *gathering) fail(key string, err error) {
 	defer g.mu.Unlock()
 	p := Problem{Fault: queries.FaultOf(err), Text: err.Error()}
 	if errors.Is(err, context.DeadlineExceeded) {
-		p.Text = "the source did not answer in time: " + p.Text
+		p.Text = "the source did not answer " + g.inTime() + ": " + p.Text
 	}
 	g.problems[key] = p
 }

@@ -74,14 +74,16 @@ func (j *Judge) look(ctx context.Context, id string, now time.Time) (Verdict, er
 	if err != nil {
 		return Verdict{}, fmt.Errorf("loading rollout %s: %w", id, err)
 	}
-	clock, skew := j.sourceClock(ctx, rec.Plan.Source, now)
+	reading, done := readingTime(ctx)
+	defer done()
+	clock, skew := j.sourceClock(reading, rec.Plan.Source, now)
 	in := Input{
 		At: now.UTC(), Seq: rec.Looks + 1, Engine: j.cfg.Engine,
 		Closed: closedBlocks(rec.Plan, rec.Rollout, clock), Skew: skew,
 	}
 	probed := make(chan []checks.Result, 1)
-	go func() { probed <- j.runChecks(ctx, rec, now) }()
-	got := j.gather(ctx, rec, clock)
+	go func() { probed <- j.runChecks(reading, rec, now) }()
+	got := j.gather(reading, rec, clock)
 	in.Checks = <-probed
 	if err := ctx.Err(); err != nil {
 		return Verdict{}, fmt.Errorf("rollout %s: no verdict: %w", id, err)
@@ -117,7 +119,10 @@ func (j *Judge) sourceClock(ctx context.Context, name string, now time.Time) (cl
 	if !ok {
 		return now, 0
 	}
-	there, err := src.Clock(ctx)
+	// It may be slow, and the metrics need their time.
+	bound, cancel := context.WithTimeout(ctx, clockShare(ctx))
+	defer cancel()
+	there, err := src.Clock(bound)
 	if err != nil {
 		return now, 0
 	}
@@ -208,7 +213,7 @@ func checkDue(s checks.Spec, rec Record, now time.Time) bool {
 	switch s.When {
 	case checks.BeforeTraffic:
 		w, known := rec.Rollout.WeightAtTime(now)
-		return rec.Looks == 0 || (known && w == 0)
+		return (known && w == 0) || !settled(s, rec)
 	case checks.AtEnd:
 		return !rec.Rollout.FinalStep.IsZero()
 	}

@@ -332,10 +332,8 @@ func (e *evaluator) missingForFinal() string {
 func (e *evaluator) finish() {
 	sortFindings(e.findings)
 	e.v.Findings = e.findings
-	e.v.Evidence = *log10(valueAt(e.combined, e.consulted()-1))
-	if e.latch != nil && e.in.Record.Latch == nil {
-		e.v.Evidence = *log10(valueAt(e.combined, e.latch.Block))
-	}
+	e.v.Evidence = *log10(valueAt(e.combined, e.readAt()))
+	e.v.Moved = e.moved()
 	e.v.Score = e.score()
 	g := &e.v.Progress
 	g.CanaryRequests, g.BaselineRequests = round(g.CanaryRequests), round(g.BaselineRequests)

@@ -50,14 +50,20 @@ type evaluator struct {
 	v           Verdict
 }
 
-// Evaluate computes the verdict of an input. It is pure.
-func Evaluate(in Input) Verdict {
+// gathered returns the evidence of an input, before anything is concluded from it.
+func gathered(in Input) *evaluator {
 	e := &evaluator{in: in, p: in.Record.Plan, r: in.Record.Rollout}
 	e.traffic = trafficMetric(e.p)
 	e.trafficData = in.Record.Frozen.Metrics[e.traffic]
 	e.tl = newTimeline(in.Record, in.Closed, e.trafficData)
 	e.start()
 	e.judgeMetrics()
+	return e
+}
+
+// Evaluate computes the verdict of an input. It is pure.
+func Evaluate(in Input) Verdict {
+	e := gathered(in)
 	e.combine()
 	e.findTraffic()
 	e.findShared()
@@ -317,7 +323,7 @@ func valueAt(ev []float64, t int) float64 {
 	if len(ev) == 0 {
 		return 0
 	}
-	return ev[min(t, len(ev)-1)]
+	return ev[max(min(t, len(ev)-1), 0)]
 }
 
 // latchAt names the metrics to blame: those that closed testing blames by

@@ -38,11 +38,7 @@ func (e *evaluator) findMetrics() {
 			Weight: round(tr.weight), Effect: roundEffect(tr.effect),
 		}
 		if tr.worse != nil {
-			at := e.consulted() - 1
-			if e.latch != nil && e.in.Record.Latch == nil {
-				at = e.latch.Block
-			}
-			f.Worse = log10(valueAt(tr.worse, at))
+			f.Worse = log10(valueAt(tr.worse, e.readAt()))
 		}
 		if tr.certifies {
 			f.NotWorse = log10(tr.notWorse)

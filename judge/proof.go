@@ -65,6 +65,15 @@ func (e *evaluator) consulted() int {
 	return e.tl.closed
 }
 
+// readAt is the block whose evidence a verdict quotes: the newest that is consulted, or
+// at the look that first rolls back the one that decided.
+func (e *evaluator) readAt() int {
+	if e.latch != nil && e.in.Record.Latch == nil {
+		return e.latch.Block
+	}
+	return e.consulted() - 1
+}
+
 // findHorizon says that the looks are used up, once they are.
 func (e *evaluator) findHorizon() {
 	end, bounded := e.horizon()

@@ -74,6 +74,9 @@ type Verdict struct {
 	Latched *Latch `json:"latched,omitempty"`
 
 	Findings []Finding `json:"findings"`
+	// Moved lists the metrics that are worse than tolerated, where there is more than
+	// one to choose from.
+	Moved *Moved `json:"moved,omitempty"`
 }
 
 // Progress counts what the verdict rests on.

@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -24,8 +25,14 @@ func progress(v judge.Verdict) []string {
 		out = append(out, fmt.Sprintf("evidence of harm, all metrics together: %s (%s); %s rolls back",
 			odds(&v.Evidence), strength(v.Evidence, v.Threshold), odds(&v.Threshold)))
 	}
+	if v.Promise != "" {
+		out = append(out, clean(v.Promise))
+	}
 	if l := v.Latched; l != nil {
 		out = append(out, latch(*l))
+	}
+	if s := moved(v); s != "" {
+		out = append(out, s)
 	}
 	switch v.Rollout.Comparison {
 	case rollout.BeforeAfter:
@@ -40,6 +47,15 @@ func progress(v judge.Verdict) []string {
 	}
 	out = append(out, fmt.Sprintf("score %s of 100 (information; it decides nothing)", number(v.Score)))
 	return append(out, identity(v))
+}
+
+// moved says which metrics are on the verdict's list, unless they are those to blame.
+func moved(v judge.Verdict) string {
+	if v.Moved == nil || v.Latched != nil && slices.Equal(v.Moved.Metrics, v.Latched.Metrics) {
+		return ""
+	}
+	return fmt.Sprintf("worse than tolerated, on a list of which %s %% of the entries are expected to be wrong at most: %s (it blames nobody)",
+		number(v.Moved.Level*100), clean(strings.Join(v.Moved.Metrics, ", ")))
 }
 
 func blocks(v judge.Verdict) string {

@@ -111,6 +111,8 @@ func rolledBack() judge.Verdict {
 	e.Reason = "errors 1.64 % against the baseline's 0.4 % (4.1×, always-valid interval 2.1–6.3): 12.4 extra per 1,000 requests, above the allowed 1.1× + 0.05 pp; evidence 84.3:1; from 6 blocks and 5,402 canary requests"
 	e.Next = "nothing: a rollback stays"
 	v.Findings = []judge.Finding{e, latencyFinding(), cpuFinding(), homeCheck()}
+	v.Moved = &judge.Moved{Metrics: []string{"errors", "cpu"}, Level: 0.05}
+	v.Promise = "a healthy canary is rolled back with probability 5 % at most, measured and not proven: evidence of 7.7:1 is taken as enough because it is consulted for 60 blocks and not after"
 	v.Latched = &judge.Latch{Block: 6, End: at.Add(-6*time.Minute - 3*time.Second), Metrics: []string{"errors"}, Proven: true, Reason: e.Reason}
 	v.Reason = e.Reason + "; all metrics together: evidence 84.3:1 after 6 min, where 20:1 rolls back (false-alarm budget 5 %)"
 	v.RollBack = judge.Answer{Yes: true, Reason: v.Reason}

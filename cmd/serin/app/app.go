@@ -42,7 +42,8 @@ type App struct {
 	judge    *judge.Judge
 	sources  *Sources
 	plans    *livePlans
-	ownPlans bool // read from the folder that the configuration names
+	tokens   []webhooks.Token // as last read
+	ownPlans bool             // read from the folder that the configuration names
 	debug    *debugServer
 	tracing  *tracing
 	later    *later
@@ -86,6 +87,7 @@ func (a *App) open(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
+	a.tokens = sec.tokens
 	plans := o.Plans
 	if plans == nil {
 		if plans, err = LoadPlans(c.Plans); err != nil {
@@ -107,8 +109,8 @@ func (a *App) open(ctx context.Context, o Options) error {
 	if a.later, err = newLater(c, a.log); err != nil {
 		return err
 	}
-	if a.journal, err = journal.Open(ctx, c.Journal, journal.Options{Log: a.log, Follow: a.later.follow, Queue: a.later.queue}); err != nil {
-		return fmt.Errorf("cannot open the journal %s: %w", c.Journal, err)
+	if a.journal, err = OpenJournal(ctx, c.Journal, journal.Options{Log: a.log, Follow: a.later.follow, Queue: a.later.queue}); err != nil {
+		return err
 	}
 	a.judge = NewJudge(JudgeOptions{Journal: a.journal, Sources: a.sources, Version: version, Log: a.log, Guard: c.Outgoing.ForChecks().Guard, trace: a.tracing})
 	if err := a.later.attach(ctx, a.journal, a.tracing.decider(a.judge)); err != nil {
@@ -227,6 +229,7 @@ func (a *App) Start() {
 	rest, stopRest := context.WithCancel(context.Background())
 	a.stopServing, a.stopRest = stopServing, stopRest
 	a.sources.Run(rest, a.beside.Go)
+	a.beside.Go(func() { a.prune(rest) })
 	if a.debug != nil {
 		a.beside.Go(func() {
 			if err := a.debug.serve(); err != nil {

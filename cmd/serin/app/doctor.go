@@ -198,11 +198,11 @@ func (x *examination) journal(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, examineTime)
 	defer cancel()
 	part := "journal"
-	if _, err := os.Stat(x.c.Journal); errors.Is(err, fs.ErrNotExist) && !strings.Contains(x.c.Journal, "://") {
+	if _, err := os.Stat(x.c.Journal); errors.Is(err, fs.ErrNotExist) && !IsDatabaseURL(x.c.Journal) && !strings.HasPrefix(x.c.Journal, fileReference) && !strings.HasPrefix(x.c.Journal, envReference) {
 		x.add(creatable(part, x.c.Journal))
 		return
 	}
-	j, err := journal.Open(ctx, x.c.Journal, journal.Options{})
+	j, err := OpenJournal(ctx, x.c.Journal, journal.Options{})
 	if err != nil {
 		x.add(Diagnosis{part, Ill, oneLine(err), "a journal that cannot be opened stops the server: restore it, or name another one"})
 		return
@@ -229,10 +229,23 @@ func creatable(part, path string) Diagnosis {
 	return Diagnosis{Part: part, Health: Well, Text: "does not exist yet; serin serve makes it"}
 }
 
+// tokens reads every secret of callers, and says which files others can read.
 func (x *examination) tokens() {
-	for _, f := range x.c.TokenFiles {
+	files := slices.Clone(x.c.TokenFiles)
+	for _, t := range x.c.Tokens {
+		if t.File != "" {
+			files = append(files, t.File)
+		}
+		if _, err := t.read(); err != nil {
+			x.add(Diagnosis{"token " + t.Name, Ill, oneLine(err), "serin token new makes one, and prints the entry for the configuration"})
+		}
+	}
+	for _, f := range files {
 		part := "token file " + f
-		if _, err := readTokens([]string{f}); err != nil {
+		if secretive(f) {
+			part = "a token file"
+		}
+		if _, err := readSecret(f); err != nil {
 			x.add(Diagnosis{part, Ill, oneLine(err), "write one token of at least 16 characters into it"})
 			continue
 		}

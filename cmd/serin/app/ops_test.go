@@ -81,6 +81,40 @@ func TestReloadTakesOverPlansAndLevel(t *testing.T) {
 	}
 }
 
+func TestReloadExchangesTokens(t *testing.T) {
+	cfg := world(t)
+	old, next := filepath.Join(t.TempDir(), "old"), filepath.Join(t.TempDir(), "next")
+	writeFile(t, old, "0123456789abcdef-old")
+	writeFile(t, next, "0123456789abcdef-next")
+	cfg.TokenFiles = []string{old}
+	a := running(t, cfg, nil)
+	asked := func(token string) int {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, a.URL()+"/v1/plans", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Authorization", "Bearer "+token)
+		resp, err := http.DefaultTransport.RoundTrip(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		return resp.StatusCode
+	}
+	cfg.TokenFiles = []string{next}
+	got, err := a.Reload(cfg)
+	if err != nil || !slices.Equal(got.Changed, []string{"tokens: 1"}) || len(got.Restart) > 0 {
+		t.Fatalf("got %+v, %v, want the token exchanged", got, err)
+	}
+	if was, is := asked("0123456789abcdef-old"), asked("0123456789abcdef-next"); was != http.StatusUnauthorized || is != http.StatusOK {
+		t.Errorf("got %d for the old token and %d for the new, want 401 and 200", was, is)
+	}
+	cfg.TokenFiles = nil
+	if got, err := a.Reload(cfg); err == nil {
+		t.Errorf("got %+v, want no reload that takes the last token away", got)
+	}
+}
+
 // What is wrong changes nothing: half a reload would be a configuration that nobody
 // wrote.
 func TestReloadRefusesWhatIsWrong(t *testing.T) {

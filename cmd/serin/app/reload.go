@@ -17,8 +17,8 @@ type Reloaded struct {
 	Restart []string
 }
 
-// Reload takes over what may change while the server runs: the plans and the log's
-// level. Rollouts under way keep the plan that was pinned at their start. Where
+// Reload takes over what may change while the server runs: the plans, the tokens and
+// the log's level. Rollouts under way keep the plan that was pinned at their start. Where
 // anything is wrong nothing changes at all, and the error says what.
 func (a *App) Reload(c Config) (Reloaded, error) {
 	c = c.WithDefaults()
@@ -41,6 +41,13 @@ func (a *App) Reload(c Config) (Reloaded, error) {
 	if err != nil {
 		return Reloaded{}, err
 	}
+	tokens, err := c.readTokens()
+	if err != nil {
+		return Reloaded{}, err
+	}
+	if err := a.front.Accept(tokens); err != nil {
+		return Reloaded{}, err
+	}
 	out := Reloaded{Restart: restartKeys(a.config, c)}
 	added, removed, changed := a.plans.difference(set)
 	for _, p := range []struct {
@@ -56,12 +63,16 @@ func (a *App) Reload(c Config) (Reloaded, error) {
 		a.level.Set(level)
 		out.Changed = append(out.Changed, "log level "+level.String())
 	}
+	if !reflect.DeepEqual(a.tokens, tokens) {
+		a.tokens = tokens
+		out.Changed = append(out.Changed, fmt.Sprintf("tokens: %d", len(tokens)))
+	}
 	a.config.Plans, a.config.Log.Level = c.Plans, c.Log.Level
 	return out, nil
 }
 
-// live are the keys of the configuration that a reload takes over.
-func liveKeys() []string { return []string{"plans", "log"} }
+// liveKeys are the keys of the configuration that a reload takes over.
+func liveKeys() []string { return []string{"plans", "log", "tokenFiles", "tokens"} }
 
 // restartKeys returns the top-level keys that differ and are not taken over.
 func restartKeys(was, is Config) []string {
@@ -104,7 +115,7 @@ func CheckConfig(c Config) ([]string, error) {
 		return nil, faultsOfFlags(fs)
 	}
 	set, planErr := LoadPlans(c.Plans)
-	_, tokenErr := readTokens(c.TokenFiles)
+	_, tokenErr := c.readTokens()
 	sources, sourceErr := OpenSources(c.Sources, slog.New(slog.DiscardHandler))
 	if err := errors.Join(planErr, tokenErr, sourceErr); err != nil {
 		return nil, err

@@ -61,6 +61,8 @@ type cli struct {
 	Config  configCmd  `cmd:"" help:"Check a server's configuration."`
 	Doctor  doctorCmd  `cmd:"" help:"Try everything that a server needs, and say what to mend."`
 	Work    workCmd    `cmd:"" help:"Show and retry the work that a server does later."`
+	Journal journalCmd `cmd:"" help:"Export, import, verify and prune what is remembered."`
+	Replay  replayCmd  `cmd:"" help:"Compute recorded verdicts again, and compare."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 }
 

@@ -45,7 +45,7 @@ func (c configCheckCmd) Run(s *streams) error {
 		sources = append(sources, src.Name)
 	}
 	_, err = fmt.Fprintf(s.out, "The configuration can be used: it listens on %s, keeps its journal in %s,\nasks %s, and judges by %s.\n",
-		cfg.Listen, cfg.Journal, strings.Join(sources, ", "), strings.Join(plans, ", "))
+		cfg.Listen, app.JournalName(cfg.Journal), strings.Join(sources, ", "), strings.Join(plans, ", "))
 	return err
 }
 

@@ -27,7 +27,7 @@ type settings struct {
 	Config     string   `short:"c" env:"SERIN_CONFIG" placeholder:"FILE" help:"Configuration file. Without it the flags below suffice."`
 	Listen     string   `env:"SERIN_LISTEN" placeholder:"ADDR" help:"Address to listen on (default ${listen})."`
 	Plans      string   `env:"SERIN_PLANS" placeholder:"DIR" help:"Folder of the plans (default ./${plans})."`
-	Journal    string   `env:"SERIN_JOURNAL" placeholder:"FILE" help:"File that remembers rollouts and verdicts (default ./${journal})."`
+	Journal    string   `env:"SERIN_JOURNAL" placeholder:"FILE" help:"What remembers rollouts and verdicts: a SQLite file, a PostgreSQL URL without password, or file:PATH or env:NAME of where the URL is (default ./${journal})."`
 	Prometheus string   `env:"SERIN_PROMETHEUS" placeholder:"URL" help:"A Prometheus to ask; plans call it \"prometheus\"."`
 	TokenFile  []string `env:"SERIN_TOKEN_FILE" placeholder:"FILE" help:"File with a bearer token that callers must send. Needed to listen beyond this machine."`
 	BaseURL    string   `name:"base-url" env:"SERIN_BASE_URL" placeholder:"URL" help:"How people reach this server, for links."`
@@ -47,7 +47,8 @@ serin.yaml, every key optional; environment variables override it, and flags bot
     listen: 127.0.0.1:8080
     baseURL: https://serin.example.com
     plans: ./plans
-    journal: ./serin.db
+    journal: ./serin.db     # or postgres://serin@db/serin, file:/run/secrets/journal-url, env:NAME
+    retention: 90d          # how long closed rollouts are kept; default: for ever
     tokenFiles: [/run/secrets/serin-token]
     log: { level: info, format: json }
     debug: { listen: 127.0.0.1:6060 }                  # profiles; off without it
@@ -92,7 +93,7 @@ func (c serveCmd) Run(ctx context.Context, s *streams) error {
 		return err
 	}
 	fmt.Fprintf(s.err, "serin %s answers at %s, judging by %s; journal %s\n",
-		version(), a.URL(), strings.Join(a.Plans().Names(), ", "), cfg.Journal)
+		version(), a.URL(), strings.Join(a.Plans().Names(), ", "), app.JournalName(cfg.Journal))
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP)
 	defer signal.Stop(hangup)

@@ -18,7 +18,7 @@ func (j *Journal) Export(ctx context.Context, w io.Writer) (Counted, error) {
 	if err := e.out.Encode(line{Format: &format{formatName, formatVersion}}); err != nil {
 		return e.done, fmt.Errorf("journal: export: %w", err)
 	}
-	err := j.eachID(ctx, func(id string) error {
+	err := j.Each(ctx, func(id string) error {
 		var lines []line
 		if err := j.read(ctx, func(t tx) (err error) {
 			lines, err = rolloutLines(ctx, t, id)
@@ -87,9 +87,9 @@ func (j *Journal) exportAudit(ctx context.Context, e *exporter) error {
 	}
 }
 
-// eachID calls f with the ID of every rollout, the oldest first. Nothing else of a
+// Each calls f with the ID of every rollout, the oldest first. Nothing else of a
 // rollout is read, so that a damaged one has its turn too.
-func (j *Journal) eachID(ctx context.Context, f func(id string) error) error {
+func (j *Journal) Each(ctx context.Context, f func(id string) error) error {
 	const page = 200
 	started, id := int64(math.MinInt64), ""
 	for {

@@ -48,6 +48,19 @@ func (j *Journal) Load(ctx context.Context, id string) (judge.Record, error) {
 	return rec, nil
 }
 
+// Plan returns the plan that a rollout was announced with.
+func (j *Journal) Plan(ctx context.Context, id string) (plan.Plan, error) {
+	var p plan.Plan
+	err := j.read(ctx, func(t tx) error {
+		r, err := get(ctx, t, id)
+		if err == nil {
+			p, err = pinned(ctx, t, r.rollout)
+		}
+		return err
+	})
+	return p, err
+}
+
 // pinned reads the plan that a rollout was announced with.
 func pinned(ctx context.Context, t tx, r rollout.Rollout) (plan.Plan, error) {
 	var data string

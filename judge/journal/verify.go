@@ -16,7 +16,7 @@ import (
 func (j *Journal) Verify(ctx context.Context, fault func(error)) (Counted, error) {
 	var all Counted
 	plans := map[string]bool{}
-	err := j.eachID(ctx, func(id string) error {
+	err := j.Each(ctx, func(id string) error {
 		var one rolloutCheck
 		if err := j.read(ctx, func(t tx) error {
 			one = rolloutCheck{id: id}

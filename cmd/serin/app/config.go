@@ -28,8 +28,12 @@ type Config struct {
 	BaseURL string `yaml:"baseURL"`
 	// Plans is the folder of the plans.
 	Plans string `yaml:"plans"`
-	// Journal is the SQLite file that remembers rollouts and verdicts.
+	// Journal is what remembers rollouts and verdicts: a SQLite file, the URL of a
+	// PostgreSQL database without a password, or file:PATH or env:NAME of where the
+	// whole URL is.
 	Journal string `yaml:"journal"`
+	// Retention is how long closed rollouts are kept, such as 90d; empty is for ever.
+	Retention string `yaml:"retention"`
 	// TokenFiles name files that hold one bearer token each, good for everything.
 	TokenFiles []string `yaml:"tokenFiles"`
 	// Tokens are callers' credentials, each with what it is good for.
@@ -104,6 +108,7 @@ func (c Config) Check() plan.Faults {
 	if c.Log.Format != "text" && c.Log.Format != "json" {
 		fault("log.format", "%q is not a format; write text or json", c.Log.Format)
 	}
+	c.checkJournal(fault)
 	c.checkSecurity(fault)
 	c.Debug.check(fault)
 	c.Trace.check(fault)

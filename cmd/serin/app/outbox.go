@@ -76,7 +76,7 @@ type later struct {
 // kinds returns how each kind of work is treated.
 func kinds() map[string]outbox.Kind {
 	return map[string]outbox.Kind{
-		webhooks.KindCallback: {Timeout: 15 * time.Second, Patience: 24 * time.Hour, Concurrency: 8, First: 5 * time.Second, Longest: 15 * time.Minute},
+		webhooks.KindCallback: {Timeout: 10 * time.Second, Patience: 24 * time.Hour, Concurrency: 8, First: 5 * time.Second, Longest: 15 * time.Minute},
 		kindLook:              {Timeout: 45 * time.Second, Patience: time.Hour, Concurrency: 4, Lapses: true},
 		kindSweep:             {Timeout: 15 * time.Second, Patience: 365 * 24 * time.Hour, Concurrency: 1, First: time.Minute},
 	}
@@ -144,9 +144,9 @@ func OpenWork(ctx context.Context, target string, log *slog.Logger) (*outbox.Que
 	if err != nil {
 		return nil, nil, err
 	}
-	j, err := journal.Open(ctx, target, journal.Options{Log: log})
+	j, err := OpenJournal(ctx, target, journal.Options{Log: log})
 	if err != nil {
-		return nil, nil, fmt.Errorf("cannot open the journal: %w", err)
+		return nil, nil, err
 	}
 	if err := q.Attach(ctx, j.DB()); err != nil {
 		return nil, nil, errors.Join(err, j.Close())

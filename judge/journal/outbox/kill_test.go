@@ -55,6 +55,8 @@ func child(ctx context.Context, where string) int {
 	ended := make(chan error, 1)
 	go func() { ended <- q.Run(ctx, map[string]outbox.Handler{"tell": post}) }()
 	name := os.Getenv(childName)
+	pace := time.NewTicker(3 * time.Millisecond)
+	defer pace.Stop()
 	for n := 1; name != ""; n++ {
 		key := fmt.Sprintf("%s.%d", name, n)
 		err := within(ctx, db, func(tx outbox.Tx, exec func(string, ...any) error) error {
@@ -67,7 +69,7 @@ func child(ctx context.Context, where string) int {
 			return fail(err)
 		}
 		fmt.Println(key)
-		time.Sleep(3 * time.Millisecond)
+		<-pace.C
 	}
 	return fail(<-ended)
 }

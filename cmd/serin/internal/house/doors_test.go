@@ -59,7 +59,7 @@ func doors() []door {
 		{library: "google.golang.org/grpc", open: []string{"judge/checks/grpc"}, why: "gRPC is one kind of check"},
 		{library: "code.dny.dev/ssrf", open: []string{"judge/checks/*", "webhooks", "cmd/serin", "cmd/serin/*"}, why: "addresses that callers name are checked where they are dialled"},
 		{library: "github.com/cenkalti/backoff/v5", open: []string{"queries/*", "judge/checks/*", "judge/journal", "judge/journal/*", "webhooks", "cmd/serin", "cmd/serin/*"}, why: "only what touches the network or a file tries again"},
-		{library: "github.com/standard-webhooks/standard-webhooks/libraries", open: []string{"webhooks"}, why: "callbacks are signed where they leave"},
+		{library: "github.com/standard-webhooks/standard-webhooks/libraries", open: []string{"webhooks", "cmd/serin/app"}, why: "callbacks are signed where they leave"},
 		{library: "go.opentelemetry.io", open: []string{"webhooks", "judge", "cmd/serin", "cmd/serin/*"}, why: "traces are made at the edge"},
 		{library: "gonum.org/v1/gonum", open: []string{"stats", "stats/*", "judge", "judge/lab", "judge/aca", "judge/power"}, why: "numbers are computed in stats; judge needs quantiles for its limits"},
 		{library: "gonum.org/v1/plot", open: []string{"judge/report", "judge/lab"}, why: "reports and the lab draw"},

@@ -11,7 +11,8 @@
 //   - raw samples, any shape: BrunnerMunzel, with HodgesLehmann for the size;
 //     MannWhitney where the arms differ by a shift alone.
 //   - series in pairs of blocks: Welch on logarithms (NonInferiorityLogWelch) or
-//     SignedRank, if neighbouring blocks are about independent.
+//     SignedRank (SignedRankPratt with many zeros), if neighbouring blocks are about
+//     independent; BlockBootstrap where they are not.
 //   - errors among requests: ScoreTest with a margin, Boschloo below five errors,
 //     Newcombe for the interval that is shown.
 //   - requests per time: PoissonRates.

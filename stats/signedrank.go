@@ -19,6 +19,8 @@ import (
 // It assumes that the differences are independent and symmetric. Neighbouring blocks
 // of one service are not independent: there it rejects far too often.
 //
+// [SignedRankPratt] keeps the ranks of the zeros.
+//
 // Source: Wilcoxon 1945, Individual comparisons by ranking methods; Streitberg &
 // Röhmel 1986. It returns ErrTooFew, ErrNotFinite, ErrOptions or ErrTooLarge.
 func SignedRank(x, y []float64, opt RankSumOptions) (RankTest, error) {
@@ -33,14 +35,20 @@ func SignedRank(x, y []float64, opt RankSumOptions) (RankTest, error) {
 	s := newSignedPairs(x, y, opt.Shift)
 	switch {
 	case len(s.d) == 0:
-		return RankTest{
-			P: 1, Greater: 1, Less: 1, Degenerate: true, Estimate: opt.Shift,
-			Interval: oneSided(opt.Alternative, Interval{Level: level}, func() float64 { return opt.Shift }, func() float64 { return opt.Shift }),
-		}, nil
+		return noDifference(opt), nil
 	case opt.Compat == R42:
 		return s.compatR(opt)
 	}
 	return s.native(opt)
+}
+
+// noDifference is the result where every difference is the shift itself.
+func noDifference(opt RankSumOptions) RankTest {
+	shift := func() float64 { return opt.Shift }
+	return RankTest{
+		P: 1, Greater: 1, Less: 1, Degenerate: true, Estimate: opt.Shift,
+		Interval: oneSided(opt.Alternative, Interval{Level: opt.Level}, shift, shift),
+	}
 }
 
 // signedPairs are the differences that are not 0, sorted.
@@ -66,10 +74,11 @@ func newSignedPairs(x, y []float64, shift float64) signedPairs {
 	return s
 }
 
-// signedSum is V, how many differences it is of, and their tie term.
+// signedSum is V, how many differences it is of, how many of them are 0 and kept their
+// ranks (Pratt), and the tie term of the others.
 type signedSum struct {
-	v, n, ties float64
-	ranks      []float64
+	v, n, zeros, ties float64
+	ranks             []float64 // of those that are not 0
 }
 
 // sumRanks computes V of the values moved down by a shift, leaving out zeros.
@@ -93,10 +102,11 @@ func sumRanks(d []float64, shift float64) signedSum {
 	return out
 }
 
-func (s signedSum) mean() float64 { return s.n * (s.n + 1) / 4 }
+func (s signedSum) mean() float64 { return (s.n*(s.n+1) - s.zeros*(s.zeros+1)) / 4 }
 
 func (s signedSum) sigma() float64 {
-	return math.Sqrt(s.n*(s.n+1)*(2*s.n+1)/24 - s.ties/48)
+	squares := func(n float64) float64 { return n * (n + 1) * (2*n + 1) }
+	return math.Sqrt((squares(s.n)-squares(s.zeros))/24 - s.ties/48)
 }
 
 // z is the standardised statistic with the continuity correction of the options.
@@ -132,7 +142,11 @@ func (s signedSum) tails(opt RankSumOptions, exact bool) (greater, less float64)
 }
 
 func (s signedPairs) native(opt RankSumOptions) (RankTest, error) {
-	sum := sumRanks(s.d, 0)
+	return s.decide(sumRanks(s.d, 0), opt)
+}
+
+// decide makes a test of a sum, with the interval of the differences.
+func (s signedPairs) decide(sum signedSum, opt RankSumOptions) (RankTest, error) {
 	if opt.Exactness == Exact && float64(len(s.d))*sum.mean() > affordable/8 {
 		return RankTest{}, fmt.Errorf("%d pairs, use the asymptotic distribution: %w", len(s.d), ErrTooLarge)
 	}

@@ -43,6 +43,17 @@ type sharpness struct {
 	ignorePods  bool    // guarantee: these_pods
 	exact       bool    // requests fail independently: φ is 1
 	rollback    float64 // natural logarithm of the evidence that rolls back
+	share       float64 // the metric's part of the plan's weights; 0 where it has none
+}
+
+// alone is the natural logarithm of the evidence with which a metric rolls back by
+// itself, the others having none; with a metric without weight, as if it were the only
+// one.
+func (s sharpness) alone() float64 {
+	if s.share <= 0 {
+		return s.rollback
+	}
+	return s.rollback - math.Log(s.share)
 }
 
 func newSharpness(p plan.Plan, attempt, weighted int, scale float64) sharpness {

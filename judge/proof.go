@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"github.com/serin-canary/serin/judge/plan"
+	"github.com/serin-canary/serin/judge/rollout"
 	"github.com/serin-canary/serin/stats/sequential"
 )
 
@@ -13,6 +14,13 @@ import (
 func (s sharpness) of(p plan.Plan, m plan.Metric) sharpness {
 	if p.IsExact(m) {
 		s.exact, s.ignorePods = true, true
+	}
+	var sum float64
+	for _, other := range p.Metrics {
+		sum += max(other.Weight, 0)
+	}
+	if m.Weight > 0 {
+		s.share = m.Weight / sum
 	}
 	return s
 }
@@ -89,8 +97,12 @@ func (e *evaluator) findHorizon() {
 }
 
 // promise says what the threshold promises where the plan does not have the defaults:
-// what is guaranteed, what was measured and what is assumed.
+// what is guaranteed, what was measured and what is assumed. Nothing is promised where
+// the arms do not share time.
 func (e *evaluator) promise() string {
+	if e.r.Comparison != rollout.Concurrent && e.r.Comparison != "" {
+		return ""
+	}
 	looks := e.p.Looks()
 	var exact, estimated []string
 	for _, m := range e.p.Metrics {

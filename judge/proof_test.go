@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/serin-canary/serin/judge/plan"
+	"github.com/serin-canary/serin/judge/rollout"
 	"github.com/serin-canary/serin/stats/sequential"
 )
 
@@ -144,6 +145,11 @@ func TestExactOfOneMetric(t *testing.T) {
 		if !strings.Contains(v.Promise, part) {
 			t.Errorf("got promise %q, want that it says %q", v.Promise, part)
 		}
+	}
+	past := in
+	past.Record.Rollout.Comparison = rollout.BeforeAfter
+	if v := Evaluate(past); v.Promise != "" {
+		t.Errorf("a comparison with the past promises %q, want nothing", v.Promise)
 	}
 	if strings.Contains(v.Promise, "proven, however") {
 		t.Errorf("got promise %q, which promises for latency too", v.Promise)

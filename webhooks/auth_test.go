@@ -74,7 +74,9 @@ func TestWhoMayCall(t *testing.T) {
 }
 
 func TestEveryRouteNeedsAToken(t *testing.T) {
-	w := newWorld(t, func(c *Config) { c.Tokens = []Token{FullToken("first", "first-token")} })
+	w := newWorld(t, func(c *Config) {
+		c.Tokens, c.Limits = []Token{FullToken("first", "first-token")}, Limits{StrangersBurst: 1000}
+	})
 	for _, route := range w.server.handler.(*echo.Echo).Routes() {
 		if route.Method == echo.RouteNotFound {
 			continue

@@ -80,11 +80,12 @@ type heldConn struct {
 
 // Accept implements net.Listener.
 func (l crowdListener) Accept() (net.Conn, error) {
-	if err := l.crowd.makeRoom(); err != nil {
-		return nil, err
-	}
 	conn, err := l.Listener.Accept()
 	if err != nil {
+		return nil, err
+	}
+	if err := l.crowd.makeRoom(); err != nil {
+		_ = conn.Close()
 		return nil, err
 	}
 	return l.crowd.hold(conn), nil
@@ -112,8 +113,8 @@ func (c *crowd) hold(conn net.Conn) *heldConn {
 	return h
 }
 
-// makeRoom returns when there is room for one more connection beside the one that
-// is about to be accepted: somebody must go before the next may come.
+// makeRoom returns when there is room for one more connection: somebody must go
+// before the next may come.
 func (c *crowd) makeRoom() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -130,6 +130,12 @@ func (e *forbiddenError) Unwrap() error { return e.err }
 // hostPattern is a host, or all hosts below a domain, on one port or on any.
 type hostPattern struct{ host, port string }
 
+// CheckCallbackHost says what is wrong with an entry of [CallbackConfig.Hosts].
+func CheckCallbackHost(text string) error {
+	_, err := readHost(text)
+	return err
+}
+
 func readHost(text string) (hostPattern, error) {
 	p := hostPattern{host: strings.ToLower(text)}
 	if host, port, err := net.SplitHostPort(p.host); err == nil {

@@ -40,6 +40,11 @@ func (c Callbacks) check(fault func(path, format string, args ...any)) {
 	if c.on() && len(c.Hosts) == 0 {
 		fault("callbacks.hosts", "callbacks have a secret and no host that may be called; list hosts, or \"*\" for every public one")
 	}
+	for i, h := range c.Hosts {
+		if err := webhooks.CheckCallbackHost(h); err != nil {
+			fault(fmt.Sprintf("callbacks.hosts[%d]", i), "%s", err)
+		}
+	}
 	if !c.on() && (len(c.Hosts) > 0 || c.PlainHTTP) {
 		fault("callbacks.secretFiles", "callbacks are signed, and there is no secret; name a file (secretFiles) or a variable (secretEnv)")
 	}
@@ -102,6 +107,18 @@ func newLater(c Config, log *slog.Logger) (*later, error) {
 		Guard: c.Outgoing.ForCallbacks().Guard, BaseURL: c.BaseURL,
 	})
 	return l, err
+}
+
+// callbacks tries the secrets of callbacks, for serin doctor.
+func (x *examination) callbacks() {
+	if !x.c.Callbacks.on() {
+		return
+	}
+	if _, err := newLater(x.c, slog.New(slog.DiscardHandler)); err != nil {
+		x.add(Diagnosis{"callbacks", Ill, oneLine(err), "mend callbacks in the configuration, or the secret that it names"})
+		return
+	}
+	x.add(Diagnosis{Part: "callbacks", Health: Well, Text: "may be sent to " + strings.Join(x.c.Callbacks.Hosts, ", ")})
 }
 
 // follow returns the work that follows from an event, for [journal.Options].

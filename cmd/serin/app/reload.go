@@ -117,7 +117,8 @@ func CheckConfig(c Config) ([]string, error) {
 	set, planErr := LoadPlans(c.Plans)
 	_, tokenErr := c.readTokens()
 	sources, sourceErr := OpenSources(c.Sources, slog.New(slog.DiscardHandler))
-	if err := errors.Join(planErr, tokenErr, sourceErr); err != nil {
+	_, laterErr := newLater(c, slog.New(slog.DiscardHandler))
+	if err := errors.Join(planErr, tokenErr, sourceErr, laterErr); err != nil {
 		return nil, err
 	}
 	return set.Names(), (&App{sources: sources}).checkSources(set)

@@ -1,10 +1,13 @@
 package main
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -25,7 +28,10 @@ type labCmd struct {
 	Scenario []string  `help:"What is wrong with the canary: a name from the list below, or all. Without it, nothing is wrong."`
 	Series   string    `placeholder:"DIR" help:"Draw rollouts from the recorded series in this folder instead of simulating them."`
 	Rule     []string  `help:"Rules to measure: names from the list below, or all. Without it the product's defaults and all other tools' rules."`
-	Output   string    `short:"o" enum:"text,json,csv,markdown" default:"text" help:"How to write the result: text, json, csv or markdown."`
+	Output   string    `short:"o" enum:"text,json,csv,markdown,matrix" default:"text" help:"How to write the result: text, json, csv, markdown, or matrix (Markdown with a column for each rule)."`
+	Show     string    `enum:"rollback,interval,later,promote,errors,limit" default:"rollback" help:"What a matrix holds: rollback, interval, later (rolled back even after a promotion), promote, errors (served), limit (crossed)."`
+	Plot     string    `placeholder:"FILE" help:"Draw the result into this file as well, an .svg or a .png."`
+	Chart    string    `enum:",alarms,detection,promotion" default:"" help:"What to draw: alarms, detection or promotion. Without it alarms where all canaries are healthy, and detection elsewhere."`
 }
 
 // Help implements kong.HelpProvider.
@@ -70,6 +76,9 @@ const everyOne = "all"
 func (c labCmd) config() (lab.Config, error) {
 	if c.Runs < 1 {
 		return lab.Config{}, errors.New("--runs must be at least 1")
+	}
+	if c.Plot != "" && !slices.Contains(lab.Images(), c.image()) {
+		return lab.Config{}, fmt.Errorf("--plot %s: the name must end in .%s", c.Plot, strings.Join(lab.Images(), " or ."))
 	}
 	out := lab.Config{Runs: c.Runs, Rules: c.Rule}
 	if slices.Contains(c.Rule, everyOne) {
@@ -171,15 +180,38 @@ func (c labCmd) Run(ctx context.Context, s *streams) error {
 	}
 	cells, err := lab.Run(ctx, config)
 	live.Close()
-	if errors.Is(err, context.Canceled) && len(cells) > 0 {
+	stopped := errors.Is(err, context.Canceled) && len(cells) > 0
+	if err != nil && !stopped {
+		return err
+	}
+	if stopped {
 		fmt.Fprintln(s.err, "Stopped early; this is what was done.")
-		if err := lab.Write(s.out, c.Output, cells); err != nil {
-			return err
-		}
+	}
+	if err := c.write(s, cells); err != nil {
+		return err
+	}
+	if stopped {
 		return exitCode(exitFailure)
 	}
-	if err != nil {
-		return err
+	return nil
+}
+
+// write writes the result, and draws it where that was asked for.
+func (c labCmd) write(s *streams, cells []lab.Cell) error {
+	if c.Plot != "" {
+		var b bytes.Buffer
+		if err := lab.Plot(&b, c.image(), c.Chart, cells); err != nil {
+			return err
+		}
+		if err := os.WriteFile(c.Plot, b.Bytes(), 0o644); err != nil { //nolint:gosec // a picture is for everybody
+			return err
+		}
+	}
+	if c.Output == "matrix" {
+		return lab.WriteMatrix(s.out, c.Show, cells)
 	}
 	return lab.Write(s.out, c.Output, cells)
 }
+
+// image is the format that the name of the plot's file says.
+func (c labCmd) image() string { return strings.TrimPrefix(filepath.Ext(c.Plot), ".") }

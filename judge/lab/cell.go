@@ -41,6 +41,16 @@ type Cell struct {
 	// the hour, also after a promotion.
 	HarmRate          float64  `json:"harm_rate"`
 	HarmMedianMinutes *float64 `json:"harm_median_minutes"`
+
+	// LimitRate counts the runs in which a limit outside the statistics was crossed.
+	LimitRate float64 `json:"limit_rate"`
+
+	// RolledBackBy and PromotedBy count, for each minute from the first on, the runs
+	// whose first outcome had come by then. They are what the plots show.
+	RolledBackBy []int `json:"-"`
+	PromotedBy   []int `json:"-"`
+	// Healthy says that to roll this canary back is wrong.
+	Healthy bool `json:"-"`
 }
 
 // confidence is the level of the intervals around rates.
@@ -66,6 +76,7 @@ func (b *bench) cells() []Cell {
 		c := Cell{
 			Rule: name, Level: b.setting.Level, RPS: b.setting.RPS, Pods: b.setting.Pods.Canary,
 			BaselinePods: b.setting.Pods.Baseline, Scenario: b.setting.Scenario.Name, Seed: b.setting.Seed,
+			Healthy: !b.setting.Scenario.Bad,
 		}
 		c.count(of)
 		out = append(out, c)
@@ -98,12 +109,27 @@ func (c *Cell) count(of []result) {
 	c.PromoteRate, c.PromoteMedianMinutes = rate(k, c.Runs), medianOf(promotions)
 	c.PromoteLow, c.PromoteHigh = Interval(k, c.Runs)
 	c.HarmRate, c.HarmMedianMinutes = rate(finite(harms), c.Runs), medianOf(harms)
+	c.RolledBackBy, c.PromotedBy = by(rollbacks), by(promotions)
+	for _, r := range of {
+		if r.limit {
+			c.LimitRate += 1 / float64(c.Runs)
+		}
+	}
 	bad := make([]float64, len(of))
 	for i, r := range of {
 		bad[i] = r.bad
 	}
 	slices.Sort(bad)
 	c.BadRequests = *medianOf(bad)
+}
+
+// by counts how many of sorted minutes had come by each minute of the run.
+func by(sorted []float64) []int {
+	out := make([]int, runBlocks)
+	for t := range out {
+		out[t], _ = slices.BinarySearch(sorted, float64(t+1)+.5)
+	}
+	return out
 }
 
 func rate(k, n int) float64 { return float64(k) / float64(n) }

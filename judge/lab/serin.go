@@ -3,6 +3,7 @@ package lab
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -100,6 +101,8 @@ func serins() []variant {
 	return []variant{
 		{rule: "serin", about: "the product, its defaults", edit: func(*plan.Plan) {}},
 		{rule: "serin-relative", about: "the product, errors tolerated by 10% alone (without the 0.05pp)", edit: relative},
+		{rule: "serin-horizon", about: "the product, sequential mode horizon: a lower threshold for one hour of looks", edit: horizon},
+		{rule: "serin-horizon-relative", about: "mode horizon, errors tolerated by 10% alone", edit: func(p *plan.Plan) { horizon(p); relative(p) }},
 		{rule: "serin-strict", about: "the product, profile strict (margins 25%, errors 25% + 0.2pp)", edit: strict},
 	}
 }
@@ -112,6 +115,8 @@ func relative(p *plan.Plan) {
 		}
 	}
 }
+
+func horizon(p *plan.Plan) { p.Sequential.Mode = plan.Horizon }
 
 // strict sets the margins of the profile strict.
 func strict(p *plan.Plan) {
@@ -228,6 +233,7 @@ func (t trial) decide(ctx context.Context) (ending, error) {
 		switch v.Outcome {
 		case judge.Rollback:
 			e.rollback, e.harm = v.Latched.Block+1, v.Latched.Block+1
+			e.limit = limited(v)
 			return e, nil
 		case judge.Promote:
 			e.promote = n
@@ -237,7 +243,7 @@ func (t trial) decide(ctx context.Context) (ending, error) {
 				}
 			}
 			if v.Latched != nil {
-				e.harm = v.Latched.Block + 1
+				e.harm, e.limit = v.Latched.Block+1, limited(v)
 			}
 			return e, nil
 		case judge.Continue, judge.Inconclusive:
@@ -248,7 +254,13 @@ func (t trial) decide(ctx context.Context) (ending, error) {
 
 // ending is how one rule ended one run, in minutes since the start; 0 is never.
 type ending struct {
-	rollback int // first outcome
-	promote  int // first outcome
-	harm     int // evidence of harm, whether or not a promotion came before
+	rollback int  // first outcome
+	promote  int  // first outcome
+	harm     int  // evidence of harm, whether or not a promotion came before
+	limit    bool // a limit outside the statistics was crossed
+}
+
+// limited reports whether a limit was crossed.
+func limited(v judge.Verdict) bool {
+	return slices.ContainsFunc(v.Findings, func(f judge.Finding) bool { return f.Class == judge.LimitHit })
 }

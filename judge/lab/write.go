@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -98,19 +99,95 @@ func writeMarkdown(w io.Writer, cells []Cell) error {
 	return nil
 }
 
+// Shows lists what the fields of a matrix can hold.
+func Shows() []string { return []string{"rollback", "interval", "later", "promote", "errors", "limit"} }
+
+// WriteMatrix writes a Markdown table with a row for each setting, a column for each
+// rule, and one of the [Shows] in every field: how often and after which median minute
+// it rolled back, how often with its interval, how often it would have sooner or later,
+// how often it promoted, how many errors were served, or how often a limit was crossed.
+// Columns in which all settings agree are left out.
+func WriteMatrix(w io.Writer, show string, cells []Cell) error {
+	field, ok := map[string]func(Cell) string{
+		"rollback": func(c Cell) string { return percent(c.RollbackRate) + ", " + minutes(c.MedianMinutes) },
+		"interval": func(c Cell) string {
+			return percent(c.RollbackRate) + " (" + percent(c.RollbackLow) + " to " + percent(c.RollbackHigh) + ")"
+		},
+		"later":   func(c Cell) string { return percent(c.HarmRate) + ", " + minutes(c.HarmMedianMinutes) },
+		"promote": func(c Cell) string { return percent(c.PromoteRate) + ", " + minutes(c.PromoteMedianMinutes) },
+		"errors":  func(c Cell) string { return decimal(c.BadRequests) },
+		"limit":   func(c Cell) string { return percent(c.LimitRate) },
+	}[show]
+	if !ok {
+		return fmt.Errorf("a matrix cannot show %q; there are %s", show, strings.Join(Shows(), ", "))
+	}
+	var rules []string
+	for _, c := range cells {
+		if !slices.Contains(rules, c.Rule) {
+			rules = append(rules, c.Rule)
+		}
+	}
+	names, keys := varying(cells)
+	columns := append(slices.Clone(names), rules...)
+	fmt.Fprintf(w, "| %s |\n|%s\n", strings.Join(columns, " | "), strings.Repeat("---|", len(columns)))
+	for _, table := range tables(cells) {
+		row := keys(table[0])
+		for _, rule := range rules {
+			if i := slices.IndexFunc(table, func(c Cell) bool { return c.Rule == rule }); i >= 0 {
+				row = append(row, field(table[i]))
+			} else {
+				row = append(row, "")
+			}
+		}
+		if _, err := fmt.Fprintf(w, "| %s |\n", strings.Join(row, " | ")); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// varying returns those columns of a setting in which cells differ, the scenario
+// always, and a function that fills them.
+func varying(cells []Cell) (names []string, fill func(Cell) []string) {
+	all := []struct {
+		name string
+		of   func(Cell) string
+	}{
+		{"scenario", func(c Cell) string { return "`" + c.Scenario + "`" }},
+		{"level", func(c Cell) string { return c.Level.String() }},
+		{"requests/s", func(c Cell) string { return short(c.RPS) }},
+		{"pods", func(c Cell) string { return fmt.Sprintf("%d+%d", c.BaselinePods, c.Pods) }},
+		{"runs", func(c Cell) string { return strconv.Itoa(c.Runs) }},
+	}
+	kept := all[:0:0]
+	for i, column := range all {
+		if i == 0 || slices.ContainsFunc(cells, func(c Cell) bool { return column.of(c) != column.of(cells[0]) }) {
+			kept = append(kept, column)
+			names = append(names, column.name)
+		}
+	}
+	return names, func(c Cell) []string {
+		var row []string
+		for _, column := range kept {
+			row = append(row, column.of(c))
+		}
+		return row
+	}
+}
+
 // writeCSV writes the keys of the JSON as columns.
 func writeCSV(w io.Writer, cells []Cell) error {
 	out := csv.NewWriter(w)
 	_ = out.Write([]string{
 		"rule", "level", "rps", "pods", "baseline_pods", "scenario", "seed", "runs", "rollback_rate", "rollback_low", "rollback_high",
-		"median_minutes", "bad_requests", "promote_rate", "promote_low", "promote_high", "promote_median_minutes", "harm_rate", "harm_median_minutes",
+		"median_minutes", "bad_requests", "promote_rate", "promote_low", "promote_high", "promote_median_minutes", "harm_rate", "harm_median_minutes", "limit_rate",
 	})
 	for _, c := range cells {
 		_ = out.Write([]string{
 			c.Rule, c.Level.String(), decimal(c.RPS), strconv.Itoa(c.Pods), strconv.Itoa(c.BaselinePods), c.Scenario,
 			strconv.FormatUint(c.Seed, 10), strconv.Itoa(c.Runs), decimal(c.RollbackRate), decimal(c.RollbackLow), decimal(c.RollbackHigh),
 			known(c.MedianMinutes), decimal(c.BadRequests), decimal(c.PromoteRate), decimal(c.PromoteLow), decimal(c.PromoteHigh),
-			known(c.PromoteMedianMinutes), decimal(c.HarmRate), known(c.HarmMedianMinutes),
+			known(c.PromoteMedianMinutes), decimal(c.HarmRate), known(c.HarmMedianMinutes), decimal(c.LimitRate),
 		})
 	}
 	out.Flush()
@@ -138,9 +215,12 @@ func minutes(v *float64) string {
 
 // percent writes a share with as many digits as matter.
 func percent(v float64) string {
-	p := 100 * v
-	if p > 0 && p < 10 || p > 90 && p < 100 {
-		return strconv.FormatFloat(p, 'f', 1, 64) + "%"
+	p, digits := 100*v, 0
+	switch {
+	case p > 0 && p < 1:
+		digits = 2
+	case p > 0 && p < 10 || p > 90 && p < 100:
+		digits = 1
 	}
-	return strconv.FormatFloat(p, 'f', 0, 64) + "%"
+	return strconv.FormatFloat(p, 'f', digits, 64) + "%"
 }

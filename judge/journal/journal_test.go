@@ -3,6 +3,7 @@ package journal_test
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"testing"
@@ -15,6 +16,8 @@ import (
 	"github.com/serin-canary/serin/judge/rollout"
 	"github.com/serin-canary/serin/queries"
 )
+
+var update = flag.Bool("update", false, "write golden files")
 
 var start = time.Date(2026, 3, 4, 5, 6, 0, 0, time.UTC)
 

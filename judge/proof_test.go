@@ -172,8 +172,12 @@ func TestLuckNeedsMoreThanLuck(t *testing.T) {
 	if v := spread(0, same); v.Outcome != Rollback {
 		t.Errorf("pods alike: got %v (%s), want rollback", v.Outcome, v.Reason)
 	}
-	if v := spread(.3, same); v.Latched != nil {
+	v := spread(.3, same)
+	if v.Latched != nil {
 		t.Errorf("pods that differ by 30 %%: rolled back: %s", v.Reason)
+	}
+	if r := finding(v, "errors").Reason; !strings.Contains(r, "may be the luck of the canary's pods, which differ by 30 %") {
+		t.Errorf("the reason does not speak of luck: %s", r)
 	}
 	if v := spread(.3, func(p *plan.Plan) { p.Guarantee = plan.ThesePods }); v.Outcome != Rollback {
 		t.Errorf("these pods only: got %v (%s), want rollback", v.Outcome, v.Reason)

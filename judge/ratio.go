@@ -31,7 +31,10 @@ func judgeRatio(tr *trial, tl *timeline, s sharpness) {
 	phi := s.phi(nil, prior.dispersion(0, 1), counted)
 	setNull(counted, c, b, func(float64, float64) float64 { return alw.factor(tolerance) })
 	tr.worse = up.Evidence(nil, counted, phi)
-	beyondLuck(tr.worse, up, counted, alw.luck(phi, counted, c, b))
+	if beyondLuck(tr.worse, up, counted, alw.luck(phi, counted, c, b)) && !lower {
+		tr.details = fmt.Sprintf("up to %s× may be the luck of the canary's pods, which differ by %s",
+			number(math.Exp(alw.rollback(0, meanPods(c), meanPods(b)))), percent(alw.pods.Spread(s.zRollback)))
+	}
 
 	setNull(counted, c, b, func(kc, kb float64) float64 { return alw.factor(alw.promote(margin, kc, kb)) })
 	if tr.certifies = certifiesRatio(counted, down, tr.effect.Baseline); tr.certifies {
@@ -47,17 +50,21 @@ func judgeRatio(tr *trial, tl *timeline, s sharpness) {
 
 // beyondLuck keeps the lesser of the evidence that the canary is worse than tolerated and
 // of the evidence that it is worse than the luck of its pods. The second is tempered by
-// phi; nil means that there is no luck to allow for.
-func beyondLuck(worse []float64, up sequential.Counts, blocks []sequential.CountBlock, phi []float64) {
+// phi; nil means that there is no luck to allow for. It reports whether luck is what the
+// newest evidence lacks.
+func beyondLuck(worse []float64, up sequential.Counts, blocks []sequential.CountBlock, phi []float64) bool {
 	if phi == nil {
-		return
+		return false
 	}
 	for t := range blocks {
 		blocks[t].A = 1
 	}
+	lacks := false
 	for t, v := range up.Evidence(nil, blocks, phi) {
+		lacks = worse[t] >= math.Log(harmEvidence) && v < math.Log(harmEvidence)
 		worse[t] = math.Min(worse[t], v)
 	}
+	return lacks
 }
 
 // complement counts the failures of blocks that count successes.

@@ -51,7 +51,7 @@
 // tests and the lab hold to. The means against overdispersion are three, and no one
 // of them is enough: φ̂ tempers evidence from counts (noise that time averages out,
 // slower than chance), n/f discounts autocorrelated contrasts, and the pod allowance
-// moves the null (luck of few pods, which time never averages out).
+// moves the null, or raises φ (luck of few pods, which time never averages out).
 //
 // All functions are pure and safe for concurrent use. Those that are called for every
 // stream at every look write to a caller's slice and keep their memory on the stack.

@@ -1,7 +1,9 @@
 package journal_test
 
 import (
+	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -277,6 +279,86 @@ func TestList(t *testing.T) {
 		}
 		if _, err := j.List(t.Context(), journal.Filter{Limit: -1}); err == nil {
 			t.Error("a negative limit was accepted")
+		}
+	})
+}
+
+// Several replicas hear of the same rollouts at once: each is opened once, and one of
+// a service is live.
+func TestAnnouncingAtOnce(t *testing.T) {
+	onEach(t, func(t *testing.T, db backend) {
+		path := db.fresh(t)
+		replicas := make([]*journal.Journal, 3)
+		for i := range replicas {
+			replicas[i] = open(t, path)
+		}
+		const revisions, callers = 6, 2
+		var (
+			wg     sync.WaitGroup
+			mu     sync.Mutex
+			opened = map[string]int{}
+			gate   = make(chan struct{})
+		)
+		for _, j := range replicas {
+			for range callers {
+				wg.Go(func() {
+					<-gate
+					for n := range revisions {
+						a, err := j.Announce(t.Context(), trial("same"), aPlan())
+						if err == nil {
+							_, err = j.Announce(t.Context(), func() rollout.Rollout {
+								r := trial(fmt.Sprint("r", n))
+								r.Service = fmt.Sprint("other-", n)
+								return r
+							}(), aPlan())
+						}
+						if err != nil {
+							t.Error(err)
+							return
+						}
+						mu.Lock()
+						if a.New {
+							opened[a.Rollout.ID]++
+						}
+						mu.Unlock()
+					}
+				})
+			}
+		}
+		close(gate)
+		wg.Wait()
+		if len(opened) != 1 {
+			t.Errorf("got %v opened, want one rollout, once", opened)
+		}
+		if all, err := replicas[0].List(t.Context(), journal.Filter{}); err != nil || len(all) != revisions+1 {
+			t.Errorf("got %d rollouts, error %v; want %d", len(all), err, revisions+1)
+		}
+	})
+}
+
+// Replicas that announce different revisions of one service leave one live, and every
+// other one closed by its successor.
+func TestRevisionsAnnouncedAtOnce(t *testing.T) {
+	onEach(t, func(t *testing.T, db backend) {
+		path := db.fresh(t)
+		var wg sync.WaitGroup
+		const replicas, each = 3, 8
+		for i := range replicas {
+			j := open(t, path)
+			wg.Go(func() {
+				for n := range each {
+					if _, err := j.Announce(t.Context(), trial(fmt.Sprintf("r%d-%d", i, n)), aPlan()); err != nil {
+						t.Error(err)
+					}
+				}
+			})
+		}
+		wg.Wait()
+		j := open(t, path)
+		all, err := j.List(t.Context(), journal.Filter{})
+		live, liveErr := j.List(t.Context(), journal.Filter{Live: true})
+		if err != nil || liveErr != nil || len(all) != replicas*each || len(live) != 1 {
+			t.Errorf("got %d rollouts and %d live, errors %v, %v; want %d and one", len(all), len(live), err, liveErr, replicas*each)
 		}
 	})
 }

@@ -1,12 +1,14 @@
 package journal_test
 
 import (
+	"bytes"
+	"compress/flate"
 	"fmt"
 	"testing"
 	"time"
 
 	"github.com/serin-canary/serin/judge"
-	"github.com/serin-canary/serin/judge/journal"
+	"github.com/serin-canary/serin/judge/journal/pgtest"
 	"github.com/serin-canary/serin/judge/rollout"
 	"github.com/serin-canary/serin/queries"
 )
@@ -56,42 +58,75 @@ func bigLook(id string, seq int) judge.Look {
 	return l
 }
 
-func filled(b testing.TB, path string, looks int) (*journal.Journal, string) {
-	j := open(b, path)
-	id := announce(b, j, "r1").ID
-	for n := range looks {
-		commit(b, j, bigLook(id, n+1))
-	}
-	return j, id
+// durable are the journals that are measured: a file, and a server that is as durable.
+func durable(b *testing.B, do func(b *testing.B, target func() string)) {
+	b.Run("sqlite", func(b *testing.B) { do(b, func() string { return file(b) }) })
+	b.Run("postgres", func(b *testing.B) {
+		s := pgtest.Start(b, pgtest.Config{Fsync: true})
+		do(b, func() string { return s.NewDatabase(b) })
+	})
+	b.Run("memory", func(b *testing.B) { do(b, func() string { return ":memory:" }) })
 }
 
 func BenchmarkLoad60(b *testing.B) {
-	j, id := filled(b, file(b), 60)
-	b.ReportAllocs()
-	for b.Loop() {
-		if got := load(b, j, id); got.Looks != 60 {
-			b.Fatal(got.Looks)
+	durable(b, func(b *testing.B, target func() string) {
+		j := open(b, target())
+		id := announce(b, j, "r1").ID
+		for n := range 60 {
+			commit(b, j, bigLook(id, n+1))
 		}
-	}
+		b.ReportAllocs()
+		for b.Loop() {
+			if got := load(b, j, id); got.Looks != 60 {
+				b.Fatal(got.Looks)
+			}
+		}
+	})
 }
 
 func BenchmarkCommit(b *testing.B) {
-	for _, where := range []string{"file", "memory"} {
-		b.Run(where, func(b *testing.B) {
-			path := ":memory:"
-			if where == "file" {
-				path = file(b)
+	durable(b, func(b *testing.B, target func() string) {
+		j := open(b, target())
+		const each = 60 // looks a rollout
+		b.ReportAllocs()
+		for n := 0; b.Loop(); n++ {
+			b.StopTimer()
+			id := announce(b, j, fmt.Sprint("r", n/each)).ID
+			l := bigLook(id, n%each+1)
+			b.StartTimer()
+			commit(b, j, l)
+		}
+	})
+}
+
+// BenchmarkCompression says what compressing a look would save: bytes a look as they
+// are and compressed, and the time that it takes. It is not done; see docs/operations.md.
+func BenchmarkCompression(b *testing.B) {
+	j := open(b, ":memory:")
+	id := announce(b, j, "r1").ID
+	commit(b, j, bigLook(id, 1), bigLook(id, 2))
+	var freeze, verdict []byte
+	if err := j.DB().Writer.QueryRow(`select "freeze", verdict from looks where seq = 2`).Scan(&freeze, &verdict); err != nil {
+		b.Fatal(err)
+	}
+	for name, text := range map[string][]byte{"freeze": freeze, "verdict": verdict} {
+		b.Run(name, func(b *testing.B) {
+			var out bytes.Buffer
+			for b.Loop() {
+				out.Reset()
+				w, err := flate.NewWriter(&out, flate.DefaultCompression)
+				if err != nil {
+					b.Fatal(err)
+				}
+				if _, err := w.Write(text); err != nil {
+					b.Fatal(err)
+				}
+				if err := w.Close(); err != nil {
+					b.Fatal(err)
+				}
 			}
-			j := open(b, path)
-			const each = 60 // looks a rollout
-			b.ReportAllocs()
-			for n := 0; b.Loop(); n++ {
-				b.StopTimer()
-				id := announce(b, j, fmt.Sprint("r", n/each)).ID
-				l := bigLook(id, n%each+1)
-				b.StartTimer()
-				commit(b, j, l)
-			}
+			b.ReportMetric(float64(len(text)), "bytes")
+			b.ReportMetric(float64(out.Len()), "compressed")
 		})
 	}
 }

@@ -68,6 +68,9 @@ type argoCall struct {
 	Gate       text `json:"gate"`
 	Weight     text `json:"weight"` // the canary's percentage, where it is known
 	Comparison text `json:"comparison"`
+	// AnswerWithin is how soon to answer: a little less than the metric's
+	// timeoutSeconds, where that is not Argo's default.
+	AnswerWithin text `json:"answerWithin"`
 
 	// Canary and Baseline override what is derived from the name and the hashes.
 	Canary   rollout.Arm `json:"canary"`
@@ -160,7 +163,13 @@ func (s *Server) argo(c echo.Context) error {
 	if err := s.mayMeasure(callerOf(c), a); err != nil {
 		return err
 	}
-	m, err := s.measure(c.Request().Context(), a, pending != "")
+	within, err := s.withinOf(string(a.AnswerWithin), s.cfg.Pressure.Argo)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(c.Request().Context(), within)
+	defer cancel()
+	m, err := s.measure(ctx, a, pending != "")
 	if err != nil {
 		if e := unanswered(err); e.Code < http.StatusInternalServerError || !s.argoShadow(c.Request().Context(), a) {
 			return e
@@ -205,7 +214,19 @@ func (s *Server) measure(ctx context.Context, a argoCall, pending bool) (measure
 	if err := s.recordArgo(ctx, a, id); err != nil {
 		return measured{}, err
 	}
-	v, err := s.decide(ctx, sum.Rollout)
+	v, err := s.decide(ctx, sum.Rollout, a.gate() == gatePromotion)
+	if unlooked(err) {
+		// An error would count towards the analysis' end, unless it is asked to wait by
+		// errors; so would a pass or a fail that nobody has seen.
+		if pending {
+			return measured{}, shed(err)
+		}
+		s.cfg.Log.WarnContext(ctx, "a measurement was answered without a look", "rollout", id, cause(err))
+		var done context.CancelFunc
+		ctx, done = pastTime(ctx)
+		defer done()
+		v, err = s.standIn(ctx, sum, err), nil
+	}
 	if errors.Is(err, journal.ErrClosed) {
 		if sum, err = s.closedMeanwhile(ctx, id, err); err == nil {
 			m, _ := recorded(a, sum)
@@ -215,6 +236,7 @@ func (s *Server) measure(ctx context.Context, a argoCall, pending bool) (measure
 	if err != nil {
 		return measured{}, err
 	}
+	v.Reason += unread(v)
 	m := measured{id: id, verdict: v, word: wordOf(v, a.gate())}
 	if !shadow(v) && finishes(m.word, a.gate(), pending) {
 		err = s.end(ctx, sum.Rollout, whyDelivered(m.word, a))

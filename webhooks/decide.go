@@ -11,10 +11,12 @@ import (
 	"github.com/serin-canary/serin/judge/rollout"
 )
 
-// decide asks the judge. (Where two callers look at one rollout at once, it takes
-// the look again that came too late.)
-func (s *Server) decide(ctx context.Context, r rollout.Rollout) (judge.Verdict, error) {
-	return s.cfg.Judge.Decide(ctx, r, s.now())
+// decide asks the judge, or shares the look that is under way; last says that the
+// last promotion is asked for. Where no look could be taken in time, the error is
+// one that [unlooked] knows. (Where two replicas look at one rollout at once, the
+// judge takes the look again that came too late.)
+func (s *Server) decide(ctx context.Context, r rollout.Rollout, last bool) (judge.Verdict, error) {
+	return s.looks.decide(ctx, r, last, s.now())
 }
 
 // open announces a rollout and logs what that closed.

@@ -30,6 +30,8 @@ const maxLine = 500
 //	weight          the canary's constant share in percent, where Flagger has no
 //	                weights (A/B tests, mirroring)
 //	comparison      concurrent, checks or before-after
+//	answerWithin    how soon to answer: a little less than the hook's timeout, where
+//	                that is not Flagger's default
 //
 // Flagger's own keys of event hooks (eventMessage, eventType, timestamp) win over
 // the author's. Fields that a later Flagger may add are ignored.
@@ -171,7 +173,13 @@ func (s *Server) flagger(h hook) echo.HandlerFunc {
 		if err := s.mayHook(callerOf(c), p); err != nil {
 			return err
 		}
-		r, err := h.answer(c.Request().Context(), p)
+		within, err := s.withinOf(p.Metadata["answerWithin"], s.cfg.Pressure.Flagger)
+		if err != nil {
+			return err
+		}
+		ctx, cancel := context.WithTimeout(c.Request().Context(), within)
+		defer cancel()
+		r, err := h.answer(ctx, p)
 		if err != nil {
 			return err
 		}

@@ -68,11 +68,30 @@ func (s *Server) ask(ctx context.Context, q question, p flaggerCall) (ruling, er
 			return s.late(ctx, q, sum)
 		}
 	}
+	if unlooked(err) {
+		return s.unlookedRuling(ctx, q, sum, err)
+	}
 	if err != nil {
 		return ruling{}, err
 	}
+	v.Reason += unread(v)
 	r, err := q.rule(s, ctx, looked{sum.Rollout, v})
 	r.id = id
+	return r, err
+}
+
+// unlookedRuling rules where no look could be taken: by what is known. A
+// pre-rollout hook asks whether checks have passed, and nobody has seen them.
+func (s *Server) unlookedRuling(ctx context.Context, q question, sum journal.Summary, err error) (ruling, error) {
+	ctx, cancel := pastTime(ctx)
+	defer cancel()
+	s.cfg.Log.WarnContext(ctx, "a hook was answered without a look", "hook", q.hook, "rollout", sum.Rollout.ID, cause(err))
+	l := looked{sum.Rollout, s.standIn(ctx, sum, err)}
+	if q.first && !shadow(l.verdict) {
+		return ruling{text: said("hold", l.verdict.Reason), id: sum.Rollout.ID}, nil
+	}
+	r, err := q.rule(s, ctx, l)
+	r.id = sum.Rollout.ID
 	return r, err
 }
 
@@ -92,7 +111,7 @@ func (s *Server) look(ctx context.Context, q question, p flaggerCall, r rollout.
 			return judge.Verdict{}, err
 		}
 	}
-	return s.decide(ctx, r)
+	return s.decide(ctx, r, q.last)
 }
 
 // attempt returns the rollout that a call speaks of, and opens it where it may.

@@ -1,7 +1,6 @@
 package webhooks
 
 import (
-	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -124,10 +123,9 @@ func checkLine(t *testing.T, a answer) {
 
 func TestHooksWhenNoVerdictCanBeFormed(t *testing.T) {
 	broken := map[string]func(*world){
-		"judge":          func(w *world) { w.judge.err = errBroken },
-		"judge too slow": func(w *world) { w.judge.err = context.DeadlineExceeded },
-		"newest":         func(w *world) { w.faults.set("Newest", errBroken) },
-		"announce":       func(w *world) { w.faults.set("Announce", errBroken) },
+		"judge":    func(w *world) { w.judge.err = errBroken },
+		"newest":   func(w *world) { w.faults.set("Newest", errBroken) },
+		"announce": func(w *world) { w.faults.set("Announce", errBroken) },
 	}
 	want := map[string]map[string]int{
 		"checkout": {"pre-rollout": 503, "rollout": 503, "confirm-traffic-increase": 503, "confirm-promotion": 503, "rollback": 409},

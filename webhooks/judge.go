@@ -48,7 +48,9 @@ func (s *Server) judgeRollout(c echo.Context) error {
 		return conflict("GET /v1/rollouts/"+sum.Rollout.ID+"/verdicts has what was concluded; announce it again for a new attempt",
 			"the rollout ended at %s (%s)", sum.Closed.UTC().Format(time.RFC3339), sum.Why)
 	}
-	v, err := s.lookAt(c.Request().Context(), sum.Rollout, b.Final)
+	ctx, cancel := context.WithTimeout(c.Request().Context(), preferredWait(c.Request().Header, s.cfg.Timeout))
+	defer cancel()
+	v, err := s.lookAt(ctx, sum.Rollout, b.Final)
 	if err != nil {
 		return err
 	}
@@ -62,7 +64,7 @@ func (s *Server) lookAt(ctx context.Context, r rollout.Rollout, last bool) (judg
 			return judge.Verdict{}, apiError(err)
 		}
 	}
-	v, err := s.decide(ctx, r)
+	v, err := s.decide(ctx, r, last)
 	return v, apiError(err)
 }
 
@@ -71,6 +73,9 @@ func (s *Server) lookAt(ctx context.Context, r rollout.Rollout, last bool) (judg
 func apiError(err error) error {
 	if err == nil || errors.Is(err, journal.ErrClosed) || isNotFound(err) {
 		return err
+	}
+	if unlooked(err) {
+		return shed(err)
 	}
 	return noVerdict(err)
 }

@@ -62,6 +62,8 @@ type Config struct {
 	TLS *tls.Config
 	// Limits bound what callers may ask for.
 	Limits Limits
+	// Pressure bounds how long they wait, and how much is under way for them.
+	Pressure Pressure
 	// Wrap, where set, is put around the handler (traces).
 	Wrap func(http.Handler) http.Handler
 	// Callbacks are what announcements may ask for; nil refuses them.
@@ -89,6 +91,7 @@ type Server struct {
 	rates   *rates
 	replays *replays
 	crowd   *crowd
+	looks   *looks
 	handler http.Handler
 	metrics *metrics
 	ready   *readiness
@@ -118,9 +121,11 @@ func New(c Config) (*Server, error) {
 	}
 	c.BaseURL = strings.TrimRight(c.BaseURL, "/")
 	c.Limits = c.Limits.withDefaults()
+	c.Pressure = c.Pressure.withDefaults()
 	s := &Server{cfg: c, after: time.After, stopping: make(chan struct{})}
 	s.rates, s.replays, s.crowd = newRates(c.Limits), &replays{}, newCrowd(c.Limits.Connections)
-	s.cfg.Collectors = append(slices.Clone(c.Collectors), s.crowd.collectors()...)
+	s.looks = newLooks(c.Judge, c.Pressure.Looks)
+	s.cfg.Collectors = slices.Concat(c.Collectors, s.crowd.collectors(), s.looks.collectors())
 	s.keys.Store(tokenList(c.Tokens))
 	s.ready = newReadiness(c.Ready, c.Now)
 	var err error
@@ -160,6 +165,9 @@ func (c Config) check() error {
 		}
 	}
 	if err := checkBaseURL(c.BaseURL); err != nil {
+		faults = append(faults, err)
+	}
+	if err := c.Pressure.check(); err != nil {
 		faults = append(faults, err)
 	}
 	if c.Timeout < 0 || c.Drain < 0 {

@@ -163,20 +163,42 @@ func (q *Queue) Run(ctx context.Context, handlers map[string]Handler) error {
 	if err := q.db.check(); err != nil {
 		return err
 	}
-	e, err := q.newEngine(handlers)
-	if err != nil {
-		return fmt.Errorf("outbox: %w", err)
-	}
-	lasting := context.WithoutCancel(ctx) // the engine is stopped, not cut off
-	if err := e.Start(lasting); err != nil {
-		return fmt.Errorf("outbox: start the queue: %w", err)
+	e, err := q.start(ctx, handlers)
+	if e == nil {
+		return err
 	}
 	var beside sync.WaitGroup
 	beside.Go(func() { q.tidy(ctx) })
 	<-ctx.Done()
 	beside.Wait()
-	return q.stop(lasting, e)
+	return q.stop(context.WithoutCancel(ctx), e)
 }
+
+// start starts the engine. A database that is away then is waited for: the server
+// answers meanwhile, and the work is in no hurry. Without an engine or an error,
+// ctx has ended.
+func (q *Queue) start(ctx context.Context, handlers map[string]Handler) (engine, error) {
+	for {
+		e, err := q.newEngine(handlers)
+		if err != nil {
+			return nil, fmt.Errorf("outbox: %w", err)
+		}
+		// The engine is stopped, not cut off.
+		if err = e.Start(context.WithoutCancel(ctx)); err == nil {
+			return e, nil
+		}
+		q.o.Log.Error("the queue of work could not be started; it is tried again", "error", err)
+		select {
+		case <-ctx.Done():
+			return nil, nil
+		case <-time.After(time.Second):
+		}
+	}
+}
+
+// handBack is how long attempts whose context has ended may take to return, and the
+// engine to give its rows back.
+const handBack = 10 * time.Second
 
 // stop lets attempts finish, then hands back those that do not.
 func (q *Queue) stop(ctx context.Context, e engine) error {
@@ -186,7 +208,7 @@ func (q *Queue) stop(ctx context.Context, e engine) error {
 	if !errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
-	hard, cancel := context.WithTimeout(ctx, q.o.Drain)
+	hard, cancel := context.WithTimeout(ctx, handBack)
 	defer cancel()
 	if err := e.StopAndCancel(hard); err != nil {
 		return fmt.Errorf("outbox: attempts that do not heed the end were left behind: %w", err)

@@ -106,6 +106,8 @@ func TestExactEstimatesNothing(t *testing.T) {
 	w := newWorld(44)
 	w.errors = canaryOnly(0.004, 0.002)
 	in := withPlan(w.input(20), func(p *plan.Plan) { p.Sequential.Dispersion = plan.Exact })
+	rough := &in.Record.Frozen.Metrics["errors"].Prior.Streams[0]
+	rough.Phi, rough.Pod, rough.DF = 3, .3, 18
 	e := gathered(in)
 	tr := e.trials[0]
 	c, b := e.tl.pools(tr.frozen, 0)

@@ -2,10 +2,15 @@ package judge
 
 import (
 	"encoding/json"
+	"math"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/serin-canary/serin/judge/plan"
+	"github.com/serin-canary/serin/queries"
 )
 
 // TestTraceEndsAtTheFinding ensures that a trace's last point is what the verdict says.
@@ -38,12 +43,30 @@ func TestTraceEndsAtTheFinding(t *testing.T) {
 	}
 }
 
+// fiveMinutes is a gauge with blocks of its own, of which a span of minutes has a fifth.
+func fiveMinutes(s side, span [2]int) queries.Frame {
+	f := columnsOf(s, 4, [2]int{span[0] / 5, span[1] / 5}, func(pod, t int) float64 {
+		return math.Exp(0.05 * noise(s, pod, t))
+	}, asGauge)
+	f.Window.Start, f.Window.Block = at(span[0]), 5*time.Minute
+	f.Window.End = f.Window.Start.Add(5 * time.Minute * time.Duration(span[1]/5-span[0]/5))
+	return f
+}
+
 // TestTraceOfAPrefixIsAPrefix ensures that what a trace says of a block does not depend
 // on what came later.
 func TestTraceOfAPrefixIsAPrefix(t *testing.T) {
 	w := newWorld(32)
 	w.slow = canaryOnly(1.1, 1)
-	long, short := TraceOf(w.input(20)), TraceOf(w.input(12))
+	traceOf := func(closed int) Trace {
+		in := w.input(closed)
+		withMetric(&in, plan.Metric{
+			Name: "heap", Kind: plan.Gauge, Worse: plan.Higher, Weight: 1, Reading: queries.Reading{Kind: queries.Gauge},
+			Block: plan.Duration(5 * time.Minute), Tolerance: plan.Margin{Relative: 0.1}, Margin: plan.Margin{Relative: 0.5},
+		}, fiveMinutes, nil)
+		return TraceOf(in)
+	}
+	long, short := traceOf(30), traceOf(24)
 	for i, m := range short.Metrics {
 		if len(m.Points) < 8 {
 			t.Fatalf("%s: got %d points, want one for each compared block", m.Name, len(m.Points))

@@ -94,7 +94,8 @@ func oddsNumber(v float64) string {
 	return number(v)
 }
 
-// strength is the word for evidence (STATISTICS §7). threshold is 1/α as log10.
+// strength is the word for evidence (STATISTICS §7). threshold is log10 of
+// what rolls back, which may be less than 20.
 func strength(log10, threshold float64) string {
 	switch {
 	case log10 >= threshold:

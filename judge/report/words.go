@@ -111,8 +111,8 @@ func odds(log10 *float64) string {
 }
 
 // strength is the word for evidence of odds E: below 3 none, below 20 weak, below
-// 1/α notable, from there on decisive. The threshold is log10 of 1/α; where it is
-// unknown nothing is decisive.
+// the threshold notable, from there on decisive. The threshold is log10 of what rolls
+// back, which may be less than 20; where it is unknown nothing is decisive.
 func strength(log10, threshold float64) string {
 	switch {
 	case threshold > 0 && log10 >= threshold:

@@ -177,6 +177,9 @@ func (s *Server) argo(c echo.Context) error {
 		// Shadow mode never blocks, and an error would in the end.
 		m = measured{verdict: judge.Verdict{Reason: "shadow: no verdict could be formed"}, word: wordPass}
 	}
+	if m.word != wordRunning {
+		s.note(c.Request().Context(), "told argo "+m.word, m.id, m.verdict.Reason)
+	}
 	answer := s.argoAnswer(m)
 	if m.word == wordRunning && pending != "" {
 		c.Response().Header().Set(echo.HeaderRetryAfter, strconv.Itoa(answer.RetryAfterSeconds))

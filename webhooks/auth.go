@@ -159,6 +159,7 @@ func (s *Server) authenticate(next echo.HandlerFunc) echo.HandlerFunc {
 // admit lets a known caller in, unless it asks too often.
 func (s *Server) admit(c echo.Context, w caller, next echo.HandlerFunc) error {
 	c.Set(callerKey, w)
+	withAsked(c, w)
 	vouch(c.Request())
 	if err := s.rates.caller(c, w, s.now()); err != nil {
 		return err
@@ -269,6 +270,7 @@ func (s *Server) authoriseHook(c echo.Context, token string) error {
 		return s.stranger(c, err)
 	}
 	c.Set(callerKey, w)
+	withAsked(c, w)
 	vouch(c.Request())
 	return nil
 }

@@ -33,7 +33,9 @@ func TestWhoMayCall(t *testing.T) {
 		"wrong header, right": {func(r *http.Request) { r.Header.Set("Authorization", "Bearer x") }, "first-token", 200, 401},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t, func(c *Config) { c.Tokens = []Token{FullToken("first", "first-token"), FullToken("second", "second-token")} })
+			w := newWorld(t, func(c *Config) {
+				c.Tokens = []Token{FullToken("first", "first-token"), FullToken("second", "second-token")}
+			})
 			try := func(method, path, body string, code int) {
 				t.Helper()
 				r := httptest.NewRequest(method, path, strings.NewReader(body))

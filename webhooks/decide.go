@@ -26,6 +26,7 @@ func (s *Server) open(ctx context.Context, r rollout.Rollout, p plan.Plan) (jour
 		return a, err
 	}
 	if a.New {
+		s.note(ctx, "announce", a.Rollout.ID, r.Namespace+"/"+r.Service+" "+r.Revision)
 		s.cfg.Log.InfoContext(ctx, "rollout opened", "rollout", a.Rollout.ID, "controller", r.Controller, "namespace", r.Namespace,
 			"service", r.Service, "revision", r.Revision, "attempt", a.Rollout.Attempt, "plan", p.Name, "superseded", a.Superseded)
 	}
@@ -39,6 +40,7 @@ func (s *Server) end(ctx context.Context, r rollout.Rollout, why string) error {
 	}
 	s.cfg.Log.InfoContext(ctx, "rollout closed", "rollout", r.ID, "namespace", r.Namespace, "service", r.Service,
 		"revision", r.Revision, "why", why)
+	s.note(ctx, "close", r.ID, why)
 	return nil
 }
 

@@ -122,6 +122,7 @@ func (s *Server) fail(err error, c echo.Context) {
 		return
 	}
 	e := guarded(callerOf(c), asHTTPError(err))
+	s.refused(c, e)
 	h := c.Response().Header()
 	if e.RetryAfter > 0 {
 		h.Set(echo.HeaderRetryAfter, strconv.Itoa(int(e.RetryAfter.Seconds())))

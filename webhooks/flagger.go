@@ -183,6 +183,9 @@ func (s *Server) flagger(h hook) echo.HandlerFunc {
 		if err != nil {
 			return err
 		}
+		if consequential(h.name, r.yes) {
+			s.note(c.Request().Context(), "told "+h.name+map[bool]string{true: " yes", false: " no"}[r.yes], r.id, r.text)
+		}
 		code := http.StatusOK
 		if !r.yes {
 			code = http.StatusConflict
@@ -194,6 +197,17 @@ func (s *Server) flagger(h hook) echo.HandlerFunc {
 		}
 		return sayFlagger(c, code, text, "")
 	}
+}
+
+// consequential reports whether an answer makes Flagger promote or give up.
+func consequential(hook string, yes bool) bool {
+	switch hook {
+	case "confirm-promotion", "rollback":
+		return yes
+	case "pre-rollout", "rollout":
+		return !yes
+	}
+	return false
 }
 
 // sayFlagger writes one line of plain text.

@@ -15,6 +15,7 @@ type Journal interface {
 	Opener
 	Recorder
 	Reader
+	Overseer
 }
 
 // Opener opens rollouts and finds them by what controllers know of them.

@@ -54,7 +54,15 @@ func (s *Server) judgeRollout(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	s.tell(ctx, v)
 	return writeJSON(c, http.StatusOK, v)
+}
+
+// tell notes what an API caller was told, where it has consequences.
+func (s *Server) tell(ctx context.Context, v judge.Verdict) {
+	if final(v) {
+		s.note(ctx, "told "+v.Outcome.String(), v.Rollout.ID, v.Reason)
+	}
 }
 
 // lookAt asks for a verdict on behalf of an API caller.
@@ -110,6 +118,7 @@ func (s *Server) judgeOnce(c echo.Context) error {
 	if final(v) {
 		code = http.StatusOK
 	}
+	s.tell(ctx, v)
 	return writeJSON(c, code, v)
 }
 

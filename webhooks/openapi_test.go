@@ -12,6 +12,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/serin-canary/serin/judge"
 	"github.com/serin-canary/serin/judge/rollout"
 )
 
@@ -42,7 +43,7 @@ func TestTheSpecificationIsTheRoutes(t *testing.T) {
 		t.Errorf("got described %v\nwant %v", got, want)
 	}
 	for name, v := range map[string]any{
-		"Arm": rollout.Arm{}, "Weight": weightBody{}, "Look": lookBody{}, "Announcement": announcement{}, "FlaggerCall": flaggerCall{},
+		"Arm": rollout.Arm{}, "Weight": weightBody{}, "OverrideBody": overrideBody{}, "Override": judge.Override{}, "Look": lookBody{}, "Announcement": announcement{}, "FlaggerCall": flaggerCall{},
 		"ArgoCall": argoCall{}, "ArgoAnswer": argoAnswer{}, "Ready": readyBody{}, "Announced": announced{},
 	} {
 		var want []string

@@ -47,6 +47,8 @@ func (s *Server) routes() http.Handler {
 	e.DELETE("/v1/rollouts/:id", needs(s.closeRollout, RightAnnounce))
 	e.GET("/v1/rollouts/:id/verdicts", needs(s.listVerdicts, RightRead))
 	e.POST("/v1/rollouts/:id/judge", needs(s.judgeRollout, RightJudge))
+	e.POST("/v1/rollouts/:id/override", needs(s.override, RightOverride))
+	e.GET("/v1/audit", needsAll(s.listAudit, RightAdmin))
 	e.POST("/v1/rollouts/:id/weights", needs(s.declareWeight, RightAnnounce))
 	e.GET("/v1/work", needsAll(s.listWork, RightAdmin))
 	e.POST("/v1/work/:id/retry", needsAll(s.retryWork, RightAdmin))

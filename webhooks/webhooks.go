@@ -86,15 +86,16 @@ type Config struct {
 // Server answers callers. It is safe for concurrent use and remembers nothing of
 // a rollout.
 type Server struct {
-	cfg     Config
-	keys    atomic.Pointer[tokens]
-	rates   *rates
-	replays *replays
-	crowd   *crowd
-	looks   *looks
-	handler http.Handler
-	metrics *metrics
-	ready   *readiness
+	cfg      Config
+	keys     atomic.Pointer[tokens]
+	rates    *rates
+	replays  *replays
+	crowd    *crowd
+	refusals *refusals
+	looks    *looks
+	handler  http.Handler
+	metrics  *metrics
+	ready    *readiness
 
 	after    func(time.Duration) <-chan time.Time // time.After, but in tests
 	stopping chan struct{}                        // closed when the server begins to stop
@@ -126,6 +127,7 @@ func New(c Config) (*Server, error) {
 	s.rates, s.replays, s.crowd = newRates(c.Limits), &replays{}, newCrowd(c.Limits.Connections)
 	s.looks = newLooks(c.Judge, c.Pressure.Looks)
 	s.cfg.Collectors = slices.Concat(c.Collectors, s.crowd.collectors(), s.looks.collectors())
+	s.refusals = newRefusals()
 	s.keys.Store(tokenList(c.Tokens))
 	s.ready = newReadiness(c.Ready, c.Now)
 	var err error

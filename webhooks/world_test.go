@@ -192,6 +192,13 @@ func (f *faulty) Announce(ctx context.Context, r rollout.Rollout, p plan.Plan) (
 	return f.Journal.Announce(ctx, r, p)
 }
 
+func (f *faulty) Audit(ctx context.Context, e journal.Entry) error {
+	if err := f.err("Audit"); err != nil {
+		return err
+	}
+	return f.Journal.Audit(ctx, e)
+}
+
 func (f *faulty) Newest(ctx context.Context, k rollout.Key) (journal.Summary, error) {
 	if err := f.err("Newest"); err != nil {
 		return journal.Summary{}, err

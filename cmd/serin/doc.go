@@ -30,6 +30,8 @@
 //
 //	queue is compared as a plain value, not as counts: queue_length is read as a value, not by its growth (rate or increase).
 //
+//	How small a regression it finds depends on traffic, pods and noise: add --prometheus URL, or --rps and --pods.
+//
 // A plan that cannot is refused with every fault at once:
 //
 //	$ serin plan check broken.yaml

@@ -9,7 +9,6 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"strings"
 	"time"
 
 	"github.com/serin-canary/serin/cmd/serin/app"
@@ -44,7 +43,7 @@ type journalIn struct {
 
 // with calls do with the journal.
 func (c journalIn) with(ctx context.Context, s *streams, do func(*journal.Journal) error) error {
-	if !app.IsDatabaseURL(c.Journal) && !strings.HasPrefix(c.Journal, "file:") && !strings.HasPrefix(c.Journal, "env:") {
+	if app.IsJournalFile(c.Journal) {
 		if err := fileExists(c.Journal); err != nil {
 			return fmt.Errorf("%w; name the server's journal with --journal", err)
 		}

@@ -2,7 +2,6 @@ package journal_test
 
 import (
 	"bytes"
-	"errors"
 	"net"
 	"net/url"
 	"os"
@@ -116,7 +115,7 @@ func (p *proxy) serve(client net.Conn) {
 				done <- struct{}{}
 				return
 			}
-			if _, werr := client.Write(b[:n]); errors.Join(err, werr) != nil {
+			if _, werr := client.Write(b[:n]); werr != nil || err != nil {
 				return
 			}
 		}
@@ -135,7 +134,7 @@ func (p *proxy) serve(client net.Conn) {
 			}
 			return
 		}
-		if _, werr := server.Write(b[:n]); errors.Join(err, werr) != nil {
+		if _, werr := server.Write(b[:n]); werr != nil || err != nil {
 			return
 		}
 	}

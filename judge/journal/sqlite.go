@@ -45,7 +45,10 @@ func openSQLite(path string, o Options) (*sqliteFile, error) {
 		}
 	}
 	s := &sqliteFile{path: path}
-	return s, s.connect(o.Wait)
+	if err := s.connect(o.Wait); err != nil {
+		return nil, err
+	}
+	return s, nil
 }
 
 // prepare checks the path and creates the file, so that nobody else may read it:

@@ -78,11 +78,12 @@ func (c *rolloutCheck) run(ctx context.Context, t tx) error {
 		return c.found(err)
 	}
 	c.plan = r.rollout.PlanDigest
-	if _, err := pinned(ctx, t, r.rollout); c.found(err) != nil {
+	_, err = pinned(ctx, t, r.rollout)
+	if err = c.found(err); err != nil {
 		return err
 	}
 	os, err := overrides(ctx, t, c.id)
-	if c.found(err) != nil {
+	if err = c.found(err); err != nil {
 		return err
 	}
 	c.overrides = len(os)

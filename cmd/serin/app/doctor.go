@@ -199,7 +199,7 @@ func (x *examination) journal(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, examineTime)
 	defer cancel()
 	part := "journal"
-	if _, err := os.Stat(x.c.Journal); errors.Is(err, fs.ErrNotExist) && !IsDatabaseURL(x.c.Journal) && !strings.HasPrefix(x.c.Journal, fileReference) && !strings.HasPrefix(x.c.Journal, envReference) {
+	if _, err := os.Stat(x.c.Journal); errors.Is(err, fs.ErrNotExist) && IsJournalFile(x.c.Journal) {
 		x.add(creatable(part, x.c.Journal))
 		return
 	}

@@ -79,6 +79,11 @@ func checkTarget(named string) error {
 	return nil
 }
 
+// IsJournalFile reports whether a journal is a file that must be there, and no database.
+func IsJournalFile(named string) bool {
+	return !IsDatabaseURL(named) && !strings.HasPrefix(named, fileReference) && !strings.HasPrefix(named, envReference)
+}
+
 // JournalName names a journal for people, without credentials.
 func JournalName(named string) string {
 	if !IsDatabaseURL(named) {

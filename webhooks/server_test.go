@@ -312,9 +312,9 @@ func TestConfigurationsThatAreRefused(t *testing.T) {
 	good := w.server.cfg
 	for name, change := range map[string]func(*Config){
 		"no judge": func(c *Config) { c.Judge = nil }, "no journal": func(c *Config) { c.Journal = nil }, "no plans": func(c *Config) { c.Plans = nil },
-		"empty token": func(c *Config) { c.Tokens = []Token{FullToken("a", "b"), {}} },
+		"empty token":    func(c *Config) { c.Tokens = []Token{FullToken("a", "b"), {}} },
 		"negative limit": func(c *Config) { c.Limits.Rate = -1 },
-		"base URL": func(c *Config) { c.BaseURL = "serin" }, "base URL with password": func(c *Config) { c.BaseURL = "https://a:b@c" },
+		"base URL":       func(c *Config) { c.BaseURL = "serin" }, "base URL with password": func(c *Config) { c.BaseURL = "https://a:b@c" },
 		"nil pinger": func(c *Config) { c.Ready = map[string]Pinger{"x": nil} }, "negative": func(c *Config) { c.Timeout = -1 },
 	} {
 		c := good

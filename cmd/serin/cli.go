@@ -63,6 +63,7 @@ type cli struct {
 	Work    workCmd    `cmd:"" help:"Show and retry the work that a server does later."`
 	Journal journalCmd `cmd:"" help:"Export, import, verify and prune what is remembered."`
 	Replay  replayCmd  `cmd:"" help:"Compute recorded verdicts again, and compare."`
+	Token   tokenCmd   `cmd:"" help:"Make tokens for callers."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 }
 

@@ -30,6 +30,7 @@ type settings struct {
 	Journal    string   `env:"SERIN_JOURNAL" placeholder:"FILE" help:"What remembers rollouts and verdicts: a SQLite file, a PostgreSQL URL without password, or file:PATH or env:NAME of where the URL is (default ./${journal})."`
 	Prometheus string   `env:"SERIN_PROMETHEUS" placeholder:"URL" help:"A Prometheus to ask; plans call it \"prometheus\"."`
 	TokenFile  []string `env:"SERIN_TOKEN_FILE" placeholder:"FILE" help:"File with a bearer token that callers must send. Needed to listen beyond this machine."`
+	WebConfig  string   `name:"web.config.file" env:"SERIN_WEB_CONFIG" placeholder:"FILE" help:"TLS, in the form of Prometheus' web configuration."`
 	BaseURL    string   `name:"base-url" env:"SERIN_BASE_URL" placeholder:"URL" help:"How people reach this server, for links."`
 	LogLevel   string   `env:"SERIN_LOG_LEVEL" placeholder:"LEVEL" help:"debug, info, warn or error (default info)."`
 	LogFormat  string   `env:"SERIN_LOG_FORMAT" placeholder:"FORMAT" help:"text or json (default text)."`
@@ -50,9 +51,14 @@ serin.yaml, every key optional; environment variables override it, and flags bot
     journal: ./serin.db     # or postgres://serin@db/serin, file:/run/secrets/journal-url, env:NAME
     retention: 90d          # how long closed rollouts are kept; default: for ever
     tokenFiles: [/run/secrets/serin-token]
+    tokens:                 # or one entry for each caller; serin token new prints them
+      - { name: flagger, hash: "sha256$...", namespaces: [shop, "team-*"], callers: [flagger], allow: [judge, announce] }
+    webConfig: ./web.yaml   # TLS: tls_server_config: { cert_file: …, key_file: …, client_ca_file: … }
+    outgoing: { checks: [10.0.0.0/8], callbacks: [10.7.0.0/16] }  # where Serin may be made to call
     log: { level: info, format: json }
     debug: { listen: 127.0.0.1:6060 }                  # profiles; off without it
     trace: { endpoint: "http://otel-collector:4318" }  # OpenTelemetry; off without it
+    callbacks: { secretFiles: [/run/secrets/serin-callback], hosts: [ci.example.com] }
     sources:
       - name: prometheus
         prometheus:
@@ -144,6 +150,7 @@ func (c settings) override(cfg *app.Config) {
 	set(&cfg.Listen, c.Listen)
 	set(&cfg.Plans, c.Plans)
 	set(&cfg.Journal, c.Journal)
+	set(&cfg.WebConfig, c.WebConfig)
 	set(&cfg.BaseURL, c.BaseURL)
 	set(&cfg.Log.Level, c.LogLevel)
 	set(&cfg.Log.Format, c.LogFormat)

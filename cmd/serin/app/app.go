@@ -95,7 +95,7 @@ func (a *App) open(ctx context.Context, o Options) error {
 		}
 	}
 	a.plans = newLivePlans(plans)
-	if a.sources, err = OpenSources(c.Sources, a.log); err != nil {
+	if a.sources, err = openShared(c.Sources, c.Limits, a.log); err != nil {
 		return err
 	}
 	if err := a.checkSources(plans); err != nil {
@@ -118,7 +118,7 @@ func (a *App) open(ctx context.Context, o Options) error {
 	}
 	a.front, err = webhooks.New(webhooks.Config{
 		Judge: a.tracing.decider(a.judge), Journal: a.journal, Plans: a.plans, Ready: a.ready(), Wrap: a.tracing.handler,
-		Tokens: sec.tokens, TLS: sec.tls, Limits: sec.limits, BaseURL: c.BaseURL, Version: version, Log: a.log,
+		Tokens: sec.tokens, TLS: sec.tls, Limits: sec.limits, Pressure: c.Limits.pressure(), BaseURL: c.BaseURL, Version: version, Log: a.log,
 		Callbacks: a.later.callbacks, Work: a.later.queue, Collectors: append(a.sources.Collectors(), newWorkMetrics(a.later.queue, a.log)),
 	})
 	if err != nil {
@@ -215,7 +215,12 @@ func (a *App) ready() map[string]webhooks.Pinger {
 func (a *App) Addr() string { return a.listener.Addr().String() }
 
 // URL returns the address as a URL of this machine.
-func (a *App) URL() string { return "http://" + a.Addr() }
+func (a *App) URL() string {
+	if a.config.WebConfig != "" {
+		return "https://" + a.Addr()
+	}
+	return "http://" + a.Addr()
+}
 
 // Journal returns the journal, which is open from New to Stop.
 func (a *App) Journal() *journal.Journal { return a.journal }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/serin-canary/serin/cmd/serin/app"
+	"github.com/serin-canary/serin/judge/journal"
 	"github.com/serin-canary/serin/judge/journal/outbox"
 )
 
@@ -27,29 +28,23 @@ func (workCmd) Help() string {
 
     serin work list --state dead
     serin work retry qk3v5zgq7xmh2b4t
-    serin work drop --all-dead --journal postgres://serin@db/serin
+    serin work drop --all-dead --journal file:/run/secrets/journal-url
 
 A server that runs on the same journal does the work; these commands only change what it is.`
 }
 
-// workIn opens the work of a journal.
-type workIn struct {
-	Journal string `env:"SERIN_JOURNAL" default:"${journal}" placeholder:"FILE" help:"The server's journal: a file, or the URL of a PostgreSQL database (default ./${journal})."`
-}
+// workIn names a journal whose work is meant.
+type workIn struct{ journalIn }
 
 // with calls do with the work.
-func (w workIn) with(ctx context.Context, s *streams, do func(*outbox.Queue) error) (err error) {
-	if !app.IsDatabaseURL(w.Journal) {
-		if err := fileExists(w.Journal); err != nil {
-			return fmt.Errorf("%w; name the server's journal with --journal", err)
+func (w workIn) with(ctx context.Context, s *streams, do func(*outbox.Queue) error) error {
+	return w.journalIn.with(ctx, s, func(j *journal.Journal) error {
+		q, err := app.WorkOf(ctx, j, newLog(s.err, slog.LevelWarn, "text"))
+		if err != nil {
+			return err
 		}
-	}
-	q, j, err := app.OpenWork(ctx, w.Journal, newLog(s.err, slog.LevelWarn, "text"))
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, j.Close()) }()
-	return do(q)
+		return do(q)
+	})
 }
 
 // workListCmd lists work.

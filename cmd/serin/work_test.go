@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/serin-canary/serin/cmd/serin/app"
+	"github.com/serin-canary/serin/judge/journal"
 	"github.com/serin-canary/serin/judge/journal/outbox"
 )
 
@@ -22,7 +23,11 @@ func ran(t *testing.T, args ...string) (out, said string, code int) {
 
 func TestWorkCommands(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "serin.db")
-	q, j, err := app.OpenWork(t.Context(), file, slog.New(slog.DiscardHandler))
+	j, err := journal.Open(t.Context(), file, journal.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	q, err := app.WorkOf(t.Context(), j, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

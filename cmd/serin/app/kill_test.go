@@ -21,6 +21,7 @@ import (
 
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 
+	"github.com/serin-canary/serin/judge/journal"
 	"github.com/serin-canary/serin/judge/journal/outbox"
 	"github.com/serin-canary/serin/judge/journal/pgtest"
 )
@@ -144,7 +145,7 @@ func (r *replica) end(s syscall.Signal) int {
 
 // killed runs the story of a journal: rollouts are announced, looked at and closed
 // while servers die, and everything that was accepted is told.
-func killed(t *testing.T, journal string, replicas int) {
+func killed(t *testing.T, target string, replicas int) {
 	seen := &told{t: t, of: map[string]int{}, bodies: map[string]string{}}
 	var err error
 	if seen.verify, err = standardwebhooks.NewWebhook(callbackSecret); err != nil {
@@ -180,7 +181,7 @@ callbacks: { secretFiles: [%s], hosts: ["127.0.0.1:*"], plainHTTP: true }
 sources:
   - name: pods
     scrape: { targets: [{ url: %s, labels: { arm: baseline } }, { url: %s, labels: { arm: canary } }] }
-`, dir, journal, secret, page.URL, page.URL))
+`, dir, target, secret, page.URL, page.URL))
 
 	servers := make([]*replica, replicas)
 	for i := range servers {
@@ -208,11 +209,7 @@ sources:
 		t.Errorf("got nothing of %d of %d callbacks, %v among them", len(ids), len(owed), ids[0])
 	}
 	told := time.Since(began)
-	q, j, err := OpenWork(t.Context(), journal, slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer j.Close()
+	q := opened(t, target)
 	for {
 		left, err := q.List(t.Context(), outbox.Filter{State: outbox.Queued, Kind: "callback"})
 		if err != nil {
@@ -240,6 +237,21 @@ sources:
 			t.Errorf("got exit %d, want it killed", code)
 		}
 	}
+}
+
+// opened returns the work of a journal.
+func opened(t *testing.T, target string) *outbox.Queue {
+	t.Helper()
+	j, err := OpenJournal(t.Context(), target, journal.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { j.Close() })
+	q, err := WorkOf(t.Context(), j, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return q
 }
 
 // accept announces, judges and closes rollouts by turns on the servers, killing one
@@ -329,11 +341,7 @@ func TestWorkEndsInPeace(t *testing.T) {
 	if err := a.Stop(); err != nil {
 		t.Error(err)
 	}
-	q, j, err := OpenWork(t.Context(), c.Journal, slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer j.Close()
+	q := opened(t, c.Journal)
 	if list, err := q.List(t.Context(), outbox.Filter{State: outbox.Queued}); err != nil || len(list) != 2 {
 		t.Errorf("got %d works queued, error %v; want the next look and the sweep", len(list), err)
 	}

@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -154,19 +153,12 @@ func IsDatabaseURL(target string) bool {
 	return strings.HasPrefix(target, "postgres://") || strings.HasPrefix(target, "postgresql://")
 }
 
-// OpenWork opens the work of a journal to look at it and to change it; nothing is
-// done here. The caller closes the journal.
-func OpenWork(ctx context.Context, target string, log *slog.Logger) (*outbox.Queue, *journal.Journal, error) {
+// WorkOf returns the work of a journal, to look at it and to change it; nothing is
+// done here.
+func WorkOf(ctx context.Context, j *journal.Journal, log *slog.Logger) (*outbox.Queue, error) {
 	q, err := outbox.New(outbox.Options{Kinds: kinds(), Log: log})
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	j, err := OpenJournal(ctx, target, journal.Options{Log: log})
-	if err != nil {
-		return nil, nil, err
-	}
-	if err := q.Attach(ctx, j.DB()); err != nil {
-		return nil, nil, errors.Join(err, j.Close())
-	}
-	return q, j, nil
+	return q, q.Attach(ctx, j.DB())
 }

@@ -19,8 +19,8 @@ import (
 	"github.com/serin-canary/serin/judge/journal/pgtest"
 )
 
-// shared is the PostgreSQL of all tests, or why there is none.
-var shared struct { //nolint:gochecknoglobals // started once, for it takes two seconds
+// shared is the PostgreSQL of all tests, started once, or why there is none.
+var shared struct {
 	server *pgtest.Server
 	err    error
 }

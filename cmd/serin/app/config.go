@@ -42,6 +42,7 @@ type Config struct {
 	// makes the server speak HTTPS.
 	WebConfig string   `yaml:"webConfig"`
 	Callers   Callers  `yaml:"callers"`
+	Limits    Limits   `yaml:"limits"`
 	Outgoing  Outgoing `yaml:"outgoing"`
 	// Callbacks say who may be told how rollouts end.
 	Callbacks Callbacks `yaml:"callbacks"`
@@ -102,6 +103,7 @@ func (c Config) Check() plan.Faults {
 	if c.BaseURL != "" && !webURL(c.BaseURL) {
 		fault("baseURL", "%q is not a URL; write for example https://serin.example.com", c.BaseURL)
 	}
+	c.Limits.check(fault)
 	if _, err := c.Log.level(); err != nil {
 		fault("log.level", "%q is not a level; write debug, info, warn or error", c.Log.Level)
 	}

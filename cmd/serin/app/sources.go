@@ -25,13 +25,18 @@ type Store interface {
 type Sources struct {
 	stores  map[string]Store
 	scrapes []*scrape.Source
+	queues  []prom.Collector // of the queues before them, where there are any
 }
 
 // OpenSources makes the configured stores. It does not connect to them.
 func OpenSources(cs []Source, log *slog.Logger) (*Sources, error) {
+	return openSources(cs, Limits{}, log)
+}
+
+func openSources(cs []Source, l Limits, log *slog.Logger) (*Sources, error) {
 	s := &Sources{stores: map[string]Store{}}
 	for _, c := range cs {
-		store, err := open(c, log)
+		store, err := open(c, l, log)
 		if err != nil {
 			return nil, fmt.Errorf("source %q: %w", c.Name, err)
 		}
@@ -43,11 +48,11 @@ func OpenSources(cs []Source, log *slog.Logger) (*Sources, error) {
 	return s, nil
 }
 
-func open(c Source, log *slog.Logger) (Store, error) {
+func open(c Source, l Limits, log *slog.Logger) (Store, error) {
 	switch {
 	case c.Prometheus != nil:
 		pc := *c.Prometheus
-		pc.Name = c.Name
+		pc.Name, pc.Limits = c.Name, l.answers()
 		return prometheus.New(pc)
 	case c.Scrape != nil:
 		return scrape.New(scrape.Config{
@@ -75,7 +80,7 @@ func (s *Sources) Names() []string { return slices.Sorted(maps.Keys(s.stores)) }
 
 // Collectors are the states of the sources that have one.
 func (s *Sources) Collectors() []prom.Collector {
-	out := make([]prom.Collector, 0, len(s.scrapes))
+	out := slices.Clone(s.queues)
 	for _, sc := range s.scrapes {
 		out = append(out, sc.Collector())
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"runtime/debug"
 	"strings"
 	"time"
@@ -171,7 +172,14 @@ func because(text string) string {
 	return "; the last attempt: " + text
 }
 
-// plain writes a failure as one line of at most 500 bytes.
+// The parts of URLs that may carry credentials.
+var (
+	urlUser  = regexp.MustCompile(`://[^/\s"'@]*@`)
+	urlQuery = regexp.MustCompile(`(://[^\s"'?]*\?)[^\s"']*`)
+)
+
+// plain writes a failure as one line of at most 500 bytes. Handlers write no
+// credentials into their errors; this is the second lock.
 func plain(err error) string {
 	text := strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) {
@@ -179,6 +187,7 @@ func plain(err error) string {
 		}
 		return r
 	}, strings.ToValidUTF8(err.Error(), "?"))
+	text = urlQuery.ReplaceAllString(urlUser.ReplaceAllString(text, "://…@"), "$1…")
 	const longest = 500
 	if len(text) <= longest {
 		return text

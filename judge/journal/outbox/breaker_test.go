@@ -2,8 +2,10 @@ package outbox
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 )
 
 // moving is a clock that the test moves.
@@ -113,5 +115,16 @@ func TestKindsHaveNames(t *testing.T) {
 		if _, err := New(Options{Kinds: map[string]Kind{name: {}}}); err == nil {
 			t.Errorf("%q was accepted", name)
 		}
+	}
+}
+
+func TestFailuresAreWrittenPlainly(t *testing.T) {
+	got := plain(errors.New("get https://bob:hunter2@host/a?token=hunter2&x=1: refused\nby\x00 host"))
+	if want := "get https://…@host/a?… refused by  host"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	long := plain(errors.New(strings.Repeat("é", 1000)))
+	if len(long) > 503 || !utf8.ValidString(long) {
+		t.Errorf("got %d bytes, want at most 503 of valid UTF-8", len(long))
 	}
 }

@@ -125,3 +125,34 @@ func (l *lines) contains(text string) bool {
 	defer l.mu.Unlock()
 	return strings.Contains(l.b.String(), text)
 }
+
+// Work is not begun before its time, and not by a process that cannot do it.
+func TestWorkWaitsForItsTimeAndItsHandler(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(t *testing.T, where string) {
+		t.Parallel()
+		kinds := tell()
+		kinds["look"] = outbox.Kind{Timeout: time.Second}
+		q, _ := attached(t, where, quick(kinds))
+		at := time.Now().Add(1500 * time.Millisecond)
+		var early atomic.Bool
+		stop := running(t, q, map[string]outbox.Handler{"tell": func(context.Context, outbox.Job) error {
+			early.Store(time.Now().Before(at))
+			return nil
+		}})
+		if err := q.Enqueue(t.Context(), outbox.Job{Kind: "look", Key: "look"}, outbox.Job{Kind: "tell", Key: "tell", NotBefore: at}); err != nil {
+			t.Fatal(err)
+		}
+		settled(t, q, "tell", outbox.Done)
+		if early.Load() {
+			t.Error("work was begun before its time")
+		}
+		if w, err := q.Get(t.Context(), outbox.ID("look")); err != nil || w.State != outbox.Queued || w.Attempts != 0 {
+			t.Errorf("got %+v, error %v; want it waiting", w, err)
+		}
+		stop()
+		done := &calls{}
+		running(t, q, map[string]outbox.Handler{"look": done.handle})
+		settled(t, q, "look", outbox.Done)
+	})
+}

@@ -103,17 +103,7 @@ func trafficMetric(p plan.Plan) string {
 }
 
 func (e *evaluator) start() {
-	weighted := 0
-	for _, m := range e.p.Metrics {
-		if m.Weight > 0 {
-			weighted++
-		}
-	}
-	scale := 1.0
-	if e.r.Comparison == rollout.BeforeAfter {
-		scale = 2
-	}
-	e.sharp = newSharpness(e.p, e.r.Attempt, weighted, scale)
+	e.sharp = sharpnessOf(e.p, e.r)
 	e.v = Verdict{
 		Seq: e.in.Seq, At: e.in.At.UTC(), Engine: e.in.Engine, Rollout: e.r, Mode: string(e.p.Mode),
 		Threshold: *log10(e.sharp.rollback),

@@ -28,16 +28,14 @@ func judgeGauge(tr *trial, tl *timeline, s sharpness, requests *FrozenMetric) {
 		tr.trouble, tr.reason = NoData, "no block in which both arms have a comparable value"
 		return
 	}
+	harm := prior.Calibration.temper(prior.gaugeWorse(k, tr.m, s))
+	did := gaugeGuard(tr, tl, s, requests).apply(harm, k.at)
+	tr.worse = tl.expand(k.spread(harm, gaugeLen(tr)), tr.m)
+	tr.details = joinDetails(prior.Calibration.words(), did.words())
+
 	alw := allowance{prior.seriesPods(defaultPodSeries), s, tr.m.Worse == plan.Lower}
 	kc, kb := k.kc[len(k.kc)-1], k.kb[len(k.kb)-1]
-	engine := seriesEngine(prior, kc, kb, true)
-	tol := logMargin(tr.m.Tolerance, tr.m.Worse, s.scale)
-	up := k.shifted(sequential.Worse, tr.m.Worse, tr.m.Tolerance.Absolute*s.scale, func(kc, kb float64) float64 {
-		return alw.rollback(tol, kc, kb)
-	})
-	tr.worse = tl.expand(k.spread(engine.Evidence(nil, up, k.d), gaugeLen(tr)), tr.m)
-
-	engine.Restarts = false
+	engine := seriesEngine(prior, kc, kb, false)
 	margin := logMargin(tr.m.Margin, tr.m.Worse, s.scale)
 	if alw.promote(margin, kc, kb) <= 0 && tr.m.Margin.Absolute == 0 {
 		tr.cannot = needsPods(alw.pods.PodsNeeded(margin, kb, s.zPromote))
@@ -49,7 +47,27 @@ func judgeGauge(tr *trial, tl *timeline, s sharpness, requests *FrozenMetric) {
 	}
 	tr.effect = gaugeEffect(tr, k, engine, s)
 	tr.effect.PodSpread = alw.pods.Sigma
-	tr.effect.Limit = limitWords(alw.factor(alw.rollback(tol, kc, kb)), tr.m, s.scale)
+	tr.effect.Limit = limitWords(alw.factor(alw.rollback(logMargin(tr.m.Tolerance, tr.m.Worse, s.scale), kc, kb)), tr.m, s.scale)
+}
+
+// gaugeGuard puts the pods of both arms in a row, warm ones only. A comparison with the
+// past has no guard: its arms do not live through the same minutes.
+func gaugeGuard(tr *trial, tl *timeline, s sharpness, requests *FrozenMetric) guard {
+	if s.scale > 1 {
+		return guard{}
+	}
+	q := tl.factor(tr.m)
+	arm := func(a side, f queries.Frame, of func(FrozenMetric) *queries.Frame) crew {
+		var over *queries.Frame
+		if requests != nil {
+			over = of(*requests)
+		}
+		return crewOf(f, over, tr.frozen.Prior.Idle, func(s string) int { return (tl.warmFrom(a, s) + q - 1) / q })
+	}
+	row := arm(canary, tr.frozen.Canary, func(f FrozenMetric) *queries.Frame { return &f.Canary })
+	size := row.pods()
+	row.join(arm(baseline, tr.frozen.Baseline, func(f FrozenMetric) *queries.Frame { return &f.Baseline }))
+	return guard{p: tr.frozen.Prior, m: tr.m, s: s, pods: row, size: size}
 }
 
 // gaugeLen is the number of the metric's own blocks that have closed.
@@ -74,11 +92,22 @@ func gaugeContrast(tr *trial, tl *timeline, requests *FrozenMetric) contrast {
 	if tr.m.Reading.Kind == queries.Counter {
 		value = func(p pool, t int) float64 { return p.n[t] / math.Max(p.pods[t], 1) }
 	}
+	pair := p.pairing(false)
+	pair.value = value
+	return pair.of(c, b)
+}
+
+// pairing says how values are compared, without how they are read: a cost always by
+// its logarithm, anything else in units of its mean where it may be 0.
+func (p *Prior) pairing(cost bool) pairing {
+	if cost {
+		return pairing{log: true, scale: 1}
+	}
 	scale := p.Series.Scale
 	if scale <= 0 {
 		scale = 1
 	}
-	return pairing{value, p.Series.Log, scale}.of(c, b)
+	return pairing{log: p.Series.Log, scale: scale}
 }
 
 // costContrast divides a counter (CPU seconds) by requests, less what an idle
@@ -101,7 +130,9 @@ func costContrast(tr *trial, tl *timeline, requests FrozenMetric) contrast {
 			cc.pods[t], cb.pods[t] = pc[t], pb[t]
 		}
 	}
-	return pairing{func(p pool, t int) float64 { return p.v[t] }, true, 1}.of(cc, cb)
+	pair := tr.frozen.Prior.pairing(true)
+	pair.value = func(p pool, t int) float64 { return p.v[t] }
+	return pair.of(cc, cb)
 }
 
 // processes counts the processes with a number in each block.

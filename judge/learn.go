@@ -40,7 +40,12 @@ func (g *gathering) learn(ctx context.Context, q question, start time.Time) (*Pr
 			return nil, err
 		}
 	}
-	return newPrior(*q.metric, f, of, g.forecast(f)), nil
+	p := newPrior(*q.metric, f, of, g.forecast(f))
+	if len(p.Streams) == 0 && q.metric.Kind != plan.Rate {
+		s := sharpnessOf(g.rec.Plan, g.rec.Rollout).of(g.rec.Plan, *q.metric)
+		p.Calibration = p.calibrate(*q.metric, s, crewOf(f, of, p.Idle, nil))
+	}
+	return p, nil
 }
 
 // requestsOf reads the pre-period of the metric that another one is divided by.

@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"github.com/serin-canary/serin/judge/plan"
+	"github.com/serin-canary/serin/judge/rollout"
 	"github.com/serin-canary/serin/stats/sequential"
 	"gonum.org/v1/gonum/stat/distuv"
 )
@@ -54,6 +55,20 @@ func (s sharpness) alone() float64 {
 		return s.rollback
 	}
 	return s.rollback - math.Log(s.share)
+}
+
+// sharpnessOf returns the constants of a rollout's tests.
+func sharpnessOf(p plan.Plan, r rollout.Rollout) sharpness {
+	weighted, scale := 0, 1.0
+	for _, m := range p.Metrics {
+		if m.Weight > 0 {
+			weighted++
+		}
+	}
+	if r.Comparison == rollout.BeforeAfter {
+		scale = 2
+	}
+	return newSharpness(p, r.Attempt, weighted, scale)
 }
 
 func newSharpness(p plan.Plan, attempt, weighted int, scale float64) sharpness {

@@ -31,6 +31,9 @@ func (e *evaluator) findNotes() {
 	all := append([]queries.Note(nil), e.in.Notes...)
 	for _, f := range e.in.Record.Frozen.Metrics {
 		all = append(append(all, f.Canary.Notes...), f.Baseline.Notes...)
+		if f.Prior != nil {
+			all = append(all, f.Prior.Notes...)
+		}
 	}
 	all = queries.SortNotes(all)
 	const most = 3 // texts that are quoted

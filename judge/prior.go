@@ -28,8 +28,12 @@ type Prior struct {
 	// Rate is the baseline's plain mean of the metric: a ratio, or a value.
 	Rate float64 `json:"rate,omitempty"`
 	// Idle is the floor of a per-request cost: its intercept at no load, per pod and block.
-	Idle  float64        `json:"idle,omitempty"`
+	Idle float64 `json:"idle,omitempty"`
+	// Notes are what the source remarked of the pre-period; they are findings like
+	// those of the rollout itself.
 	Notes []queries.Note `json:"notes,omitempty"`
+	// Calibration tempers the evidence of harm; nil where none was made.
+	Calibration *Calibration `json:"calibration,omitempty"`
 }
 
 // StreamPrior is what the pre-period says of one count stream.

@@ -56,19 +56,24 @@ func (p pairing) of(c, b pool) contrast {
 		if !c.ok[t] || !b.ok[t] {
 			continue
 		}
-		vc, vb := p.value(c, t), p.value(b, t)
-		if !finite(vc) || !finite(vb) || (p.log && (vc <= 0 || vb <= 0)) {
-			continue
-		}
-		d := (vc - vb) / p.scale
-		if p.log {
-			d = math.Log(vc / vb)
-		}
-		k.d, k.at = append(k.d, d), append(k.at, t)
-		k.c, k.b = append(k.c, vc), append(k.b, vb)
-		k.kc, k.kb = append(k.kc, c.pods[t]), append(k.kb, b.pods[t])
+		k.add(t, [2]float64{p.value(c, t), p.value(b, t)}, [2]float64{c.pods[t], b.pods[t]})
 	}
 	return k
+}
+
+// add adds block t, with the values and the pods of both sides, unless they cannot be
+// compared.
+func (k *contrast) add(t int, v, pods [2]float64) {
+	if !finite(v[0]) || !finite(v[1]) || (k.log && (v[0] <= 0 || v[1] <= 0)) {
+		return
+	}
+	d := (v[0] - v[1]) / k.scale
+	if k.log {
+		d = math.Log(v[0] / v[1])
+	}
+	k.d, k.at = append(k.d, d), append(k.at, t)
+	k.c, k.b = append(k.c, v[0]), append(k.b, v[1])
+	k.kc, k.kb = append(k.kc, pods[0]), append(k.kb, pods[1])
 }
 
 // reserve makes room for so many blocks, in one piece of memory.

@@ -31,11 +31,11 @@ func seriesByDefinition(s Series, y, d []float64) []float64 {
 		for i := 1; i < len(ds); i++ {
 			lagged += (ds[i] - md.mean) * (ds[i-1] - md.mean)
 		}
-		rho := 0.0
+		rho, c := 0.0, 0.0
 		if md.square > 0 {
-			rho = lagged / md.square
+			rho, c = lagged/md.square, math.Pow(s.Rho, 3)
 		}
-		rho = math.Min(math.Max((s.RhoWeight*s.Rho+n*rho)/(s.RhoWeight+n), 0), .95)
+		rho = math.Min(math.Max((s.RhoWeight*s.Rho+n*rho+c)/(s.RhoWeight+n-3*c), 0), .95)
 		f := 1.0
 		for k := 1.; k < n; k++ {
 			f += 2 * (1 - k/n) * math.Pow(rho, k)

@@ -123,7 +123,7 @@ type planPowerCmd struct {
 	File       string `arg:"" name:"file" help:"Plan file."`
 	Prometheus string `placeholder:"URL" help:"Measure the baseline on this Prometheus, over the plan's prePeriod."`
 	service
-	Within []time.Duration `placeholder:"TIME,..." help:"Times in which a regression shall be found (default 10m,30m,1h)."`
+	Within []time.Duration `placeholder:"TIME,..." help:"Times in which a regression shall be found (default 10m,30m,1h, or up to the deadline)."`
 	Chance fraction        `default:"80%" help:"With which probability it shall be found."`
 	Paths  int             `default:"300" help:"Simulated rollouts for each size of a regression."`
 }

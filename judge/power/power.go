@@ -53,7 +53,8 @@ type Config struct {
 	// Measured says that the priors were learnt, not assumed.
 	Measured bool
 	// Within are the times in which a regression shall be found, ascending; nil means
-	// 10, 30 and 60 minutes. What lies after the plan's deadline is not simulated.
+	// 10, 30 and 60 minutes, and the plan's deadline where it comes before the last of
+	// them. What lies after the deadline is not simulated.
 	Within []time.Duration
 	// Chance is the probability with which it shall be found; 0 means 0.8.
 	Chance float64
@@ -143,7 +144,7 @@ func (c Config) normal() (Config, error) {
 		return c, fmt.Errorf("%d simulated rollouts are too few or too many; take %d to %d", c.Paths, fewPaths, manyPaths)
 	}
 	if c.Within == nil {
-		c.Within = []time.Duration{10 * time.Minute, 30 * time.Minute, time.Hour}
+		c.Within = usual(c.Plan.MaxDuration.D())
 	}
 	for i, d := range c.Within {
 		if d <= 0 || i > 0 && d <= c.Within[i-1] {
@@ -154,6 +155,17 @@ func (c Config) normal() (Config, error) {
 		c.Workers = runtime.GOMAXPROCS(0)
 	}
 	return c, nil
+}
+
+// usual are the times that are asked for where nobody says.
+func usual(deadline time.Duration) []time.Duration {
+	out := []time.Duration{10 * time.Minute, 30 * time.Minute, time.Hour}
+	for i, d := range out {
+		if d >= deadline {
+			return append(out[:i], deadline)
+		}
+	}
+	return out
 }
 
 // blocks is how many of the plan's blocks are simulated: up to the deadline.
@@ -189,6 +201,9 @@ func Run(ctx context.Context, c Config) (Forecast, error) {
 		}
 	}
 	f.Promote = c.waiting(slowest)
+	if n := int(c.Plan.MaxDuration.D() / c.Plan.Block.D()); n > mostBlocks {
+		f.Notes = append(f.Notes, fmt.Sprintf("only the first %d of the plan's %d blocks were simulated", mostBlocks, n))
+	}
 	served := c.Service.RPS * c.Service.Share * c.Plan.MaxDuration.D().Seconds()
 	if served < float64(c.Plan.MinRequests) {
 		f.Notes = append(f.Notes, fmt.Sprintf("the canary serves some %.0f requests before the deadline, and the plan's minRequests asks for %d: "+

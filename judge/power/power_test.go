@@ -323,6 +323,24 @@ func TestPodsThatDiffer(t *testing.T) {
 	}
 }
 
+// TestTimesFollowTheDeadline holds that a plan is asked for times that it has.
+func TestTimesFollowTheDeadline(t *testing.T) {
+	minutes := func(n ...int) (out []time.Duration) {
+		for _, m := range n {
+			out = append(out, time.Duration(m)*time.Minute)
+		}
+		return out
+	}
+	for deadline, want := range map[time.Duration][]time.Duration{
+		3 * time.Minute: minutes(3), 10 * time.Minute: minutes(10), 45 * time.Minute: minutes(10, 30, 45),
+		time.Hour: minutes(10, 30, 60), 5 * time.Hour: minutes(10, 30, 60),
+	} {
+		if diff := cmp.Diff(want, usual(deadline)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", deadline, diff)
+		}
+	}
+}
+
 func TestRefusals(t *testing.T) {
 	p := readPlan(t, labText)
 	ok := Config{Plan: p, Service: Service{RPS: 10, Share: .1, Baseline: 9, Canary: 1}}

@@ -162,7 +162,7 @@ func spends(m plan.Metric, prior *judge.Prior) (bool, string) {
 	case m.Kind != plan.Gauge:
 		return true, ""
 	case prior.Blocks == 0:
-		return false, "a value rolls back only where its noise was learnt from at least two baseline pods"
+		return false, "a value rolls back only where its noise was learnt from several baseline pods, so its query must keep the label that tells them apart"
 	case prior.Series.DF < fewPods:
 		return false, "a value rolls back only where at least 6 baseline pods say how much pods differ"
 	}

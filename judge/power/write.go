@@ -47,6 +47,13 @@ func (f Forecast) heading() []string {
 }
 
 func (f Forecast) row(m Metric, columns int) []string {
+	if m.Floor.Value == nil { // nothing was simulated
+		out := []string{m.Name}
+		for range columns - 1 {
+			out = append(out, "–")
+		}
+		return out
+	}
 	out := []string{m.Name, m.amount(m.Baseline)}
 	for i := range columns - 5 {
 		if i < len(m.Found) {
@@ -54,9 +61,6 @@ func (f Forecast) row(m Metric, columns int) []string {
 		} else {
 			out = append(out, "–")
 		}
-	}
-	if m.Floor.Value == nil {
-		return append(out, "–", "–", "–")
 	}
 	return append(out, m.smallest(m.Floor), m.needs(), m.promoted())
 }
@@ -104,7 +108,7 @@ func (f Forecast) remarks() []string {
 			out = append(out, fmt.Sprintf("%s: %s.", m.Name, m.Note))
 		}
 		if m.Required && m.PodsNeeded > f.Service.Canary {
-			out = append(out, fmt.Sprintf("%s cannot be proven by %d canary pods: it needs at least %d.", m.Name, f.Service.Canary, m.PodsNeeded))
+			out = append(out, fmt.Sprintf("%s cannot be proven by %s: it needs at least %d.", m.Name, pods(f.Service.Canary, "canary"), m.PodsNeeded))
 		} else if m.Required && !m.Provable && m.Promote != nil {
 			out = append(out, m.Name+" cannot be proven not worse than its margin: widen the margin, or add canary pods or buckets.")
 		}
@@ -124,8 +128,8 @@ const surePaths = 200
 
 // String says what a service is, in words.
 func (s Service) String() string {
-	return fmt.Sprintf("%s requests/s, %s of them to the canary, %d baseline and %d canary pods",
-		number(s.RPS), percent(s.Share), s.Baseline, s.Canary)
+	return fmt.Sprintf("%s requests/s, %s of them to the canary, %d baseline and %s",
+		number(s.RPS), percent(s.Share), s.Baseline, pods(s.Canary, "canary"))
 }
 
 // Line is a metric's forecast in one line.
@@ -137,12 +141,20 @@ func (m Metric) Line(chance float64) string {
 	for _, s := range m.Found {
 		when, what = append(when, s.Within), append(what, m.smallest(s.Regression))
 	}
-	line := fmt.Sprintf("%s (baseline %s): smallest regression found with %s probability in %s: %s; needs %s canary pods",
-		m.Name, m.amount(m.Baseline), percent(chance), strings.Join(when, "/"), strings.Join(what, " / "), m.needs())
-	if m.Promote != nil {
-		line += "; healthy, promoted after " + m.promoted()
+	line := fmt.Sprintf("%s (baseline %s): smallest regression found with %s probability in %s: %s",
+		m.Name, m.amount(m.Baseline), percent(chance), strings.Join(when, "/"), strings.Join(what, " / "))
+	if m.PodsNeeded == 0 {
+		line += "; no number of canary pods can prove its margin"
+	} else {
+		line += "; needs ≥ " + pods(m.PodsNeeded, "canary")
 	}
-	return line
+	switch {
+	case m.Promote == nil:
+		return line
+	case m.Promote.Share == 0:
+		return line + "; a healthy canary is never proven good"
+	}
+	return line + "; a healthy canary is proven good after " + m.promoted()
 }
 
 // smallest writes a regression: a share as what it would be, everything else by how
@@ -178,9 +190,17 @@ func (m Metric) amount(v float64) string {
 
 func (m Metric) needs() string {
 	if m.PodsNeeded == 0 {
-		return "more than any number of"
+		return "no number suffices"
 	}
 	return "≥ " + strconv.Itoa(m.PodsNeeded)
+}
+
+// pods counts an arm's pods.
+func pods(n int, arm string) string {
+	if n == 1 {
+		return "1 " + arm + " pod"
+	}
+	return fmt.Sprintf("%d %s pods", n, arm)
 }
 
 func (m Metric) promoted() string {

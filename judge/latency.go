@@ -50,7 +50,7 @@ func judgeLatency(tr *trial, tl *timeline, s sharpness) {
 	h.rollback(delta)
 	h.promote()
 	h.describe()
-	if h.streams == 0 && tr.notWorse == 0 && !tr.certifies {
+	if h.streams == 0 && (s.exact || tr.notWorse == 0 && !tr.certifies) { // what cannot roll back does not promote
 		tr.trouble = CannotJudge
 		tr.reason = "no bucket bound of this histogram can prove anything with this traffic; add bounds near the latencies that matter"
 	}
@@ -233,10 +233,6 @@ func (h *histogram) promote() {
 		bounds++
 	}
 	if mean || bounds == 0 {
-		if h.s.exact {
-			h.tr.cannot = "the bucket bounds near p50, p95 and p99 cannot prove this margin, and a mean has no exact evidence: add bounds there, or write dispersion: estimated"
-			return
-		}
 		if !h.mean.ok || !h.mean.certifies {
 			h.tr.cannot = h.mean.cannot
 			return

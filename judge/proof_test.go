@@ -221,3 +221,12 @@ func TestExactLatencyWithoutBounds(t *testing.T) {
 		t.Errorf("got %+v, want that it cannot be judged and holds", got)
 	}
 }
+
+// TestExactPromotes ensures that a healthy canary is promoted by exact evidence, too:
+// where bounds are too far apart to prove the margin, the mean may.
+func TestExactPromotes(t *testing.T) {
+	v := Evaluate(withPlan(newWorld(49).input(40), func(p *plan.Plan) { p.Sequential.Dispersion = plan.Exact }))
+	if v.Outcome != Promote {
+		t.Errorf("got %v (%s), want promote", v.Outcome, v.Reason)
+	}
+}

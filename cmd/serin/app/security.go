@@ -29,8 +29,9 @@ type Token struct {
 	Namespaces  []string         `yaml:"namespaces"`
 	Callers     []string         `yaml:"callers"`
 	Allow       []webhooks.Right `yaml:"allow"`
-	NotBefore   time.Time        `yaml:"notBefore"`
-	Expires     time.Time        `yaml:"expires"`
+	// NotBefore and Expires bound when it is good: 2026-05-01, or 2026-05-01T12:00:00Z.
+	NotBefore string `yaml:"notBefore"`
+	Expires   string `yaml:"expires"`
 }
 
 // Callers bounds what callers may ask for; zero fields mean the defaults of
@@ -50,11 +51,15 @@ func (c Config) checkSecurity(fault func(path, format string, args ...any)) {
 	for i, t := range c.Tokens {
 		at := fmt.Sprintf("tokens[%d]", i)
 		t.checkSecret(at, fault)
+		t.checkTimes(at, fault)
 		if t.Certificate != "" && c.WebConfig == "" {
 			fault(at+".certificate", "certificates of clients need TLS; name a webConfig file with client_ca_file")
 		}
 		// Everything but the secret, which is read later: any will do here.
 		probe := t.scope()
+		if len(t.badTimes()) > 0 {
+			probe.NotBefore, probe.Expires = time.Time{}, time.Time{}
+		}
 		probe.Hash = webhooks.HashToken("")
 		if t.Signing {
 			probe.Hash, probe.Signing = webhooks.Hash{}, make([]byte, 32)
@@ -69,6 +74,24 @@ func (c Config) checkSecurity(fault func(path, format string, args ...any)) {
 		fault("callers", "a limit cannot be negative; leave it out for the default")
 	}
 	c.Outgoing.check(fault)
+}
+
+// badTimes names the fields that hold no time.
+func (t Token) badTimes() []string {
+	var out []string
+	if _, err := moment(t.NotBefore); err != nil {
+		out = append(out, "notBefore")
+	}
+	if _, err := moment(t.Expires); err != nil {
+		out = append(out, "expires")
+	}
+	return out
+}
+
+func (t Token) checkTimes(at string, fault func(path, format string, args ...any)) {
+	for _, field := range t.badTimes() {
+		fault(at+"."+field, "this is no time; write for example 2026-05-01 or 2026-05-01T12:00:00Z")
+	}
 }
 
 // checkSecret checks where a token's secret is. What may be a secret is never
@@ -96,11 +119,31 @@ func (t Token) checkSecret(at string, fault func(path, format string, args ...an
 	}
 }
 
-// scope returns the token without its secret.
+// scope returns the token without its secret. A time that cannot be read, which
+// check has refused, is one at which the token is not good.
 func (t Token) scope() webhooks.Token {
-	return webhooks.Token{
-		Name: t.Name, Namespaces: t.Namespaces, Callers: t.Callers, Allow: t.Allow, NotBefore: t.NotBefore, Expires: t.Expires,
+	begins, err := moment(t.NotBefore)
+	if err != nil {
+		begins = time.Unix(1<<40, 0)
 	}
+	ends, err := moment(t.Expires)
+	if err != nil {
+		ends = time.Unix(1, 0)
+	}
+	return webhooks.Token{
+		Name: t.Name, Namespaces: t.Namespaces, Callers: t.Callers, Allow: t.Allow, NotBefore: begins, Expires: ends,
+	}
+}
+
+// moment reads a time or a day; empty is the zero time.
+func moment(text string) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	if day, err := time.Parse(time.DateOnly, text); err == nil {
+		return day, nil
+	}
+	return time.Parse(time.RFC3339, text)
 }
 
 // read returns the token with its secret.

@@ -79,11 +79,11 @@ func (c *rolloutCheck) run(ctx context.Context, t tx) error {
 	}
 	c.plan = r.rollout.PlanDigest
 	_, err = pinned(ctx, t, r.rollout)
-	if err = c.found(err); err != nil {
+	if err := c.found(err); err != nil {
 		return err
 	}
 	os, err := overrides(ctx, t, c.id)
-	if err = c.found(err); err != nil {
+	if err := c.found(err); err != nil {
 		return err
 	}
 	c.overrides = len(os)

@@ -210,7 +210,7 @@ func (c *Calibration) temper(logs []float64) []float64 {
 // gaugeWorse is the evidence that one side of a contrast is worse than tolerated, after
 // each of its blocks.
 func (p *Prior) gaugeWorse(k contrast, m plan.Metric, s sharpness) []float64 {
-	alw := allowance{p.seriesPods(defaultPodSeries), s, m.Worse == plan.Lower}
+	alw := allowance{p.seriesPods(), s, m.Worse == plan.Lower}
 	last := len(k.d) - 1
 	engine := seriesEngine(p, k.kc[last], k.kb[last], true)
 	tolerance := logMargin(m.Tolerance, m.Worse, s.scale)

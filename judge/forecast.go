@@ -98,7 +98,7 @@ func PodLuckOf(p plan.Plan, m plan.Metric, prior *Prior, pods Pods) PodLuck {
 		scale = 2
 	}
 	s := newSharpness(p, 1, weighted, scale)
-	a := allowance{prior.seriesPods(defaultPodSeries), s, m.Worse == plan.Lower}
+	a := allowance{prior.seriesPods(), s, m.Worse == plan.Lower}
 	rate := 1.0
 	if m.Reading.Kind == queries.Ratio {
 		a.pods = prior.podsOf(0, defaultPodErrors, maxPodErrors)

@@ -33,7 +33,7 @@ func judgeGauge(tr *trial, tl *timeline, s sharpness, requests *FrozenMetric) {
 	tr.worse = tl.expand(k.spread(harm, gaugeLen(tr)), tr.m)
 	tr.details = joinDetails(prior.Calibration.words(), did.words())
 
-	alw := allowance{prior.seriesPods(defaultPodSeries), s, tr.m.Worse == plan.Lower}
+	alw := allowance{prior.seriesPods(), s, tr.m.Worse == plan.Lower}
 	kc, kb := k.kc[len(k.kc)-1], k.kb[len(k.kb)-1]
 	engine := seriesEngine(prior, kc, kb, false)
 	margin := logMargin(tr.m.Margin, tr.m.Worse, s.scale)

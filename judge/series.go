@@ -32,8 +32,9 @@ func seriesEngine(p *Prior, kc, kb float64, restarts bool) sequential.Series {
 	return s
 }
 
-func (p *Prior) seriesPods(fallback float64) sequential.Pods {
-	s := sequential.Pods{Sigma: fallback, Default: fallback}
+// seriesPods is how much pods differ in a series.
+func (p *Prior) seriesPods() sequential.Pods {
+	s := sequential.Pods{Sigma: defaultPodSeries, Default: defaultPodSeries}
 	if p.learnt() && p.Series != nil {
 		s.Sigma, s.DF = p.Series.Pod, p.Series.DF
 	}
@@ -155,7 +156,7 @@ func newMeanStream(h *histogram, delta float64) meanStream {
 		return m
 	}
 	m.ok = true
-	alw := allowance{h.prior.seriesPods(defaultPodSeries), h.s, false}
+	alw := allowance{h.prior.seriesPods(), h.s, false}
 	kc, kb := k.kc[len(k.kc)-1], k.kb[len(k.kb)-1]
 	m.engine = seriesEngine(h.prior, kc, kb, true)
 	up := k.shifted(sequential.Worse, plan.Higher, 0, func(kc, kb float64) float64 {

@@ -138,7 +138,7 @@ func TestPlanPowerWithoutAPast(t *testing.T) {
 }
 
 func TestFractions(t *testing.T) {
-	for text, want := range map[string]fraction{"5%": .05, "0.05": .05, " 12.5% ": .125, "0": 0} {
+	for text, want := range map[string]fraction{"5%": .05, "0.05": .05, "12.5%": .125, "0": 0} {
 		var f fraction
 		if err := f.UnmarshalText([]byte(text)); err != nil || math.Abs(float64(f-want)) > 1e-15 {
 			t.Errorf("%q: got %v, %v, want %v", text, f, err, want)

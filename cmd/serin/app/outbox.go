@@ -160,5 +160,8 @@ func WorkOf(ctx context.Context, j *journal.Journal, log *slog.Logger) (*outbox.
 	if err != nil {
 		return nil, err
 	}
-	return q, q.Attach(ctx, j.DB())
+	if err := q.Attach(ctx, j.DB()); err != nil {
+		return nil, err
+	}
+	return q, nil
 }

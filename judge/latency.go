@@ -42,7 +42,7 @@ func judgeLatency(tr *trial, tl *timeline, s sharpness) {
 		h.exceed[k] = prior.Streams[k].Exceed
 	}
 	delta := tr.m.Tolerance.Relative * s.scale
-	h.shift = sequential.ShiftRatio(nil, prior.Bounds, h.exceed, delta)
+	h.whole = h.shiftBounds(&delta)
 	h.certain = sequential.PromoteRatio(nil, prior.Bounds, h.exceed, tr.m.Margin.Relative*s.scale)
 	for i, q := range [...]float64{0.5, 0.95, 0.99} {
 		h.quantiles[i] = h.certifier(q, h.certain)
@@ -50,10 +50,26 @@ func judgeLatency(tr *trial, tl *timeline, s sharpness) {
 	h.rollback(delta)
 	h.promote()
 	h.describe()
+	if h.whole {
+		tr.effect.Limit += fmt.Sprintf(" (at bucket bounds %s×, which is whole buckets)", number(1+delta))
+	}
 	if h.streams == 0 && (s.exact || tr.notWorse == 0 && !tr.certifies) { // what cannot roll back does not promote
 		tr.trouble = CannotJudge
 		tr.reason = "no bucket bound of this histogram can prove anything with this traffic; add bounds near the latencies that matter"
 	}
+}
+
+// shiftBounds sets the null ratio of each bound for a slowdown by delta. For the bounds
+// of a native histogram it is a whole number of buckets, where one is near, and then
+// delta is set to that and it reports true.
+func (h *histogram) shiftBounds(delta *float64) bool {
+	ratios, slowdown, whole := sequential.WholeShift(h.prior.Bounds, h.exceed, *delta)
+	if whole {
+		h.shift, *delta = ratios, slowdown
+		return true
+	}
+	h.shift = sequential.ShiftRatio(nil, h.prior.Bounds, h.exceed, *delta)
+	return false
 }
 
 // histogram is the work space of one latency metric.
@@ -76,7 +92,8 @@ type histogram struct {
 	certain   []float64 // promote null ratio of each bound
 	quantiles [3]int    // the bounds next to p50, p95 and p99 that can certify, or -1
 
-	streams int // usable streams, the mean among them
+	whole   bool // bounds are shifted by a whole number of buckets
+	streams int  // usable streams, the mean among them
 	mean    meanStream
 	best    int     // bound with the most evidence
 	bestE   float64 // its evidence
@@ -123,7 +140,7 @@ func (h *histogram) rollback(delta float64) {
 			h.phis[k] = slices.Clone(phi)
 		}
 	}
-	h.mean = newMeanStream(h, delta)
+	h.mean = newMeanStream(h, h.tr.m.Tolerance.Relative*h.s.scale)
 	h.streams = total.Processes()
 	h.tr.worse = total.Mean()
 	if h.mean.ok && !h.s.exact { // a mean has no exact evidence

@@ -154,3 +154,53 @@ func FuzzHistogram(f *testing.F) {
 		}
 	})
 }
+
+// TestWholeShift: on the grid of a native histogram a slowdown by whole buckets needs no
+// interpolation, whatever the distribution between the bounds.
+func TestWholeShift(t *testing.T) {
+	grid := func(schema, n int) []float64 {
+		out := make([]float64, n)
+		for k := range out {
+			out[k] = .01 * math.Exp2(float64(k)*math.Exp2(-float64(schema)))
+		}
+		return out
+	}
+	// Two modes, of which one lies within a bucket: nothing that is smooth in log x.
+	exceed := func(x float64) float64 {
+		s := .4 * math.Erfc(math.Log(x/.02)/.1)
+		return s + .1*math.Erfc(math.Log(x/.05)/.3)
+	}
+	for _, c := range []struct {
+		schema   int
+		delta    float64
+		slowdown float64 // 0: not whole
+	}{
+		{3, .1, math.Exp2(1./8) - 1}, {3, .2, math.Exp2(2./8) - 1}, {4, .1, math.Exp2(1./8) - 1}, {4, .05, math.Exp2(1./16) - 1},
+		{3, .05, 0}, {2, .1, 0}, {0, .1, 0}, {0, 1, 1}, {1, .5, math.Sqrt2 - 1},
+	} {
+		bounds := grid(c.schema, 24)
+		s := make([]float64, len(bounds))
+		for k, x := range bounds {
+			s[k] = exceed(x)
+		}
+		ratios, slowdown, whole := WholeShift(bounds, s, c.delta)
+		if whole != (c.slowdown > 0) || math.Abs(slowdown-c.slowdown) > 1e-12 {
+			t.Errorf("schema %d, %g: got %g, %v, want %g", c.schema, c.delta, slowdown, whole, c.slowdown)
+			continue
+		}
+		for k, r := range ratios {
+			want := math.Min(math.Max(exceed(bounds[k]/(1+slowdown))/s[k], 1), 50)
+			below := bounds[k]/(1+slowdown) < bounds[0]*(1-1e-9)
+			if below && r < want*(1-1e-9) || !below && math.Abs(r/want-1) > 1e-9 {
+				t.Errorf("schema %d, %g, bound %g: got %.12g, want %.12g", c.schema, c.delta, bounds[k], r, want)
+			}
+		}
+	}
+	sparse := []float64{.01, .01 * math.Exp2(1./8), .01 * math.Exp2(5./8)} // four bounds were never used
+	if r, _, whole := WholeShift(sparse, []float64{.8, .5, .1}, .1); !whole || math.Abs(r[2]-5) > 1e-9 || math.Abs(r[0]-1.25) > 1e-9 {
+		t.Errorf("got %v, %v, want the next lower bound", r, whole)
+	}
+	if _, _, whole := WholeShift([]float64{.005, .01, .025, .05}, []float64{1, .9, .5, .1}, .1); whole {
+		t.Error("classic bounds are on no grid")
+	}
+}

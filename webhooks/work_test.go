@@ -61,6 +61,17 @@ func TestACallbackIsQueuedWithItsVerdict(t *testing.T) {
 	}
 }
 
+func TestAOneShotVerdictCallsBack(t *testing.T) {
+	w, q := withCallbacks(t)
+	w.judge.say(func(v *judge.Verdict) { v.Outcome, v.Promotion.Yes = judge.Promote, true })
+	w.want(w.do("POST", "/v1/judge", withCallback), http.StatusOK)
+	w.want(w.do("POST", "/v1/judge", withCallback), http.StatusOK) // granted for the first time once
+	list, err := q.List(t.Context(), outbox.Filter{})
+	if err != nil || len(list) != 1 || !strings.HasSuffix(list[0].Key, ".rollout.promoted") || list[0].Target != "ci.example.com" {
+		t.Fatalf("got %+v, error %v; want one callback of the promotion", list, err)
+	}
+}
+
 func TestCallbacksAreRefusedAtTheAnnouncement(t *testing.T) {
 	w, _ := withCallbacks(t)
 	for name, c := range map[string]struct{ from, to string }{

@@ -126,6 +126,9 @@ func (r *replica) start() {
 	if err := r.cmd.Start(); err != nil {
 		r.t.Fatal(err)
 	}
+	r.t.Cleanup(func() {
+		_ = r.cmd.Process.Kill() // where the test did not come so far
+	})
 	s := bufio.NewScanner(out)
 	if !s.Scan() {
 		r.t.Fatalf("the server did not start: %v", r.cmd.Wait())

@@ -146,6 +146,9 @@ func spawn(t *testing.T, where, to, name string) (*exec.Cmd, <-chan string) {
 		}
 		_ = cmd.Wait() // it is killed
 	}()
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill() // where the test did not come so far
+	})
 	return cmd, accepted
 }
 

@@ -12,10 +12,15 @@ import (
 
 // Journal is what the handlers need of the durable record; [*journal.Journal] is one.
 type Journal interface {
+	Rollouts
+	Overseer
+}
+
+// Rollouts is the record of rollouts and verdicts.
+type Rollouts interface {
 	Opener
 	Recorder
 	Reader
-	Overseer
 }
 
 // Opener opens rollouts and finds them by what controllers know of them.

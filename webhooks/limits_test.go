@@ -114,11 +114,12 @@ func ask(address string) error {
 // eventually waits until a condition holds.
 func eventually(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); runtime.Gosched() {
+	look := time.NewTicker(5 * time.Millisecond)
+	defer look.Stop()
+	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); <-look.C {
 		if holds() {
 			return
 		}
-		time.Sleep(5 * time.Millisecond) // between two looks at a condition
 	}
 	t.Fatalf("waited in vain: %s", what)
 }

@@ -173,6 +173,12 @@ func writePlan(w io.Writer, p plan.Plan) error {
 		if m.Reading.Kind == queries.Gauge && m.Reading.Why != "" {
 			fmt.Fprintf(w, "\n%s is compared as a plain value, not as counts: %s.\n", m.Name, strings.TrimSuffix(m.Reading.Why, "."))
 		}
+		// A plan's author is trusted, so this is a warning; a caller would be refused.
+		if q := m.Reading.Query; q.Lang == queries.PromQL {
+			if err := queries.Bound(q.Expr, queries.Allowance{}); err != nil {
+				fmt.Fprintf(w, "\n%s may cost its source much: %s.\n", m.Name, err)
+			}
+		}
 	}
 	return nil
 }

@@ -104,9 +104,16 @@ func TestPrattWithoutZerosIsSignedRank(t *testing.T) {
 		x := fine(3, 12).Draw(t, "x")
 		y := make([]float64, len(x))
 		for i := range y {
-			y[i] = -1e6 + float64(i) // never equal
+			y[i] = float64(i)
 		}
 		for _, opt := range []RankSumOptions{{}, {Alternative: Greater, Exactness: Asymptotic}, {Alternative: Less, Shift: 1e6 + .123}} {
+			zero := false
+			for i := range x {
+				zero = zero || x[i]-y[i]-opt.Shift == 0
+			}
+			if zero {
+				continue
+			}
 			a, errA := SignedRank(x, y, opt)
 			b, errB := SignedRankPratt(x, y, opt)
 			if errA != nil || errB != nil {

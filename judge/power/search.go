@@ -138,13 +138,22 @@ func (st *study) regression(v float64) Regression {
 }
 
 // floor is what pods hide: the engine's boundary on the log scale, and their luck
-// beyond it with the chance that is asked for.
+// beyond it with the chance that is asked for. Of a share it is the larger of the
+// tolerance, with its absolute part, and of what the engine takes for luck.
 func (st *study) floor() Regression {
-	log := st.luck.Rollback + normalQuantile(st.c.Chance)*st.arms.luck
-	if c, ok := st.model.(counts); ok {
-		return st.regression(unit(c.rate*math.Exp(c.direction()*log) + c.direction()*st.m.Tolerance.Absolute))
+	beyond := normalQuantile(st.c.Chance) * st.arms.luck
+	c, ok := st.model.(counts)
+	if !ok {
+		return st.regression(st.model.value(st.luck.Rollback + beyond))
 	}
-	return st.regression(st.model.value(log))
+	at := func(log, add float64) float64 {
+		return unit(c.rate*math.Exp(c.direction()*(log+beyond)) + c.direction()*add)
+	}
+	tolerated := at(c.direction()*math.Log1p(c.direction()*st.m.Tolerance.Relative), st.m.Tolerance.Absolute)
+	if lucky := at(st.luck.Rollback, 0); c.direction()*(lucky-tolerated) > 0 {
+		return st.regression(lucky)
+	}
+	return st.regression(tolerated)
 }
 
 // least returns the smallest size that is found, and the first point of the grid that

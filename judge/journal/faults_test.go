@@ -137,6 +137,7 @@ func TestPostgresFails(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel() // it waits for servers to start, mostly
 			s := pgtest.Start(t, pgtest.Config{Fsync: true})
 			url := s.NewDatabase(t)
 			stop := make(chan struct{})

@@ -83,7 +83,7 @@ func (w words) style(fonts *font.Cache) text.Style {
 
 // write writes text; y is the middle of its letters.
 func (p *pen) write(x, y vg.Length, w words, s string) {
-	p.FillText(w.style(p.fonts), vg.Point{X: x, Y: y}, s)
+	p.FillText(w.style(p.fonts), vg.Point{X: x, Y: y + w.size/12}, s)
 }
 
 // stroke is how lines are drawn.

@@ -43,12 +43,12 @@ func Plot(w io.Writer, image, chart string, cells []Cell) error {
 	case "detection":
 		f = curvesFigure(cells, curves{
 			title: "Rolled back by", by: func(c Cell) []int { return c.RolledBackBy },
-			about: "share of the rollouts in which a rollback was the first outcome, by minute",
+			about: "share of the rollouts in which a rollback was the first outcome",
 		})
 	case "promotion":
 		f = curvesFigure(cells, curves{
 			title: "Promoted by", by: func(c Cell) []int { return c.PromotedBy },
-			about: "share of the rollouts in which a promotion was the first outcome, by minute",
+			about: "share of the rollouts in which a promotion was the first outcome",
 		})
 	default:
 		return fmt.Errorf("there is no chart %q; there are %s", chart, strings.Join(Charts(), ", "))

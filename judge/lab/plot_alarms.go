@@ -36,14 +36,16 @@ func alarmsFigure(cells []Cell) figure {
 		width:  alarmNames + vg.Length(len(panels))*(alarmWidth+alarmGap) + 14,
 		height: alarmTop + rows*alarmRow + alarmBottom,
 		draw: func(p *pen) {
+			title, common := captions(cells)
 			p.heading("Healthy canaries that were rolled back",
-				fmt.Sprintf("share of %s simulated rollouts, with exact 95%% intervals; one hour, every rule asked as often as it is made for", thousands(cells[0].Runs)))
+				fmt.Sprintf("share of %s rollouts, with exact 95%% intervals; asked every minute for an hour, where the name does not say otherwise%s", thousands(cells[0].Runs), common))
 			for i, rule := range rules {
 				y := p.height - alarmTop - (vg.Length(i)+.5)*alarmRow
 				p.write(alarmNames-10, y, words{size: 9, hue: darkened(rule), bold: ours(rule), align: text.XRight}, rule)
 			}
 			for i, table := range panels {
 				x := alarmNames + vg.Length(i)*(alarmWidth+alarmGap)
+				p.write(x, p.height-alarmTop+12, words{size: 9.5, hue: ink, bold: true}, title(table[0]))
 				p.alarms(x, table, rules)
 			}
 		},
@@ -77,8 +79,7 @@ func (p *pen) alarms(x vg.Length, cells []Cell, rules []string) {
 		p.write(at(tick), bottom-10, words{size: 8, hue: pale, align: text.XCenter}, percent(tick))
 	}
 	p.line(stroke{hue: ink, width: .75, dash: true}, vg.Point{X: at(alphaShare), Y: bottom - 3}, vg.Point{X: at(alphaShare), Y: top + 3})
-	p.write(at(alphaShare)+3, bottom-22, words{size: 8, hue: ink}, "α = 5%: Serin's budget")
-	p.write(x, top+12, words{size: 9.5, hue: ink, bold: true}, cells[0].caption())
+	p.write(at(alphaShare)-3, bottom-22, words{size: 8, hue: ink}, "α = 5%, Serin's budget")
 	for _, c := range cells {
 		i := slices.Index(rules, c.Rule)
 		y, h := top-(vg.Length(i)+.5)*alarmRow, hueOf(c.Rule)
@@ -88,16 +89,29 @@ func (p *pen) alarms(x vg.Length, cells []Cell, rules []string) {
 	}
 }
 
-// caption names the setting of a panel in a few words.
-func (c Cell) caption() string {
-	if c.Level == Recorded {
-		return c.Scenario
+// captions returns what the title of a panel says, and what all panels have in common,
+// to be said once.
+func captions(cells []Cell) (title func(Cell) string, common string) {
+	service := func(c Cell) string {
+		if c.Level == Recorded {
+			return "recorded"
+		}
+		return fmt.Sprintf("%s, %s requests/s", c.Level, short(c.RPS))
 	}
-	out := fmt.Sprintf("%s, %s requests/s", c.Level, short(c.RPS))
-	if c.Scenario != "aa" {
-		out = c.Scenario + ", " + out
+	varies := func(of func(Cell) string) bool {
+		return slices.ContainsFunc(cells, func(c Cell) bool { return of(c) != of(cells[0]) })
 	}
-	return out
+	scenario := func(c Cell) string { return c.Scenario }
+	switch {
+	case varies(scenario) && varies(service):
+		return func(c Cell) string { return c.Scenario + ", " + service(c) }, ""
+	case varies(service):
+		if scenario(cells[0]) != "aa" {
+			common = "; " + scenario(cells[0])
+		}
+		return service, common
+	}
+	return scenario, "; " + service(cells[0])
 }
 
 // thousands writes a whole number with a comma in it.

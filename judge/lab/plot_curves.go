@@ -15,11 +15,11 @@ const (
 	curveColumns = 3
 	curveWidth   = 150 // of one panel
 	curveHeight  = 92
-	curveLabels  = 92 // beside it: the rules' names
+	curveLabels  = 106 // beside it: the rules' names
 	curveLeft    = 44
-	curveAbove   = 34 // above each row of panels
-	curveTop     = 52
-	curveBottom  = 40
+	curveAbove   = 46 // above each row of panels
+	curveTop     = 40
+	curveBottom  = 28
 	labelStep    = 9.5
 )
 
@@ -38,14 +38,15 @@ func curvesFigure(cells []Cell, what curves) figure {
 		width:  max(curveLeft+vg.Length(columns)*(curveWidth+curveLabels), 430),
 		height: curveTop + vg.Length(rows)*(curveAbove+curveHeight) + curveBottom,
 		draw: func(p *pen) {
-			p.heading(what.title+" minute", fmt.Sprintf("%s (%s simulated; 0 to 60 min)", what.about, thousands(cells[0].Runs)))
+			title, common := captions(cells)
+			p.heading(what.title+" minute", fmt.Sprintf("%s; %s rollouts for each panel%s", what.about, thousands(cells[0].Runs), common))
 			for i, table := range panels {
 				row, column := vg.Length(i/columns), vg.Length(i%columns)
 				box := frame{
 					left:   curveLeft + column*(curveWidth+curveLabels),
 					bottom: p.height - curveTop - (row+1)*(curveAbove+curveHeight),
 				}
-				p.axes(box, table[0].caption(), i%columns == 0)
+				p.axes(box, title(table[0]), i%columns == 0)
 				p.curves(box, table, what.by)
 			}
 		},
@@ -73,6 +74,7 @@ func (p *pen) axes(f frame, title string, first bool) {
 		p.line(stroke{hue: neutral, width: .75}, at, vg.Point{X: at.X, Y: at.Y - 3})
 		p.write(at.X, at.Y-10, words{size: 8, hue: pale, align: text.XCenter}, decimal(minute))
 	}
+	p.write(f.at(runBlocks, 0).X+7, f.bottom-10, words{size: 8, hue: pale}, "min")
 	p.write(f.left, f.bottom+curveHeight+12, words{size: 9.5, hue: ink, bold: true}, title)
 }
 

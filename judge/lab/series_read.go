@@ -47,7 +47,7 @@ func readTable(from io.Reader, columns []string, row func(r *record)) error {
 		return fmt.Errorf("is not compressed with gzip: %w", err)
 	}
 	in := csv.NewReader(&bounded{z, maxBytes})
-	in.FieldsPerRecord, in.ReuseRecord = len(columns), true
+	in.ReuseRecord = true
 	head, err := in.Read()
 	if err != nil {
 		return fmt.Errorf("has no heading: %w", err)
@@ -55,6 +55,7 @@ func readTable(from io.Reader, columns []string, row func(r *record)) error {
 	if !slices.Equal(head, columns) {
 		return fmt.Errorf("has the columns %v; the lab reads %v", head, columns)
 	}
+	in.FieldsPerRecord = len(columns)
 	for n := 0; ; n++ {
 		fields, err := in.Read()
 		if errors.Is(err, io.EOF) {

@@ -196,8 +196,13 @@ func writeCSV(w io.Writer, cells []Cell) error {
 
 func decimal(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }
 
-// short writes a number with three digits.
-func short(v float64) string { return strconv.FormatFloat(v, 'g', 3, 64) }
+// short writes a number with three digits, or as a whole.
+func short(v float64) string {
+	if v >= 100 {
+		return strconv.FormatFloat(v, 'f', 0, 64)
+	}
+	return strconv.FormatFloat(v, 'g', 3, 64)
+}
 
 func known(v *float64) string {
 	if v == nil {

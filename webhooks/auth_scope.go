@@ -83,11 +83,11 @@ func (s *Server) mayPlan(w caller, name string) error {
 	if name == "" || w.everywhere() {
 		return nil
 	}
-	p, err := s.cfg.Plans.Find(name, "", "")
-	if err != nil || p.Namespace == "" || w.sees(p.Namespace) {
-		return nil // where there is none, whoever looks for it says so
+	// Where there is none, whoever looks for it next says so.
+	if p, err := s.cfg.Plans.Find(name, "", ""); err == nil && p.Namespace != "" && !w.sees(p.Namespace) {
+		return hiddenPlan(&plan.UnknownError{Name: name})
 	}
-	return hiddenPlan(&plan.UnknownError{Name: name})
+	return nil
 }
 
 // hiddenPlan says that there is no plan to a caller that may not know all of them.

@@ -204,7 +204,7 @@ func TestWorkUnderWayKeepsItsConnection(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer c.Close()
+		t.Cleanup(func() { c.Close() })
 	}
 	if err := ask(address); err != nil {
 		t.Errorf("a second caller: %v", err)

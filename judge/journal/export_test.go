@@ -163,19 +163,6 @@ func TestImportRefusesDamage(t *testing.T) {
 	}
 }
 
-func FuzzImport(f *testing.F) {
-	j, c := openAt(f, ":memory:")
-	eventful(f, j, c)
-	f.Add(exported(f, j))
-	there := open(f, ":memory:") // opening takes longer than everything else
-	f.Fuzz(func(t *testing.T, b []byte) {
-		_, _ = there.Import(t.Context(), bytes.NewReader(b)) // refused or not, what is there is sound
-		if _, err := there.Verify(t.Context(), func(err error) { t.Errorf("what was imported is damaged: %v", err) }); err != nil {
-			t.Error(err)
-		}
-	})
-}
-
 func TestVerifyListsEveryFault(t *testing.T) {
 	onEach(t, func(t *testing.T, db backend) {
 		path := db.fresh(t)

@@ -25,7 +25,12 @@ var ErrConflict = errors.New("journal: the import and the journal disagree")
 // The first damage ends the import, with an error that names its line; what came
 // before it is recorded. It returns what was added.
 func (j *Journal) Import(ctx context.Context, r io.Reader) (Counted, error) {
-	in := importer{j: j, lines: newLineReader(r), plans: map[string]string{}}
+	in := importer{lines: newLineReader(r), plans: map[string]string{}, save: j.write}
+	return in.run(ctx)
+}
+
+// run reads to the end.
+func (in *importer) run(ctx context.Context) (Counted, error) {
 	if err := in.lines.begin(); err != nil {
 		return Counted{}, fmt.Errorf("journal: import: %w", err)
 	}
@@ -48,7 +53,7 @@ func (j *Journal) Import(ctx context.Context, r io.Reader) (Counted, error) {
 
 // importer collects the lines of a rollout until the next one begins.
 type importer struct {
-	j     *Journal
+	save  func(ctx context.Context, do func(tx) error) error
 	lines *lineReader
 	plans map[string]string // data by digest
 	read  Counted
@@ -129,7 +134,7 @@ func (in *importer) flush(ctx context.Context) error {
 		return fmt.Errorf("line %d and behind: %w", t.at, err)
 	}
 	var added Counted
-	err := in.j.write(ctx, func(x tx) (err error) {
+	err := in.save(ctx, func(x tx) (err error) {
 		added, err = t.record(ctx, x)
 		return err
 	})
@@ -148,7 +153,7 @@ func (in *importer) audit(ctx context.Context, e Entry) error {
 		return in.lines.fault(errors.New("an audit entry without ID, who or what"))
 	}
 	var n int64
-	err := in.j.write(ctx, func(t tx) (err error) {
+	err := in.save(ctx, func(t tx) (err error) {
 		n, err = e.insert(ctx, t)
 		return err
 	})

@@ -26,16 +26,21 @@ import (
 	"github.com/serin-canary/serin/judge/journal/pgtest"
 )
 
-// childConfig names the configuration to a process that is killed.
+// childConfig tells a process that it is one that is killed. Its configuration comes
+// on its standard input.
 const childConfig = "SERIN_APP_CHILD"
 
 // serveChild is a server in a process of its own. It prints its address.
-func serveChild(ctx context.Context, file string) int {
+func serveChild(ctx context.Context) int {
 	fail := func(err error) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	c, err := Read(file)
+	text, err := io.ReadAll(os.Stdin)
+	if err != nil {
+		return fail(err)
+	}
+	c, err := Parse("serin.yaml", text)
 	if err != nil {
 		return fail(err)
 	}
@@ -117,7 +122,8 @@ type replica struct {
 func (r *replica) start() {
 	r.t.Helper()
 	r.cmd = exec.CommandContext(r.t.Context(), os.Args[0])
-	r.cmd.Env = append(os.Environ(), childConfig+"="+r.config)
+	r.cmd.Env = append(os.Environ(), childConfig+"=1")
+	r.cmd.Stdin = strings.NewReader(r.config)
 	r.cmd.Stderr = os.Stderr
 	out, err := r.cmd.StdoutPipe()
 	if err != nil {
@@ -176,7 +182,7 @@ func killed(t *testing.T, target string, replicas int) {
 	}
 	write("plans/checkout.yaml", fmt.Sprintf(killPlan, page.URL))
 	secret := write("secret", callbackSecret+"\n")
-	config := write("serin.yaml", fmt.Sprintf(`listen: 127.0.0.1:0
+	config := fmt.Sprintf(`listen: 127.0.0.1:0
 plans: %s/plans
 journal: %q
 outgoing: { callbacks: [127.0.0.0/8] }
@@ -184,7 +190,7 @@ callbacks: { secretFiles: [%s], hosts: ["127.0.0.1:*"], plainHTTP: true }
 sources:
   - name: pods
     scrape: { targets: [{ url: %s, labels: { arm: baseline } }, { url: %s, labels: { arm: canary } }] }
-`, dir, target, secret, page.URL, page.URL))
+`, dir, target, secret, page.URL, page.URL)
 
 	servers := make([]*replica, replicas)
 	for i := range servers {

@@ -9,8 +9,8 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	if file := os.Getenv(childConfig); file != "" {
-		os.Exit(serveChild(context.Background(), file))
+	if os.Getenv(childConfig) != "" {
+		os.Exit(serveChild(context.Background()))
 	}
 	goleak.VerifyTestMain(m)
 }

@@ -46,7 +46,7 @@ func TestWorkWaitsForItsTarget(t *testing.T) {
 			t.Fatal(err)
 		}
 		running(t, q, map[string]outbox.Handler{"tell": handler})
-		eventually(t, 20*time.Second, "an open breaker", func() bool {
+		eventually(t, 60*time.Second, "an open breaker", func() bool {
 			s, err := q.Stats(t.Context())
 			return err == nil && s.Breakers["away"]
 		})
@@ -85,7 +85,7 @@ func TestPostgreSQLRestarts(t *testing.T) {
 		t.Fatal(err)
 	}
 	running(t, q, map[string]outbox.Handler{"tell": done.handle})
-	eventually(t, 20*time.Second, "an engine that could not start", func() bool {
+	eventually(t, 60*time.Second, "an engine that could not start", func() bool {
 		return log.contains("could not be started")
 	})
 	if err := server.Up(); err != nil {

@@ -47,7 +47,7 @@ func tell() map[string]outbox.Kind {
 func settled(t *testing.T, q *outbox.Queue, key string, want outbox.State) outbox.Work {
 	t.Helper()
 	var w outbox.Work
-	eventually(t, 20*time.Second, fmt.Sprintf("%s %s", key, want), func() bool {
+	eventually(t, 90*time.Second, fmt.Sprintf("%s %s", key, want), func() bool {
 		var err error
 		if w, err = q.Get(t.Context(), outbox.ID(key)); err != nil && !errors.Is(err, outbox.ErrNotFound) {
 			t.Fatal(err)

@@ -2,11 +2,13 @@ package journal
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"net"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -33,7 +35,15 @@ type postgres struct {
 	// wait is how long a server that cannot be had is tried again, and how long the
 	// outcome of a commit is searched for.
 	wait, timeout time.Duration
+	writes        atomic.Int64
 }
+
+// Receipts are needed for seconds. One write in sweepEvery removes those that are
+// older than receiptAge.
+const (
+	sweepEvery = 256
+	receiptAge = time.Hour
+)
 
 // openPostgres opens the pool. Nothing is asked yet.
 func openPostgres(ctx context.Context, target string, o Options) (*postgres, error) {
@@ -160,34 +170,43 @@ func (s *postgres) again(ctx context.Context, do func() error) error {
 	}
 }
 
-// commit commits, and where the answer got lost finds out how it ended.
+// commit commits, and where the answer got lost finds out how it ended, by a receipt
+// that is written with the rest. A transaction's number would not do: after a crash
+// the server may give the number of one that was lost to another.
 func (s *postgres) commit(ctx context.Context, t pgx.Tx) error {
-	var id *string
-	if err := t.QueryRow(ctx, `select pg_current_xact_id_if_assigned()::text`).Scan(&id); err != nil {
+	token, now := rand.Text(), time.Now()
+	receipt, err := t.Exec(ctx, `insert into receipts (token, at) select $1, $2 where pg_current_xact_id_if_assigned() is not null`, token, nanos(now))
+	if err != nil {
 		return err
+	}
+	if s.writes.Add(1)%sweepEvery == 0 {
+		if _, err := t.Exec(ctx, `delete from receipts where at < $1`, nanos(now.Add(-receiptAge))); err != nil {
+			return err
+		}
 	}
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.timeout)
 	defer cancel()
-	err := t.Commit(bounded)
-	if err == nil || id == nil || refused(err) {
+	err = t.Commit(bounded)
+	if err == nil || receipt.RowsAffected() == 0 || refused(err) {
 		return err
 	}
-	return s.resolve(context.WithoutCancel(ctx), *id, err)
+	return s.resolve(context.WithoutCancel(ctx), token, err)
 }
 
-// resolve asks the server how a transaction ended whose commit was not answered.
-func (s *postgres) resolve(ctx context.Context, id string, lost error) error {
+// resolve asks how a transaction ended whose commit was not answered: it tries to
+// write the same receipt, which waits for the transaction where it is still under
+// way, and is refused where it was committed.
+func (s *postgres) resolve(ctx context.Context, token string, lost error) error {
 	ctx, cancel := context.WithTimeout(ctx, s.wait)
 	defer cancel()
 	for pause := 10 * time.Millisecond; ; pause = min(2*pause, 500*time.Millisecond) {
-		var status *string
-		err := s.pool.QueryRow(ctx, `select pg_xact_status($1::text::xid8)`, id).Scan(&status)
+		tag, err := s.pool.Exec(ctx, `insert into receipts (token, at) values ($1, $2) on conflict (token) do nothing`, token, nanos(time.Now()))
 		switch {
-		case err != nil || status == nil || *status == "in progress":
-		case *status == "committed":
+		case err != nil:
+		case tag.RowsAffected() == 0:
 			return nil
 		default:
 			return fmt.Errorf("%w: %w", errUndone, lost)

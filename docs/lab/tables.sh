@@ -7,7 +7,7 @@
 # and is replaced by what that command writes; charts are written by --plot in the
 # same commands. Where SERIN_SERIES_DIR is not set, what needs recorded series stays.
 #
-#	docs/lab/tables.sh            all of it, ten minutes or so on two processors
+#	docs/lab/tables.sh            all of it, a quarter of an hour or so on two processors
 #	docs/lab/tables.sh 20         the same with 20 runs for each cell, to try it out
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
@@ -31,7 +31,11 @@ while IFS= read -r line; do
 		[[ $line == '|'* ]] && continue
 		skip=false
 	fi
+	[[ $line == '*Trial run:'* ]] && continue
 	printf '%s\n' "$line"
+	if [[ $line == '<!-- trial -->' && -n $runs ]]; then
+		printf '*Trial run: %s rollouts for each cell, whatever the commands say.*\n' "$runs"
+	fi
 	if [[ $line =~ ^'<!-- $ '(serin .*)' -->'$ ]]; then
 		command=${BASH_REMATCH[1]}
 		if [[ $command == *SERIN_SERIES_DIR* && -z ${SERIN_SERIES_DIR-} ]]; then

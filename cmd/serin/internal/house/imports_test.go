@@ -27,7 +27,7 @@ func importTable() []row {
 		{pkg: "cmd/serin", storey: 5, may: []string{everything}},
 		{pkg: "cmd/serin/*", storey: 5, may: []string{everything}},
 
-		{pkg: "webhooks", storey: 4, may: []string{"judge", "judge/plan", "judge/rollout", "judge/journal", "judge/journal/outbox", "judge/report", "judge/aca", "queries"}},
+		{pkg: "webhooks", storey: 4, may: []string{"judge", "judge/plan", "judge/rollout", "judge/journal", "judge/journal/outbox", "judge/report", "judge/aca", "judge/samples", "queries"}},
 		{pkg: "dashboards", storey: 4, may: []string{"judge/plan", "judge/rollout", "queries"}},
 		{pkg: "alerts", storey: 4, may: []string{"judge/plan", "judge/rollout", "queries"}},
 
@@ -37,6 +37,7 @@ func importTable() []row {
 		{pkg: "judge/journal/outbox", may: nil},
 		{pkg: "judge/journal/pgtest", may: nil},
 		{pkg: "judge/power", storey: 3, may: []string{"judge", "judge/plan", "judge/rollout", "queries", "stats", "stats/sequential"}},
+		{pkg: "judge/samples", storey: 3, may: []string{"judge", "stats/sequential"}},
 		{pkg: "judge/report", storey: 3, may: []string{"judge", "judge/plan", "judge/rollout"}},
 
 		{pkg: "judge", storey: 2, may: []string{"judge/plan", "judge/rollout", "judge/checks", "queries", "stats", "stats/sequential"}},

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/serin-canary/serin/judge"
 	"github.com/serin-canary/serin/judge/checks"
@@ -31,6 +32,8 @@ type Options struct {
 	Log     *slog.Logger // default: discard
 	// Level is the log's level, where a reload may change it.
 	Level *slog.LevelVar
+
+	now func() time.Time // default time.Now; in benchmarks minutes pass faster
 }
 
 // App is a server.
@@ -109,7 +112,10 @@ func (a *App) open(ctx context.Context, o Options) error {
 	if a.later, err = newLater(c, a.log); err != nil {
 		return err
 	}
-	if a.journal, err = OpenJournal(ctx, c.Journal, journal.Options{Log: a.log, Follow: a.later.follow, Queue: a.later.queue}); err != nil {
+	if o.now != nil {
+		a.later.watcher.now = o.now
+	}
+	if a.journal, err = OpenJournal(ctx, c.Journal, journal.Options{Log: a.log, Now: o.now, Follow: a.later.follow, Queue: a.later.queue}); err != nil {
 		return err
 	}
 	a.judge = NewJudge(JudgeOptions{Journal: a.journal, Sources: a.sources, Version: version, Log: a.log, Guard: c.Outgoing.ForChecks().Guard, trace: a.tracing})
@@ -118,7 +124,7 @@ func (a *App) open(ctx context.Context, o Options) error {
 	}
 	a.front, err = webhooks.New(webhooks.Config{
 		Judge: a.tracing.decider(a.judge), Journal: a.journal, Plans: a.plans, Ready: a.ready(), Wrap: a.tracing.handler,
-		Tokens: sec.tokens, TLS: sec.tls, Limits: sec.limits, Pressure: c.Limits.pressure(), BaseURL: c.BaseURL, Version: version, Log: a.log,
+		Tokens: sec.tokens, TLS: sec.tls, Limits: sec.limits, Pressure: c.Limits.pressure(), BaseURL: c.BaseURL, Version: version, Log: a.log, Now: o.now,
 		Callbacks: a.later.callbacks, Work: a.later.queue, Collectors: append(a.sources.Collectors(), newWorkMetrics(a.later.queue, a.log)),
 	})
 	if err != nil {

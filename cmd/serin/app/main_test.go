@@ -12,5 +12,8 @@ func TestMain(m *testing.M) {
 	if os.Getenv(childConfig) != "" {
 		os.Exit(serveChild(context.Background()))
 	}
+	if os.Getenv(benchConfig) != "" {
+		os.Exit(serveBench(context.Background()))
+	}
 	goleak.VerifyTestMain(m)
 }

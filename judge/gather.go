@@ -243,6 +243,10 @@ func (g *gathering) blocks(ctx context.Context, r queries.Reading, w queries.Win
 	if err != nil {
 		return queries.Frame{}, err
 	}
+	if text, some := partly(f.Notes); some {
+		return queries.Frame{}, &queries.Error{Fault: queries.Unavailable, Source: g.rec.Plan.Source,
+			Text: "its answer is incomplete, and what is missing may be the bad part; nothing of it is recorded: " + text}
+	}
 	f.Notes = g.remark(f.Notes)
 	if err := f.Validate(); err != nil {
 		return queries.Frame{}, &queries.Error{Fault: queries.Malformed, Source: g.rec.Plan.Source, Text: err.Error(), Err: err}
@@ -262,9 +266,21 @@ func (g *gathering) remark(notes []queries.Note) []queries.Note {
 	g.notes = append(g.notes, notes...)
 	var stay []queries.Note
 	for _, n := range notes {
-		if n.Code != queries.NoteTargetDown && n.Code != queries.NotePartial {
+		if n.Code != queries.NoteTargetDown {
 			stay = append(stay, n)
 		}
 	}
 	return stay
+}
+
+// partly returns the first remark that says that an answer is incomplete. What is
+// frozen never changes, so that half an answer would count for ever: it is asked for
+// again at the next look instead.
+func partly(notes []queries.Note) (string, bool) {
+	for _, n := range notes {
+		if n.Code == queries.NotePartial {
+			return n.Text, true
+		}
+	}
+	return "", false
 }

@@ -63,6 +63,7 @@ type fakeSource struct {
 	asked int // blocks
 	fail  func(r queries.Reading, s side) error
 	born  int // block before which nothing has a histogram
+	notes []queries.Note
 }
 
 func (f *fakeSource) Blocks(_ context.Context, r queries.Reading, w queries.Window) (queries.Frame, error) {
@@ -81,6 +82,7 @@ func (f *fakeSource) Blocks(_ context.Context, r queries.Reading, w queries.Wind
 	}
 	from := int(w.Start.Sub(testStart) / f.w.block)
 	errs, lat := f.w.frames(s, from, from+w.Len())
+	errs.Notes, lat.Notes = f.notes, f.notes
 	if s == canary && from < 0 {
 		return queries.Frame{Window: w}, nil
 	}
@@ -188,6 +190,26 @@ func TestUnreadableMetricIsAFindingAndIsAskedAgain(t *testing.T) {
 	}
 	if got := m.rec.Frozen.Metrics["latency"].Canary.Window.Len(); got != 11 {
 		t.Errorf("%d blocks of latency are frozen, want 11", got)
+	}
+}
+
+// A store that says that its answer is incomplete is asked again: half an answer,
+// once frozen, would count for ever.
+func TestIncompleteAnswersAreNotFrozen(t *testing.T) {
+	j, m, s := newTestJudge(newWorld(24))
+	lookAt(t, j, 8)
+	s.notes = []queries.Note{{Code: queries.NotePartial, Text: "one store gateway did not answer"}}
+	v := lookAt(t, j, 10)
+	if f := finding(v, "errors"); f.Class != QueryFailed || !f.Stops || !strings.Contains(f.Reason, "one store gateway") || v.Advance.Yes {
+		t.Errorf("got %+v and advance %+v, want a failed query that says why and stops", f, v.Advance)
+	}
+	if got := m.rec.Frozen.Metrics["errors"].Canary.Window.Len(); got != 8 {
+		t.Errorf("%d blocks of errors are frozen, want the 8 that were complete", got)
+	}
+	s.notes = nil
+	lookAt(t, j, 11)
+	if got := m.rec.Frozen.Metrics["errors"].Canary.Window.Len(); got != 11 {
+		t.Errorf("%d blocks of errors are frozen, want 11", got)
 	}
 }
 

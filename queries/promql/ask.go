@@ -113,6 +113,10 @@ func firstError(as []answer) error {
 	return nil
 }
 
+// engineRemark begins a warning about the samples of a query. All other warnings say
+// that a part of the store did not answer.
+const engineRemark = "PromQL warning:"
+
 // warn turns what the store said beside its data into notes.
 func (l *look) warn(as []answer) {
 	for _, a := range as {
@@ -121,7 +125,11 @@ func (l *look) warn(as []answer) {
 			if r := []rune(w); len(r) > 200 {
 				w = string(r[:200]) + "…"
 			}
-			l.note(queries.NotePartial, "the store says of its own answer: %s", w)
+			code := queries.NotePartial
+			if strings.HasPrefix(w, engineRemark) {
+				code = queries.NoteNotANumber // samples that could not be computed with; nothing is missing from the store
+			}
+			l.note(code, "the store says of its own answer: %s", w)
 		}
 	}
 }

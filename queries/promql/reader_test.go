@@ -255,6 +255,10 @@ func TestWarnings(t *testing.T) {
 	if len(got.Notes) != 2 || !strings.Contains(got.Notes[0].Text, "store-gateway-3: down") || len(got.Notes[1].Text) > 500 {
 		t.Errorf("got notes %q, want each warning once, on one line, cut", got.Notes)
 	}
+	f.warnings = []string{"PromQL warning: encountered a mix of histograms and floats"}
+	if got = read(t, f, c); len(got.Notes) != 1 || got.Notes[0].Code != queries.NoteNotANumber {
+		t.Errorf("got notes %q of the engine's remark, want one that says nothing of a part that is missing", got.Notes)
+	}
 }
 
 // TestTooLarge has a store that refuses to hand out what is asked series by series.

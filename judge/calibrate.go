@@ -60,6 +60,23 @@ func (c *crew) join(other crew) {
 	c.num, c.den = append(c.num, other.num...), append(c.den, other.den...)
 }
 
+// seenBy returns the pods that have had a value by a block, the first of which, size of
+// them, are canaries, and how many canaries are left: a pod that comes later must not
+// change what was found before it came.
+func (c crew) seenBy(block, size int) (crew, int) {
+	out, canaries := crew{cost: c.cost}, 0
+	for i, num := range c.num {
+		if !slices.ContainsFunc(num[:min(block+1, len(num))], finite) {
+			continue
+		}
+		out.num, out.den = append(out.num, num), append(out.den, c.den[i])
+		if i < size {
+			canaries++
+		}
+	}
+	return out, canaries
+}
+
 // mostPlacebos bounds how many pods of an arm are judged like the canary.
 const mostPlacebos = 100
 
@@ -123,7 +140,8 @@ func (c crew) contrast(g group, blocks []int, total []pile, p pairing) contrast 
 // nothing is wrong: every pod of the pre-period was judged as if it were the canary.
 type Calibration struct {
 	// Kappa is what the logarithm of the evidence is divided by, at least 1: the least
-	// with which at most a fraction Level of the pods would have been rolled back.
+	// with which at most a fraction Level of the pods would have been rolled back. It is
+	// 1 where Placebos are fewer than 20: too few to calibrate by, which is said.
 	Kappa float64 `json:"kappa"`
 	// Placebos is how many comparisons it rests on, Level which error they may make.
 	Placebos int     `json:"placebos"`
@@ -142,10 +160,10 @@ const calibrationWindows = 2
 
 // calibrate judges every pod of the pre-period against the rest of them, with the
 // engine and the prior that the canary will be judged with (STATISTICS §5.4). It is nil
-// where that would be less than 20 comparisons, or the contrasts are not skewed: then
-// the t process holds its level without it, as measured.
+// where the contrasts are not skewed: then the t process holds its level without it, as
+// measured.
 func (p *Prior) calibrate(m plan.Metric, s sharpness, pods crew) *Calibration {
-	if pods.pods()*calibrationWindows < leastPlacebos || !p.learnt() || p.Series == nil || math.Abs(p.Series.Skew) <= skewed {
+	if !p.learnt() || p.Series == nil || math.Abs(p.Series.Skew) <= skewed {
 		return nil
 	}
 	total := pods.total()
@@ -163,12 +181,12 @@ func (p *Prior) calibrate(m plan.Metric, s sharpness, pods crew) *Calibration {
 			}
 		}
 	}
-	if len(tops) < leastPlacebos {
-		return nil
-	}
 	level := s.alpha
 	if s.share > 0 {
 		level *= s.share
+	}
+	if len(tops) < leastPlacebos {
+		return &Calibration{Kappa: 1, Placebos: len(tops), Level: level}
 	}
 	return &Calibration{Kappa: kappa(tops, s.alone(), level), Placebos: len(tops), Level: level}
 }
@@ -189,7 +207,13 @@ func kappa(tops []float64, threshold, level float64) float64 {
 
 // words says what the calibration did; nothing where it did nothing.
 func (c *Calibration) words() string {
-	if c == nil || c.Kappa <= 1 {
+	switch {
+	case c == nil:
+		return ""
+	case c.Placebos < leastPlacebos:
+		return fmt.Sprintf("this series is mostly calm with rare spikes, and its pods make only %d comparisons of the %d that calibrating it takes (10 pods): its evidence is as the engine gives it, and may be too strong",
+			c.Placebos, leastPlacebos)
+	case c.Kappa <= 1:
 		return ""
 	}
 	return fmt.Sprintf("logarithms of evidence are divided by %s, because healthy pods, judged in the same way over the hour before (%d comparisons), had that much too much",
@@ -211,8 +235,7 @@ func (c *Calibration) temper(logs []float64) []float64 {
 // each of its blocks.
 func (p *Prior) gaugeWorse(k contrast, m plan.Metric, s sharpness) []float64 {
 	alw := allowance{p.seriesPods(), s, m.Worse == plan.Lower}
-	last := len(k.d) - 1
-	engine := seriesEngine(p, k.kc[last], k.kb[last], true)
+	engine := p.engine(k, true)
 	tolerance := logMargin(m.Tolerance, m.Worse, s.scale)
 	up := k.shifted(sequential.Worse, m.Worse, m.Tolerance.Absolute*s.scale, func(kc, kb float64) float64 {
 		return alw.rollback(tolerance, kc, kb)

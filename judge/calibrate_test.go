@@ -214,11 +214,12 @@ func TestWhenThereIsNoCalibration(t *testing.T) {
 		of   podSeriesOf
 		pods int
 		want bool
+		said string
 	}{
-		{"skewed", eachPod(spiky), 19, true},
-		{"not skewed", eachPod(func(r *rand.Rand, n int) []float64 { return wandering(r, n, .5, .1) }), 19, false},
-		{"few pods", eachPod(spiky), 9, false},
-		{"just enough pods", eachPod(spiky), 10, true},
+		{"skewed", eachPod(spiky), 19, true, ""},
+		{"not skewed", eachPod(func(r *rand.Rand, n int) []float64 { return wandering(r, n, .5, .1) }), 19, false, ""},
+		{"few pods", eachPod(spiky), 9, true, "only 18 comparisons of the 20"},
+		{"just enough pods", eachPod(spiky), 10, true, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			f := gaugeFrame(c.of(rand.New(rand.NewPCG(3, 3)), c.pods, 60), 0, 60)
@@ -229,6 +230,9 @@ func TestWhenThereIsNoCalibration(t *testing.T) {
 			}
 			if got != nil && got.Placebos != 2*c.pods {
 				t.Errorf("got %d comparisons of %d pods", got.Placebos, c.pods)
+			}
+			if said := got.words(); c.said != "" && (got.Kappa != 1 || !strings.Contains(said, c.said)) {
+				t.Errorf("got κ %g and %q, want 1 and words with %q", got.Kappa, said, c.said)
 			}
 		})
 	}

@@ -56,8 +56,8 @@ func NewestBlock(p plan.Plan, at time.Time) time.Time {
 	return closedEnd(at, p.Lag.D(), p.Block.D())
 }
 
-// UseBounds fixes how the bounds of an assumed histogram are used, as learning from
-// a pre-period does; requests is how many the canary is expected to serve.
+// UseBounds fixes how the bounds of a histogram are used; requests is how many the canary
+// is expected to serve.
 func (p *Prior) UseBounds(requests float64) {
 	for k := range p.Streams {
 		s := &p.Streams[k]

@@ -35,7 +35,7 @@ func judgeGauge(tr *trial, tl *timeline, s sharpness, requests *FrozenMetric) {
 
 	alw := allowance{prior.seriesPods(), s, tr.m.Worse == plan.Lower}
 	kc, kb := k.kc[len(k.kc)-1], k.kb[len(k.kb)-1]
-	engine := seriesEngine(prior, kc, kb, false)
+	engine := prior.engine(k, false)
 	margin := logMargin(tr.m.Margin, tr.m.Worse, s.scale)
 	if alw.promote(margin, kc, kb) <= 0 && tr.m.Margin.Absolute == 0 {
 		tr.cannot = needsPods(alw.pods.PodsNeeded(margin, kb, s.zPromote))

@@ -45,16 +45,21 @@ type guarding struct {
 // apply takes evidence away, in place, where the guard does not let it pass. logs holds
 // the canary's after each of blocks.
 func (g guard) apply(logs []float64, blocks []int) guarding {
+	first := firstAt(logs, g.s.alone())
+	if first < 0 {
+		return guarding{}
+	}
+	total := g.pods.total()
+	g.pods, g.size = g.pods.seenBy(blocks[first], g.size)
 	all := g.pods.pods()
 	groups := (all-1)/g.pods.stride() + 1
 	places := int(g.s.alpha*float64(groups) + 1e-9)
-	first := firstAt(logs, g.s.alone())
-	if all-g.size < guardPods || places < 1 || g.size < 1 || first < 0 {
+	if all-g.size < guardPods || places < 1 || g.size < 1 {
 		return guarding{}
 	}
 	var did guarding
 	var tops [][]float64
-	total, pair := g.pods.total(), g.p.pairing(g.pods.cost)
+	pair := g.p.pairing(g.pods.cost)
 	for r := g.pods.stride(); r < all; r += g.pods.stride() {
 		k := g.pods.contrast(group{r, g.size}, blocks, total, pair)
 		if len(k.d) == 0 {

@@ -229,14 +229,9 @@ func (p *Prior) learnHistogram(f queries.Frame, t queries.Process, n [][]float64
 		s := streamPrior(sequential.PlaceboCounts(n, x))
 		s.Exceed = ratioOf(every(t.Over, k, width), t.N)
 		s.Phi = math.Max(s.Phi, 1-s.Exceed)
-		switch {
-		case s.Exceed <= rareExceed:
-			s.Use = useRare
-		case s.Exceed < commonExceed && s.Exceed*horizon >= minExceed:
-			s.Use = useScale
-		}
 		p.Streams[k] = s
 	}
+	p.UseBounds(horizon)
 	p.Series = seriesPrior(columns(f, meanColumn))
 }
 

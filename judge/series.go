@@ -21,14 +21,21 @@ type contrast struct {
 	kb    []float64
 }
 
-// seriesPrior returns the engine for a contrast of kc against kb pods.
-func seriesEngine(p *Prior, kc, kb float64, restarts bool) sequential.Series {
+// engine returns the engine for a contrast: its prior variance follows the pods block by
+// block, and is the newest block's for an interval at the end.
+func (p *Prior) engine(k contrast, restarts bool) sequential.Series {
 	s := sequential.Series{Tau: 1, Rho: defaultRho, RhoWeight: rhoWeight, Restarts: restarts}
-	if !p.learnt() || p.Series == nil || p.Series.Var <= 0 || kc <= 0 || kb <= 0 {
+	if !p.learnt() || p.Series == nil || p.Series.Var <= 0 {
 		return s
 	}
 	placebo := sequential.SeriesPlacebo{Var: p.Series.Var, Pods: p.Pods, Blocks: p.Blocks}
-	s.Var, s.Nu0, s.Rho = placebo.Contrast(kc, kb), learntNu, p.Series.Rho
+	s.Nu0, s.Rho, s.VarAt = learntNu, p.Series.Rho, make([]float64, len(k.d))
+	for t := range s.VarAt {
+		if kc, kb := k.kc[t], k.kb[t]; kc > 0 && kb > 0 {
+			s.VarAt[t] = placebo.Contrast(kc, kb)
+		}
+	}
+	s.Var = last(s.VarAt)
 	return s
 }
 
@@ -158,7 +165,7 @@ func newMeanStream(h *histogram, delta float64) meanStream {
 	m.ok = true
 	alw := allowance{h.prior.seriesPods(), h.s, false}
 	kc, kb := k.kc[len(k.kc)-1], k.kb[len(k.kb)-1]
-	m.engine = seriesEngine(h.prior, kc, kb, true)
+	m.engine = h.prior.engine(k, true)
 	up := k.shifted(sequential.Worse, plan.Higher, 0, func(kc, kb float64) float64 {
 		return alw.rollback(math.Log1p(delta), kc, kb)
 	})

@@ -45,10 +45,9 @@ type TracePoint struct {
 }
 
 // TraceOf returns the trace of an input. It is pure, like [Evaluate], and has the numbers
-// of the same engines: a full point is what a look after its block would have found, and
-// Worse is too, but for the third digit where the number of pods changed later. It
-// depends on the input's Record, Closed and Problems alone, and costs as much as some
-// fifteen looks over all of its blocks.
+// of the same engines: a point is what a look after its block would have found. It depends
+// on the input's Record and Closed alone, and costs as much as some fifteen looks over all
+// of its blocks.
 func TraceOf(in Input) Trace {
 	e := gathered(in)
 	e.combine()
@@ -70,6 +69,12 @@ func TraceOf(in Input) Trace {
 		t.fill(at, gathered(e.prefix(at+1)))
 	}
 	return t
+}
+
+// TraceOfRecord returns the trace of a rollout as of a look, its latest as a rule, from
+// what the journal holds of it.
+func TraceOfRecord(rec Record, look Verdict) Trace {
+	return TraceOf(Input{Record: rec, Closed: look.Progress.Blocks})
 }
 
 // stride is how many blocks lie between two points.

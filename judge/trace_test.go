@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/serin-canary/serin/judge/plan"
 	"github.com/serin-canary/serin/queries"
@@ -24,6 +23,9 @@ func TestTraceEndsAtTheFinding(t *testing.T) {
 	}
 	if got, want := tr.Points[len(tr.Points)-1].Worse, v.Evidence; got != want {
 		t.Errorf("combined: got %v, want %v", got, want)
+	}
+	if diff := cmp.Diff(tr, TraceOfRecord(in.Record, v)); diff != "" {
+		t.Errorf("from the record (-input +record):\n%s", diff)
 	}
 	if tr.Threshold != v.Threshold {
 		t.Errorf("threshold: got %v, want %v", tr.Threshold, v.Threshold)
@@ -72,7 +74,7 @@ func TestTraceOfAPrefixIsAPrefix(t *testing.T) {
 			t.Fatalf("%s: got %d points, want one for each compared block", m.Name, len(m.Points))
 		}
 		for k, p := range m.Points {
-			if diff := cmp.Diff(p, long.Metrics[i].Points[k], cmpopts.EquateApprox(0, 1e-3)); diff != "" {
+			if diff := cmp.Diff(p, long.Metrics[i].Points[k]); diff != "" {
 				t.Errorf("%s, block %d (-short +long):\n%s", m.Name, p.At, diff)
 			}
 		}

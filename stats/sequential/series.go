@@ -26,6 +26,10 @@ type Series struct {
 	// Nu0 how many blocks it is worth (30). Unless both are positive there is no
 	// prior.
 	Var, Nu0 float64
+	// VarAt holds the prior variance as it is known at each block, in place of Var, where
+	// it changes: with the number of pods. Evidence after a block takes that block's, so
+	// that it stays what it was whatever comes later.
+	VarAt []float64
 	// Rho is the prior lag-1 autocorrelation and RhoWeight how many blocks it is
 	// worth (20). Without a positive weight there is no prior.
 	Rho, RhoWeight float64
@@ -65,6 +69,9 @@ func (s Series) Evidence(dst, y, d []float64) []float64 {
 			for i := range sums {
 				sums[i].add(y[t], d[t])
 			}
+		}
+		if t < len(s.VarAt) {
+			s.Var = s.VarAt[t]
 		}
 		dst[t] = s.mix(sums, weights, idle)
 	}

@@ -14,6 +14,9 @@ const (
 	// clockHolds is how long a measured time of the server is believed. A question
 	// more before each look would double the time of a verdict.
 	clockHolds = time.Minute
+	// clockTrusted is how long it is used while it is measured anew: a look of a rollout
+	// that is asked about once a minute would else begin by waiting for the clock.
+	clockTrusted = 10 * time.Minute
 	// clockServes is how long it serves where the server cannot be asked again:
 	// clocks drift by less than a second in that time.
 	clockServes = time.Hour
@@ -53,9 +56,11 @@ func (c *clock) set(there, measured time.Time) {
 
 // Clock returns the server's own time, asked for at most once a minute. Blocks are
 // closed by it: where the server's clock is behind, what a block's end holds is not
-// there yet. While the server does not answer, the last measurement serves on.
+// there yet. Only the first call, and one after a long silence, waits for the answer;
+// while the server does not answer, the last measurement serves on.
 func (s *Source) Clock(ctx context.Context) (at time.Time, err error) {
-	if at, age, ok := s.clock.read(); ok && age < clockHolds {
+	at, age, ok := s.clock.read()
+	if ok && age < clockHolds {
 		return at, nil
 	}
 	// Of many looks that begin at once, one asks. It asks for all of them, so its own
@@ -70,6 +75,9 @@ func (s *Source) Clock(ctx context.Context) (at time.Time, err error) {
 		}
 		return at, err
 	})
+	if ok && age < clockTrusted {
+		return at, nil
+	}
 	select {
 	case got := <-answer:
 		if got.Err == nil {

@@ -41,12 +41,16 @@ func TestClock(t *testing.T) {
 	}
 }
 
-// TestClockIsAskedOnceAMinute: looks do not pay for it one by one.
+// TestClockIsAskedOnceAMinute: looks do not pay for it one by one, and do not wait for
+// it while what was measured is good.
 func TestClockIsAskedOnceAMinute(t *testing.T) {
-	asked := 0
+	var asked atomic.Int64
+	reply := make(chan struct{}, 1)
+	reply <- struct{}{}
 	there := time.Now().Add(-90 * time.Second)
 	s := source(t, func(w http.ResponseWriter, _ *http.Request) {
-		asked++
+		asked.Add(1)
+		<-reply
 		fmt.Fprintf(w, `{"status":"success","data":{"resultType":"scalar","result":[0,"%d"]}}`, there.Unix())
 	})
 	for range 3 {
@@ -55,13 +59,31 @@ func TestClockIsAskedOnceAMinute(t *testing.T) {
 			t.Errorf("got %v, %v, want about 90 s ago", got, err)
 		}
 	}
-	if asked != 1 {
-		t.Errorf("asked %d times, want once", asked)
+	if n := asked.Load(); n != 1 {
+		t.Errorf("asked %d times, want once", n)
 	}
-	s.clock.measured = s.clock.measured.Add(-clockHolds)
-	if _, err := s.Clock(context.Background()); err != nil || asked != 2 {
-		t.Errorf("after a minute: asked %d times (%v), want twice", asked, err)
+	s.clock.set(s.clock.there, s.clock.measured.Add(-clockHolds))
+	if _, err := s.Clock(context.Background()); err != nil {
+		t.Errorf("got %v after a minute, want an answer before the server's", err)
 	}
+	reply <- struct{}{}
+	for end := time.Now().Add(10 * time.Second); ; <-time.After(time.Millisecond) {
+		if _, age, _ := s.clock.read(); age < clockHolds {
+			break
+		} else if time.Now().After(end) {
+			t.Fatal("the clock was not measured anew")
+		}
+	}
+	if n := asked.Load(); n != 2 {
+		t.Errorf("after a minute: asked %d times, want twice", n)
+	}
+	s.clock.set(s.clock.there, s.clock.measured.Add(-clockTrusted))
+	gone, leave := context.WithCancel(context.Background())
+	leave()
+	if _, err := s.Clock(gone); err != nil {
+		t.Errorf("got %v, want the last measurement where nobody can wait", err)
+	}
+	reply <- struct{}{}
 }
 
 // TestClockServesOn: while the server does not answer, the last measurement goes on

@@ -22,12 +22,8 @@ func (l *look) counts(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	ss := make([]selector, len(arms))
-	for i, a := range arms {
-		ss[i] = a.selector
-	}
 	checks := l.existence(arms)
-	as, err := l.read(ctx, ss, questions(checks))
+	as, err := l.readArms(ctx, arms, questions(checks))
 	if err != nil {
 		return err
 	}

@@ -58,8 +58,8 @@ func hueOf(rule string) hue {
 // pen draws on a canvas whose origin is at its lower left.
 type pen struct {
 	draw.Canvas
-	fonts  *font.Cache
-	height vg.Length
+	fonts         *font.Cache
+	width, height vg.Length
 }
 
 // boldWeight is WeightBold of golang.org/x/image/font.
@@ -84,6 +84,21 @@ func (w words) style(fonts *font.Cache) text.Style {
 // write writes text; y is the middle of its letters.
 func (p *pen) write(x, y vg.Length, w words, s string) {
 	p.FillText(w.style(p.fonts), vg.Point{X: x, Y: y + w.size/12}, s)
+}
+
+// lines breaks text between words, so that no line is wider than width.
+func (p *pen) lines(w words, width vg.Length, s string) []string {
+	style := w.style(p.fonts)
+	var out []string
+	line := ""
+	for word := range strings.FieldsSeq(s) {
+		longer := strings.TrimPrefix(line+" "+word, " ")
+		if line != "" && style.Width(longer) > width {
+			out, longer = append(out, line), word
+		}
+		line = longer
+	}
+	return append(out, line)
 }
 
 // stroke is how lines are drawn.

@@ -84,7 +84,7 @@ func (f figure) write(w io.Writer, image string) error {
 }
 
 func (f figure) onto(c vg.CanvasSizer) {
-	p := &pen{Canvas: draw.New(c), fonts: font.NewCache(liberation.Collection()), height: f.height}
+	p := &pen{Canvas: draw.New(c), fonts: font.NewCache(liberation.Collection()), width: f.width, height: f.height}
 	p.SetColor(paper)
 	p.Fill(vg.Rectangle{Max: vg.Point{X: f.width, Y: f.height}}.Path())
 	f.draw(p)

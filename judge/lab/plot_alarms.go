@@ -66,7 +66,10 @@ func darkened(rule string) hue {
 // heading writes what a figure shows.
 func (p *pen) heading(title, about string) {
 	p.write(14, p.height-20, words{size: 13, hue: ink, bold: true}, title)
-	p.write(14, p.height-37, words{size: 9, hue: pale}, about)
+	w := words{size: 9, hue: pale}
+	for i, line := range p.lines(w, p.width-28, about) {
+		p.write(14, p.height-37-vg.Length(i)*11, w, line)
+	}
 }
 
 // alarms draws one panel.

@@ -63,6 +63,9 @@ func TestLifeOfAnAnnouncedRollout(t *testing.T) {
 	if n := len(w.get(path + "/verdicts")["verdicts"].([]any)); n != 2 {
 		t.Errorf("got %d verdicts, want 2", n)
 	}
+	if tr := w.get(path + "/trace"); tr["rollout"] != strings.TrimPrefix(path, "/v1/rollouts/") || len(tr["metrics"].([]any)) == 0 {
+		t.Errorf("got %v, want this rollout's trace", tr)
+	}
 	if got := w.get(path); got["looks"] != 2.0 {
 		t.Errorf("got %v, want 2 looks", got["looks"])
 	}
@@ -190,7 +193,7 @@ func TestPathsThatAreWrong(t *testing.T) {
 	}{
 		{"GET", "/v1/rollouts/abcdefghijklmnop", "", 404}, {"GET", "/v1/rollouts/short", "", 404}, {"GET", "/v1/rollouts/..%2f..%2fetc", "", 404},
 		{"POST", "/v1/rollouts/abcdefghijklmnop/judge", "", 404}, {"DELETE", "/v1/rollouts/abcdefghijklmnop", "", 404},
-		{"GET", "/v1/rollouts/abcdefghijklmnop/verdicts", "", 404}, {"POST", "/v1/rollouts/abcdefghijklmnop/weights", `{"percent":1}`, 404},
+		{"GET", "/v1/rollouts/abcdefghijklmnop/verdicts", "", 404}, {"GET", "/v1/rollouts/abcdefghijklmnop/trace", "", 404}, {"POST", "/v1/rollouts/abcdefghijklmnop/weights", `{"percent":1}`, 404},
 		{"POST", path + "/weights", `{"percent":1,"id":"x"}`, 400}, {"POST", path + "/weights", `{}`, 400}, {"POST", path + "/judge", `{"x":1}`, 400},
 		{"POST", path + "/weights", `{"percent":1,"at":"2020-01-01T00:00:00Z"}`, 400},
 		{"PUT", path, "", 405}, {"GET", "/v1/judge", "", 405}, {"GET", "/", "", 404}, {"GET", "/v1", "", 404},

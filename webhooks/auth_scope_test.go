@@ -80,7 +80,7 @@ func TestTokensStayInTheirNamespaces(t *testing.T) {
 	// An ID says no more than one that does not exist.
 	none := "/v1/rollouts/aaaaaaaaaaaaaaaa"
 	for _, c := range []struct{ method, more, body string }{
-		{"GET", "", ""}, {"GET", "/verdicts", ""}, {"DELETE", "", ""}, {"POST", "/judge", ""}, {"POST", "/weights", `{"percent": 5}`},
+		{"GET", "", ""}, {"GET", "/verdicts", ""}, {"GET", "/trace", ""}, {"DELETE", "", ""}, {"POST", "/judge", ""}, {"POST", "/weights", `{"percent": 5}`},
 	} {
 		got, want := w.as("shop-token", c.method, theirs+c.more, c.body), w.as("shop-token", c.method, none+c.more, c.body)
 		if got.code != 404 || got.body != want.body {
@@ -130,7 +130,7 @@ func TestScopedTokensReachNoOtherNumbers(t *testing.T) {
 
 func TestRights(t *testing.T) {
 	every := map[Right][]string{
-		RightRead:     {"GET /v1/plans", "GET /v1/rollouts", "GET ROLLOUT", "GET ROLLOUT/verdicts"},
+		RightRead:     {"GET /v1/plans", "GET /v1/rollouts", "GET ROLLOUT", "GET ROLLOUT/verdicts", "GET ROLLOUT/trace"},
 		RightAnnounce: {"POST /v1/rollouts", "POST ROLLOUT/weights", "DELETE ROLLOUT"},
 		RightJudge:    {"POST ROLLOUT/judge"},
 		"both":        {"POST /v1/judge", "POST /flagger/rollout", "POST /flagger/event", "POST /argo/analysis"},

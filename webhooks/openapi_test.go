@@ -45,6 +45,8 @@ func TestTheSpecificationIsTheRoutes(t *testing.T) {
 	for name, v := range map[string]any{
 		"Arm": rollout.Arm{}, "Weight": weightBody{}, "OverrideBody": overrideBody{}, "Override": judge.Override{}, "Look": lookBody{}, "Announcement": announcement{}, "FlaggerCall": flaggerCall{},
 		"ArgoCall": argoCall{}, "ArgoAnswer": argoAnswer{}, "Ready": readyBody{}, "Announced": announced{},
+		"Verdict": judge.Verdict{}, "Finding": judge.Finding{}, "Effect": judge.Effect{}, "Moved": judge.Moved{},
+		"Trace": judge.Trace{}, "MetricTrace": judge.MetricTrace{}, "TracePoint": judge.TracePoint{},
 	} {
 		var want []string
 		typ := reflect.TypeOf(v)

@@ -46,6 +46,7 @@ func (s *Server) routes() http.Handler {
 	e.GET("/v1/rollouts/:id", needs(s.getRollout, RightRead))
 	e.DELETE("/v1/rollouts/:id", needs(s.closeRollout, RightAnnounce))
 	e.GET("/v1/rollouts/:id/verdicts", needs(s.listVerdicts, RightRead))
+	e.GET("/v1/rollouts/:id/trace", needs(s.trace, RightRead))
 	e.POST("/v1/rollouts/:id/judge", needs(s.judgeRollout, RightJudge))
 	e.POST("/v1/rollouts/:id/override", needs(s.override, RightOverride))
 	e.GET("/v1/audit", needsAll(s.listAudit, RightAdmin))

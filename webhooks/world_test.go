@@ -68,7 +68,7 @@ type somePlans map[string]plan.Plan
 func testPlans(testing.TB) somePlans {
 	return somePlans{
 		"shop": {
-			Name: "shop", Service: "checkout", Mode: plan.Enforce, NoData: plan.Hold, NoDataBlocks: 3, Reversible: true,
+			Name: "shop", Service: "checkout", Block: plan.Duration(time.Minute), Mode: plan.Enforce, NoData: plan.Hold, NoDataBlocks: 3, Reversible: true,
 			Metrics: []plan.Metric{{Name: "errors"}}, Checks: []checks.Spec{{Name: "home", HTTP: &checks.HTTP{Headers: map[string]string{"Authorization": "Bearer hidden-from-lists"}}}},
 		},
 		"strict": {Name: "strict", Service: "strict", Mode: plan.Enforce, NoData: plan.Rollback, NoDataBlocks: 3, Reversible: true},

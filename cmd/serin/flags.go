@@ -31,6 +31,23 @@ func (o output) write(w io.Writer, v judge.Verdict) error {
 	return report.Text(w, v, reportOptions(w))
 }
 
+// writeTraced writes a verdict and how it came to be.
+func (o output) writeTraced(w io.Writer, v judge.Verdict, t judge.Trace) error {
+	switch o.Output {
+	case "json":
+		return report.TracedJSON(w, v, t)
+	case "markdown":
+		if err := report.Markdown(w, v); err != nil {
+			return err
+		}
+		return report.TraceMarkdown(w, t)
+	}
+	if err := report.Text(w, v, reportOptions(w)); err != nil {
+		return err
+	}
+	return report.TraceText(w, t, reportOptions(w))
+}
+
 func reportOptions(w io.Writer) report.Options {
 	return report.Options{Colour: screen.Colour(w), Width: min(screen.Width(w), 120)}
 }

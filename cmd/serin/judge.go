@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"maps"
 	"strings"
@@ -36,6 +37,7 @@ type judgeCmd struct {
 	Revision string        `default:"cli" help:"What is on trial, for the record."`
 	Watch    bool          `short:"w" help:"Go on until there is a verdict: promote, rollback, or the plan's deadline."`
 	Journal  string        `placeholder:"FILE" help:"Remember the verdicts in this file, and go on where it ends. Default: nowhere."`
+	Trace    bool          `help:"Add how the evidence came to be, block by block; with -o json as trace."`
 	Timeout  time.Duration `default:"1m" help:"How long one look may take."`
 	LogLevel string        `default:"warn" placeholder:"LEVEL" help:"debug, info, warn or error."`
 }
@@ -132,13 +134,25 @@ func (c judgeCmd) verdict(ctx context.Context, s *streams, t trial) error {
 	if v == nil {
 		return errors.New("interrupted before the first look")
 	}
-	if err := c.write(s.out, *v); err != nil {
+	if err := c.writeVerdict(ctx, s.out, t, *v); err != nil {
 		return err
 	}
 	if nothingRead(*v) {
 		return errors.New("no metric could be read, so this is no verdict; see the findings above")
 	}
 	return codeOf(v.Outcome)
+}
+
+// writeVerdict writes the verdict, with its trace where that was asked for.
+func (c judgeCmd) writeVerdict(ctx context.Context, w io.Writer, t trial, v verdict) error {
+	if !c.Trace {
+		return c.write(w, v)
+	}
+	rec, err := t.journal.Load(ctx, t.rollout.ID)
+	if err != nil {
+		return fmt.Errorf("the trace cannot be read: %w", err)
+	}
+	return c.writeTraced(w, v, judge.TraceOfRecord(rec, v))
 }
 
 // nothingRead reports whether every metric's query failed: then the source is to

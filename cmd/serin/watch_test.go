@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"strings"
 	"testing"
@@ -117,6 +118,28 @@ func TestNextCloseLiesAfterTheLag(t *testing.T) {
 	} {
 		if got := nextClose(at(c.now), p); !got.Equal(at(c.want)) {
 			t.Errorf("nextClose(%v s): got %v, want %v s", c.now, got.Sub(at(0)), c.want)
+		}
+	}
+}
+
+// TestTraceBesideTheVerdict ensures that --trace adds to a verdict and takes nothing away.
+func TestTraceBesideTheVerdict(t *testing.T) {
+	tr, ctx := watched(t, &script{outcomes: []judge.Outcome{judge.Continue}}, 1)
+	v := judge.Verdict{Rollout: tr.rollout, Reason: "neither side is proven", Progress: judge.Progress{Blocks: 3}}
+	for _, traced := range []bool{false, true} {
+		var out bytes.Buffer
+		if err := (judgeCmd{output: output{"json"}, Trace: traced}).writeVerdict(ctx, &out, tr, v); err != nil {
+			t.Fatal(err)
+		}
+		var got struct {
+			Reason string
+			Trace  *judge.Trace
+		}
+		if err := json.Unmarshal(out.Bytes(), &got); err != nil {
+			t.Fatal(err)
+		}
+		if got.Reason != v.Reason || (got.Trace != nil) != traced || traced && got.Trace.Rollout != tr.rollout.ID {
+			t.Errorf("--trace %v: got %s", traced, out.String())
 		}
 	}
 }

@@ -22,7 +22,9 @@ type Options struct {
 }
 
 // JSON writes the verdict, indented.
-func JSON(w io.Writer, v judge.Verdict) error {
+func JSON(w io.Writer, v judge.Verdict) error { return writeJSON(w, v) }
+
+func writeJSON(w io.Writer, v any) error {
 	e := json.NewEncoder(w)
 	e.SetEscapeHTML(false) // it is read by people too
 	e.SetIndent("", "  ")

@@ -1,7 +1,6 @@
 package report
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"math"
@@ -12,13 +11,22 @@ import (
 	"github.com/serin-canary/serin/judge"
 )
 
-// TraceJSON writes a trace, indented.
-func TraceJSON(w io.Writer, t judge.Trace) error {
-	e := json.NewEncoder(w)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-	if err := e.Encode(t); err != nil {
-		return fmt.Errorf("report: write the trace as JSON: %w", err)
+// TracedJSON writes a verdict as [JSON] does, with its trace beside the other fields.
+func TracedJSON(w io.Writer, v judge.Verdict, t judge.Trace) error {
+	return writeJSON(w, struct {
+		judge.Verdict
+		Trace judge.Trace `json:"trace"`
+	}{v, t})
+}
+
+// TraceMarkdown writes what [TraceText] writes, as a block of its own.
+func TraceMarkdown(w io.Writer, t judge.Trace) error {
+	var b strings.Builder
+	if err := TraceText(&b, t, Options{}); err != nil || b.Len() == 0 {
+		return err
+	}
+	if _, err := fmt.Fprintf(w, "\n```\n%s\n```\n", strings.Trim(b.String(), "\n")); err != nil {
+		return fmt.Errorf("report: write: %w", err)
 	}
 	return nil
 }

@@ -32,15 +32,19 @@ func trace() judge.Trace {
 }
 
 func TestTrace(t *testing.T) {
-	var text, js bytes.Buffer
+	var text, js, md bytes.Buffer
 	if err := report.TraceText(&text, trace(), report.Options{Width: 80}); err != nil {
 		t.Fatal(err)
 	}
-	if err := report.TraceJSON(&js, trace()); err != nil {
+	if err := report.TracedJSON(&js, judge.Verdict{Reason: "neither side is proven"}, trace()); err != nil {
+		t.Fatal(err)
+	}
+	if err := report.TraceMarkdown(&md, trace()); err != nil {
 		t.Fatal(err)
 	}
 	golden(t, "trace.txt", text.String())
 	golden(t, "trace.json.golden", js.String())
+	golden(t, "trace.md.golden", md.String())
 }
 
 // TestTraceTooNarrow ensures that a line that would not fit is not written at all, and
@@ -60,7 +64,12 @@ func TestTraceTooNarrow(t *testing.T) {
 		}
 	}
 	var b bytes.Buffer
-	if err := report.TraceText(&b, judge.Trace{}, report.Options{}); err != nil || b.Len() > 0 {
-		t.Errorf("an empty trace: got %q, %v", b.String(), err)
+	for _, write := range []func() error{
+		func() error { return report.TraceText(&b, judge.Trace{}, report.Options{}) },
+		func() error { return report.TraceMarkdown(&b, judge.Trace{}) },
+	} {
+		if err := write(); err != nil || b.Len() > 0 {
+			t.Errorf("an empty trace: got %q, %v", b.String(), err)
+		}
 	}
 }

@@ -57,7 +57,7 @@ func TestPlainAnswersAreReadAsTheClientReadsThem(t *testing.T) {
 		"two, with a line":  {answerOf(`{`+labels+`,"values":[[1,"1"]]}`, `{"metric":{},"values":[[1.5,"NaN"],[2.25,"+Inf"],[2.125,"-Inf"]]}`) + "\n", true},
 		"no values":         {answerOf(`{` + labels + `,"values":[]}`), true},
 		"a label twice":     {answerOf(`{"metric":{"a":"b","a":"c"},"values":[[1,"1"]]}`), true},
-		"an escape":         {answerOf(`{"metric":{"a":"\u00e9\""},"values":[[1,"1"]]}`), false},
+		"an escape":         {answerOf(`{"metric":{"a":"\u00e9"},"values":[[1,"1"]]}`), false},
 		"not ASCII":         {answerOf(`{"metric":{"a":"é"},"values":[[1,"1"]]}`), false},
 		"not UTF-8":         {answerOf("{\"metric\":{\"a\":\"\xff\"},\"values\":[[1,\"1\"]]}"), false},
 		"a quoted name":     {answerOf(`{"metric":{"a.b":"c"},"values":[[1,"1"]]}`), false},

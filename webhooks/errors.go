@@ -84,6 +84,11 @@ func asHTTPError(err error) *HTTPError {
 			Code: http.StatusConflict, Public: "the rollout is over; nothing of it can change",
 			Next: "announce it again: that opens a new attempt", Err: err,
 		}
+	case errors.Is(err, journal.ErrUnavailable), errors.Is(err, journal.ErrUnknown):
+		return &HTTPError{
+			Code: http.StatusServiceUnavailable, Public: redact(err.Error()),
+			Next: "ask again: nothing is recorded twice; /readyz says which part cannot be reached", Err: err, RetryAfter: 10 * time.Second,
+		}
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return &HTTPError{
 			Code: http.StatusServiceUnavailable, Public: "the answer took too long",

@@ -25,6 +25,16 @@ var ErrDamaged = errors.New("journal: damaged record")
 // same call again: none records the same thing twice.
 var ErrUnknown = errors.New("journal: it is not known whether the change was recorded; ask again")
 
+// ErrUnavailable is returned where the database cannot be reached, or cannot write.
+// Nothing is wrong with the call, which may be made again; the text says what to do.
+var ErrUnavailable = errors.New("journal: the database is not available")
+
+// unavailable is an error that is also ErrUnavailable; its text stays.
+type unavailable struct{ error }
+
+// Unwrap returns both.
+func (u unavailable) Unwrap() []error { return []error{ErrUnavailable, u.error} }
+
 // unknownID is the error for a rollout ID that is not recorded.
 type unknownID string
 

@@ -64,7 +64,7 @@ func (s *postgres) explain(err error) error {
 	}
 	var c *pgconn.ConnectError
 	if errors.As(err, &c) || passing(err) {
-		return fmt.Errorf("journal: %s cannot be reached; check that it runs, its address, and the network between: %w", s.name, err)
+		return unavailable{fmt.Errorf("journal: %s cannot be reached; check that it runs, its address, and the network between: %w", s.name, err)}
 	}
 	return err
 }
@@ -95,5 +95,5 @@ func (s *postgres) explainAnswer(e *pgconn.PgError, err error) error {
 	default:
 		return fmt.Errorf("journal: %s: %w", s.name, err)
 	}
-	return fmt.Errorf("journal: %s %s: %w", s.name, advice, err)
+	return unavailable{fmt.Errorf("journal: %s %s: %w", s.name, advice, err)}
 }

@@ -209,9 +209,9 @@ func (s *sqliteFile) explain(err error) error {
 	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
 		advice = "is locked by another process; stop that process (a second server, a backup, an open shell) or try again"
 	case sqlite3.SQLITE_NOTADB:
-		advice = "is not a SQLite database; name another file, or move this one away"
+		return fmt.Errorf("journal: %s is not a SQLite database; name another file, or move this one away: %w", s.path, err)
 	case sqlite3.SQLITE_CORRUPT:
-		advice = "is damaged; stop the server and restore the file from a backup, or recover it with sqlite3's .recover"
+		return fmt.Errorf("journal: %s is damaged; stop the server and restore the file from a backup, or recover it with sqlite3's .recover: %w", s.path, err)
 	case sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM:
 		advice = "cannot be written; give this user write permission on the file and its folder"
 	case sqlite3.SQLITE_CANTOPEN:
@@ -223,5 +223,5 @@ func (s *sqliteFile) explain(err error) error {
 	default:
 		return fmt.Errorf("journal: %s: %w", s.path, err)
 	}
-	return fmt.Errorf("journal: %s %s: %w", s.path, advice, err)
+	return unavailable{fmt.Errorf("journal: %s %s: %w", s.path, advice, err)}
 }

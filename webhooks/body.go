@@ -23,8 +23,11 @@ const (
 
 // readBody reads the whole body before anything else looks at it, so that the
 // limit holds for chunked bodies too.
-func readBody(c echo.Context) ([]byte, error) {
-	b, err := io.ReadAll(http.MaxBytesReader(c.Response().Writer, c.Request().Body, maxBody))
+func readBody(c echo.Context) ([]byte, error) { return readUpTo(c, maxBody) }
+
+// readUpTo is [readBody] with another limit, in bytes.
+func readUpTo(c echo.Context, most int64) ([]byte, error) {
+	b, err := io.ReadAll(http.MaxBytesReader(c.Response().Writer, c.Request().Body, most))
 	var big *http.MaxBytesError
 	switch {
 	case errors.As(err, &big):

@@ -138,10 +138,14 @@ func (s *Server) fail(err error, c echo.Context) {
 	}
 	var werr error
 	switch path := c.Request().URL.Path; {
+	case path == pathQuery:
+		werr = writeJSON(c, e.Code, queryFailure(e))
 	case within(path, "/flagger"):
 		werr = sayFlagger(c, e.Code, e.Public, e.Next)
 	case within(path, "/argo"):
 		werr = writeJSON(c, e.Code, argoFailure(e))
+	case within(path, kayentaPrefix):
+		werr = writeJSON(c, e.Code, kayentaFailure(e))
 	default:
 		werr = writeJSON(c, e.Code, map[string]string{"error": oneLine(e.Public, 4096), "next": oneLine(e.Next, 4096)})
 	}

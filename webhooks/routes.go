@@ -27,6 +27,7 @@ func (s *Server) routes() http.Handler {
 	e.HTTPErrorHandler = s.fail
 	// Headers that name another client address are the caller's to invent.
 	e.IPExtractor = echo.ExtractIPDirect()
+	e.Pre(oneSlash)
 	e.Use(identify, s.metrics.count, s.logRequests(), s.recoverPanics(), secure, sameOrigin(), s.bound, s.authenticate)
 
 	e.GET("/healthz", s.healthz)
@@ -37,8 +38,10 @@ func (s *Server) routes() http.Handler {
 	for _, h := range s.hooks() {
 		e.POST(flaggerPrefix+h.name, s.flagger(h))
 	}
+	e.GET(pathQuery, s.query)
 	e.RouteNotFound(flaggerPrefix+"*", s.unknownHook)
 	e.POST("/argo/analysis", s.argo)
+	s.kayentaRoutes(e)
 
 	e.GET("/v1/plans", needs(s.listPlans, RightRead))
 	e.POST("/v1/rollouts", needs(s.announce, RightAnnounce))

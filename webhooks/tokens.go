@@ -40,7 +40,9 @@ func Rights() []Right {
 const anything = "*"
 
 // Callers lists the names of what may call: the controllers' dialects, and the API.
-func Callers() []string { return []string{controllerAPI, controllerFlagger, controllerArgo} }
+func Callers() []string {
+	return []string{controllerAPI, controllerFlagger, controllerArgo, controllerKayenta}
+}
 
 // Token is one credential of a caller and what it is good for. Exactly one of Hash,
 // Signing and Certificate is set. Several tokens may have one name: that is how one

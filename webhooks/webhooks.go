@@ -68,6 +68,8 @@ type Config struct {
 	Wrap func(http.Handler) http.Handler
 	// Callbacks are what announcements may ask for; nil refuses them.
 	Callbacks *Callbacks
+	// Kayenta is what the API of Kayenta needs.
+	Kayenta Kayenta
 	// Work is what is done later; nil where nothing is.
 	Work Work
 	// Collectors are shown on /metrics beside the server's own (a source's state).
@@ -93,6 +95,7 @@ type Server struct {
 	crowd    *crowd
 	refusals *refusals
 	looks    *looks
+	runs     *kayentaRuns
 	handler  http.Handler
 	metrics  *metrics
 	ready    *readiness
@@ -127,7 +130,7 @@ func New(c Config) (*Server, error) {
 	s.rates, s.replays, s.crowd = newRates(c.Limits), &replays{}, newCrowd(c.Limits.Connections)
 	s.looks = newLooks(c.Judge, c.Pressure.Looks)
 	s.cfg.Collectors = slices.Concat(c.Collectors, s.crowd.collectors(), s.looks.collectors())
-	s.refusals = newRefusals()
+	s.refusals, s.runs = newRefusals(), newKayentaRuns()
 	s.keys.Store(tokenList(c.Tokens))
 	s.ready = newReadiness(c.Ready, c.Now)
 	var err error

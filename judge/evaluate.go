@@ -108,7 +108,7 @@ func (e *evaluator) start() {
 		Seq: e.in.Seq, At: e.in.At.UTC(), Engine: e.in.Engine, Rollout: e.r, Mode: string(e.p.Mode),
 		Threshold: *log10(e.sharp.rollback),
 	}
-	e.v.Promise = e.promise()
+	e.v.Promise = Promise(e.p, e.r.Comparison)
 	e.v.ID = fmt.Sprintf("%s-%d", e.r.ID, e.in.Seq)
 	e.v.Progress = Progress{Block: e.p.Block.String(), Blocks: e.tl.closed}
 	if e.tl.closed > 0 {

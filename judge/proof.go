@@ -96,19 +96,19 @@ func (e *evaluator) findHorizon() {
 	})
 }
 
-// promise says what the threshold promises where the plan does not have the defaults:
-// what is guaranteed, what was measured and what is assumed. Nothing is promised where
-// the arms do not share time.
-func (e *evaluator) promise() string {
-	if e.r.Comparison != rollout.Concurrent && e.r.Comparison != "" {
+// Promise says what the threshold of a plan promises where that is not the default: what
+// is guaranteed, what was measured and what is assumed. It is empty where it is, or where
+// the arms do not share time, for which nothing is promised.
+func Promise(p plan.Plan, c rollout.Comparison) string {
+	if c != rollout.Concurrent && c != "" {
 		return ""
 	}
-	looks := e.p.Looks()
+	looks := p.Looks()
 	var exact, estimated []string
-	for _, m := range e.p.Metrics {
+	for _, m := range p.Metrics {
 		switch {
 		case m.Weight <= 0:
-		case e.p.IsExact(m):
+		case p.IsExact(m):
 			exact = append(exact, m.Name)
 		default:
 			estimated = append(estimated, m.Name)
@@ -117,7 +117,7 @@ func (e *evaluator) promise() string {
 	if looks == 0 && len(exact) == 0 {
 		return ""
 	}
-	s := e.levelWords(looks, len(estimated) == 0)
+	s := levelWords(p, len(estimated) == 0)
 	if len(exact) > 0 {
 		s += fmt.Sprintf("; %s: exact, if requests fail independently of each other and the pods are alike", join(exact))
 	}
@@ -127,12 +127,12 @@ func (e *evaluator) promise() string {
 	return s
 }
 
-func (e *evaluator) levelWords(looks int, allExact bool) string {
-	alpha := percent(e.p.Alpha)
+func levelWords(p plan.Plan, allExact bool) string {
+	alpha, looks := percent(p.Alpha), p.Looks()
 	switch {
 	case looks > 0:
 		return fmt.Sprintf("a healthy canary is rolled back with probability %s at most, measured and not proven: evidence of %s is taken as enough because it is consulted for %s and not after",
-			alpha, odds(e.v.Threshold), blocksOf(looks))
+			alpha, odds(*log10(rollbackThreshold(p))), blocksOf(looks))
 	case allExact:
 		return fmt.Sprintf("a canary within its tolerances is rolled back by evidence with probability %s at most, proven, however often and long one looks", alpha)
 	}

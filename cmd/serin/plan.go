@@ -9,6 +9,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"github.com/serin-canary/serin/judge"
 	"github.com/serin-canary/serin/judge/plan"
 	"github.com/serin-canary/serin/judge/rollout"
 	"github.com/serin-canary/serin/queries"
@@ -168,6 +169,9 @@ func writePlan(w io.Writer, p plan.Plan) error {
 	}
 	if err := tw.Flush(); err != nil {
 		return err
+	}
+	if promise := judge.Promise(p, rollout.Comparison(p.Comparison)); promise != "" {
+		fmt.Fprintf(w, "\nWhat it promises: %s.\n", promise)
 	}
 	for _, m := range p.Metrics {
 		if m.Reading.Kind == queries.Gauge && m.Reading.Why != "" {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/serin-canary/serin/judge"
+	"github.com/serin-canary/serin/judge/plan"
 	"github.com/serin-canary/serin/judge/rollout"
 )
 
@@ -68,6 +69,25 @@ func TestScrapeTargets(t *testing.T) {
 	} {
 		if _, err := scrapeTargets([]string{text}, r); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %v, want an error with %q", text, err, want)
+		}
+	}
+}
+
+// TestPlanCheckSaysWhatIsPromised ensures that whoever changes the promise reads it before
+// a rollout does.
+func TestPlanCheckSaysWhatIsPromised(t *testing.T) {
+	p := plan.Plan{
+		Name: "search", Service: "search", Alpha: 0.05, Block: plan.Duration(time.Minute), MaxDuration: plan.Duration(time.Hour),
+		Metrics: []plan.Metric{{Name: "errors", Weight: 1}},
+	}
+	for _, mode := range []plan.Looks{plan.Anytime, plan.Horizon} {
+		p.Sequential.Mode = mode
+		var out strings.Builder
+		if err := writePlan(&out, p); err != nil {
+			t.Fatal(err)
+		}
+		if got, want := strings.Contains(out.String(), "evidence of 7.7:1 is taken as enough"), mode == plan.Horizon; got != want {
+			t.Errorf("%s: the promise is shown: %v, want %v\n%s", mode, got, want, out.String())
 		}
 	}
 }

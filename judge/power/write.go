@@ -153,6 +153,8 @@ func (m Metric) Line(chance float64) string {
 		return line
 	case m.Promote.Share == 0:
 		return line + "; a healthy canary is never proven good"
+	case m.Promote.Median == nil:
+		return line + "; a healthy canary is proven good in time in " + percent(m.Promote.Share) + " of the rollouts only"
 	}
 	return line + "; a healthy canary is proven good after " + m.promoted()
 }
@@ -216,7 +218,7 @@ func (w Waiting) short() string {
 	case w.Share == 0:
 		return "never"
 	case w.Median == nil:
-		return "never (" + percent(w.Share) + ")"
+		return "in " + percent(w.Share) + " only"
 	case w.Ninety == nil:
 		return number(*w.Median) + " min (90%: never)"
 	}
@@ -228,7 +230,7 @@ func (w Waiting) words(deadline string) string {
 		return "not proven good before the deadline of " + deadline
 	}
 	if w.Median == nil {
-		return fmt.Sprintf("proven good before the deadline of %s in %s of the rollouts", deadline, percent(w.Share))
+		return fmt.Sprintf("proven good before the deadline of %s in only %s of the rollouts", deadline, percent(w.Share))
 	}
 	out := fmt.Sprintf("promoted after %s minutes in half of the rollouts", number(*w.Median))
 	if w.Ninety != nil {

@@ -36,6 +36,10 @@ func written() Forecast {
 				Name: "queue", Kind: "gauge", Measured: true, Found: []Smallest{{"10m", found(nil, v(3))}, {"1h", found(nil, v(2.5))}},
 				Floor: found(nil, v(1)), Required: true, Promote: &Waiting{v(30), nil, .6},
 			},
+			{
+				Name: "memory", Kind: "gauge", Measured: true, Found: []Smallest{{"10m", found(nil, v(3))}, {"1h", found(nil, v(2.5))}},
+				Floor: found(nil, v(1)), Required: true, Provable: true, PodsNeeded: 2, Promote: &Waiting{nil, nil, .36},
+			},
 		},
 	}
 }

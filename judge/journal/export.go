@@ -10,7 +10,8 @@ import (
 )
 
 // Export writes everything that is recorded, the oldest rollout first, as lines that
-// [Journal.Import] reads. The same record gives the same bytes. Each rollout is one
+// [Journal.Import] reads. The same record gives the same bytes, compressed in the
+// journal or not. Each rollout is one
 // snapshot; it is written as it is, damaged or not, since only Import and
 // [Journal.Verify] judge that. Work that is still to be done is not part of it.
 func (j *Journal) Export(ctx context.Context, w io.Writer) (Counted, error) {
@@ -126,6 +127,13 @@ func rolloutLines(ctx context.Context, t tx, id string) ([]line, error) {
 	if err != nil {
 		return nil, err
 	}
+	kept, err := archiveOf(ctx, t, whose{id, r.Closed != nil}, halves{inputs: true, verdicts: true})
+	if err != nil {
+		return nil, err
+	}
+	if x := kept.removal; x != nil {
+		r.Removed = &removedLine{nanos(x.at), x.looks, x.seal}
+	}
 	lines := []line{{Plan: p}, {Rollout: r}}
 	os, err := overrides(ctx, t, id)
 	if err != nil {
@@ -140,6 +148,7 @@ func rolloutLines(ctx context.Context, t tx, id string) ([]line, error) {
 			&l.InputsDigest, &l.VerdictDigest, &l.Verdict)
 		l.Promotes = promotes != 0
 		lines = append(lines, line{Look: l})
+		kept.fillLine(l)
 		return err
 	}, `select seq, at, "freeze", checks, problems, context, latch, promotes, inputs_digest, verdict_digest, verdict
 		from looks where rollout_id = $1 order by seq`, id)

@@ -145,6 +145,7 @@ func (in *importer) flush(ctx context.Context) error {
 	in.added.Rollouts += added.Rollouts
 	in.added.Overrides += added.Overrides
 	in.added.Looks += added.Looks
+	in.added.Removed += added.Removed
 	return nil
 }
 
@@ -171,13 +172,21 @@ func (t *trial) check() error {
 			return damaged(t.line.ID, 0, fmt.Errorf("override %d: %w", i+1, errors.Join(err, fmt.Errorf("its number is %d", o.Seq))))
 		}
 	}
+	if err := t.checkRemoval(); err != nil {
+		return err
+	}
 	before := firstLink(t.line.ID, t.rollout.PlanDigest)
 	frozen, room := union{}, newArena()
 	for i, l := range t.looks {
-		if err := l.check(i+1, before); err != nil {
+		gone := t.removed(l)
+		if err := l.check(i+1, before, gone); err != nil {
 			return damaged(t.line.ID, i+1, err)
 		}
 		before = l.InputsDigest
+		if gone {
+			frozen = union{}
+			continue
+		}
 		f, err := decodeFreeze(l.Freeze, room)
 		if err == nil {
 			err = frozen.add(f)
@@ -189,12 +198,41 @@ func (t *trial) check() error {
 	return nil
 }
 
-// check refuses a look that is not the seq-th, or whose digests do not hold.
-func (l lookLine) check(seq int, before string) error {
+// removed reports whether a look comes without inputs because they were removed.
+func (t *trial) removed(l lookLine) bool {
+	x := t.line.Removed
+	return x != nil && l.Seq <= x.Looks && len(l.Freeze) == 0 && l.Checks+l.Problems+l.Context == ""
+}
+
+// checkRemoval holds what remains of looks whose inputs were removed against the seal.
+func (t *trial) checkRemoval() error {
+	if t.line.Removed == nil {
+		return nil
+	}
+	x := removal{moment(t.line.Removed.At), t.line.Removed.Looks, t.line.Removed.Seal}
+	switch {
+	case t.line.Closed == nil:
+		return damaged(t.line.ID, 0, errors.New("its inputs were removed, and it is live"))
+	case x.looks < 1 || x.looks > len(t.looks):
+		return damaged(t.line.ID, 0, fmt.Errorf("the inputs of its first %d looks were removed, and it has %d", x.looks, len(t.looks)))
+	}
+	s := newSealer(t.line.ID, t.rollout.PlanDigest, x.looks)
+	for _, l := range t.looks[:x.looks] {
+		s.add(l.sealed(), l.InputsDigest, l.VerdictDigest)
+	}
+	if got := s.sum(); got != x.seal {
+		return x.broken(t.line.ID, got)
+	}
+	return nil
+}
+
+// check refuses a look that is not the seq-th, or whose digests do not hold. Where its
+// inputs are gone, theirs cannot be computed.
+func (l lookLine) check(seq int, before string, gone bool) error {
 	if l.Seq != seq {
 		return fmt.Errorf("it is missing; the next one is look %d", l.Seq)
 	}
-	if got := l.sealed().link(before); got != l.InputsDigest {
+	if got := l.sealed().link(before); !gone && got != l.InputsDigest {
 		return fmt.Errorf("its digest is %.12s, and %.12s was recorded", got, l.InputsDigest)
 	}
 	if got := digest([]byte(l.Verdict)); got != l.VerdictDigest {
@@ -225,11 +263,11 @@ func (t *trial) record(ctx context.Context, x tx) (Counted, error) {
 	if added.Overrides, err = t.addOverrides(ctx, x); err != nil {
 		return added, err
 	}
-	if added.Looks, err = t.addLooks(ctx, x); err != nil {
+	if err = t.addLooks(ctx, x, &added); err != nil {
 		return added, err
 	}
 	if added.Looks > 0 && added.Rollouts == 0 { // its weights are as new as its looks
-		if _, err := x.Exec(ctx, `update rollouts set data = $1 where id = $2`, t.line.Data, t.line.ID); err != nil {
+		if _, err := x.Exec(ctx, `update rollouts set data = $1, settled = $2 where id = $3`, t.line.Data, asCommitted, t.line.ID); err != nil {
 			return added, err
 		}
 	}
@@ -281,7 +319,7 @@ func (t *trial) addOverrides(ctx context.Context, x tx) (int, error) {
 }
 
 // addLooks adds the looks behind those that are there, which must be the same.
-func (t *trial) addLooks(ctx context.Context, x tx) (int, error) {
+func (t *trial) addLooks(ctx context.Context, x tx, added *Counted) error {
 	n := 0
 	err := x.Query(ctx, func(s scanner) error {
 		var inputs, verdict string
@@ -294,17 +332,19 @@ func (t *trial) addLooks(ctx context.Context, x tx) (int, error) {
 		return nil
 	}, `select inputs_digest, verdict_digest from looks where rollout_id = $1 order by seq`, t.line.ID)
 	if err != nil || n >= len(t.looks) {
-		return 0, err
-	}
-	before := firstLink(t.line.ID, t.rollout.PlanDigest)
-	if n > 0 {
-		before = t.looks[n-1].InputsDigest
+		return err
 	}
 	for _, l := range t.looks[n:] {
-		if err := l.sealed().insert(ctx, x, t.line.ID, before); err != nil {
-			return 0, err
+		if err := l.sealed().insertAs(ctx, x, t.line.ID, l.InputsDigest); err != nil {
+			return err
 		}
-		before = l.InputsDigest
+		added.Looks++
+		if t.removed(l) {
+			added.Removed++
+		}
 	}
-	return len(t.looks) - n, nil
+	if r := t.line.Removed; r != nil && added.Removed > 0 {
+		return removal{moment(r.At), r.Looks, r.Seal}.save(ctx, x, t.line.ID)
+	}
+	return nil
 }

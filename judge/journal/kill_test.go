@@ -17,6 +17,9 @@ import (
 // childPath names the file to the process that is killed.
 const childPath = "SERIN_JOURNAL_CHILD"
 
+// childDoes says what it does: empty is to announce and commit.
+const childDoes = "SERIN_JOURNAL_CHILD_DOES"
+
 // child announces and commits until it is killed. It prints what was accepted,
 // after it was.
 func child(ctx context.Context, path string) int {
@@ -27,6 +30,12 @@ func child(ctx context.Context, path string) int {
 	j, err := journal.Open(ctx, path, journal.Options{})
 	if err != nil {
 		return fail(err)
+	}
+	if os.Getenv(childDoes) == "compact" {
+		if _, err := j.Compact(ctx); err != nil {
+			return fail(err)
+		}
+		return 0
 	}
 	for n := 1; ; n++ {
 		a, err := j.Announce(ctx, trial(fmt.Sprintf("%d-%d", os.Getpid(), n)), aPlan())

@@ -45,6 +45,15 @@ type rolloutLine struct {
 	Closed *int64 `json:"closed"` // nanoseconds since the epoch; null while live
 	Why    string `json:"why,omitempty"`
 	Data   string `json:"data"`
+	// Removed says which looks come without inputs.
+	Removed *removedLine `json:"removed,omitempty"`
+}
+
+// removedLine is a removal of the inputs of a rollout's first looks.
+type removedLine struct {
+	At    int64  `json:"at"` // nanoseconds since the epoch
+	Looks int    `json:"looks"`
+	Seal  string `json:"seal"`
 }
 
 type overrideLine struct {
@@ -74,11 +83,17 @@ type Counted struct {
 	Looks     int `json:"looks"`
 	Overrides int `json:"overrides"`
 	Audit     int `json:"audit"`
+	// Removed is how many of the looks have no inputs any more.
+	Removed int `json:"removed,omitempty"`
 }
 
 // String writes it for people.
 func (c Counted) String() string {
-	return fmt.Sprintf("%d plans, %d rollouts, %d looks, %d overrides, %d audit entries", c.Plans, c.Rollouts, c.Looks, c.Overrides, c.Audit)
+	looks := fmt.Sprintf("%d looks", c.Looks)
+	if c.Removed > 0 {
+		looks += fmt.Sprintf(" (%d of them without inputs, which were removed by policy)", c.Removed)
+	}
+	return fmt.Sprintf("%d plans, %d rollouts, %s, %d overrides, %d audit entries", c.Plans, c.Rollouts, looks, c.Overrides, c.Audit)
 }
 
 // count counts a line.
@@ -90,6 +105,9 @@ func (c *Counted) count(l line) {
 		c.Rollouts++
 	case l.Look != nil:
 		c.Looks++
+		if len(l.Look.Freeze) == 0 {
+			c.Removed++
+		}
 	case l.Override != nil:
 		c.Overrides++
 	case l.Audit != nil:

@@ -164,29 +164,41 @@ func (j *Journal) predecessor(ctx context.Context, t tx, id string, seq int) (be
 
 // insert records the look behind the one whose digest is given.
 func (s sealed) insert(ctx context.Context, t tx, id, before string) error {
+	return s.insertAs(ctx, t, id, s.link(before))
+}
+
+// insertAs records the look with the digest that is given.
+func (s sealed) insertAs(ctx context.Context, t tx, id, link string) error {
 	promotes := 0
 	if s.promotes {
 		promotes = 1
 	}
+	if s.freeze == nil {
+		s.freeze = []byte{} // its inputs were removed; null is something else
+	}
 	_, err := t.Exec(ctx, `insert into looks
 		(rollout_id, seq, at, "freeze", checks, problems, context, latch, promotes, inputs_digest, verdict_digest, verdict)
 		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
-		id, s.seq, nanos(s.at), s.freeze, s.checks, s.problems, s.context, s.latch, promotes, s.link(before), digest(s.verdict), string(s.verdict))
+		id, s.seq, nanos(s.at), s.freeze, s.checks, s.problems, s.context, s.latch, promotes, link, digest(s.verdict), string(s.verdict))
 	return err
 }
 
 // chain reads a rollout's looks in order and checks that none is missing or
-// damaged. The verdicts are not read.
+// damaged. The verdicts are not read. Where inputs were removed it is ErrInputsRemoved.
 func chain(ctx context.Context, t tx, r row, each func(sealed) error) error {
 	return inspect(ctx, t, r, each, func(err error) error { return err })
 }
 
 // inspect reads a rollout's looks as chain does, and calls fault with each that is
-// missing or damaged. It goes on behind it where fault returns nil; each gets the
-// others.
+// missing or damaged, or whose inputs were removed. It goes on behind it where fault
+// returns nil; each gets the others.
 func inspect(ctx context.Context, t tx, r row, each func(sealed) error, fault func(error) error) error {
 	id := r.rollout.ID
 	before, seq := firstLink(id, r.rollout.PlanDigest), 0
+	kept, err := archiveOf(ctx, t, r.whose(), halves{inputs: true})
+	if err != nil {
+		return err
+	}
 	return t.Query(ctx, func(row scanner) error {
 		var (
 			s            sealed
@@ -203,6 +215,14 @@ func inspect(ctx context.Context, t tx, r row, each func(sealed) error, fault fu
 			return fault(damaged(id, missing, fmt.Errorf("it is missing; the next one is look %d", s.seq)))
 		}
 		s.at, s.promotes = moment(at), promotes != 0
+		gone, err := kept.fill(&s)
+		if gone || err != nil {
+			before = link
+			if gone {
+				return fault(removedError{id, kept.removal.at})
+			}
+			return fault(damaged(id, seq, err))
+		}
 		got := s.link(before)
 		before = link
 		if got != link {
@@ -247,7 +267,12 @@ func verdictRows[T any](ctx context.Context, j *Journal, id string, parse func(v
 	var out []T
 	err := j.read(ctx, func(t tx) error {
 		out = []T{}
-		if _, err := get(ctx, t, id); err != nil {
+		r, err := get(ctx, t, id)
+		if err != nil {
+			return err
+		}
+		kept, err := archiveOf(ctx, t, r.whose(), halves{verdicts: true})
+		if err != nil {
 			return err
 		}
 		seq := int64(0)
@@ -258,6 +283,9 @@ func verdictRows[T any](ctx context.Context, j *Journal, id string, parse func(v
 			}
 			if seq++; v.seq.Int64 != seq {
 				return damaged(id, int(seq), fmt.Errorf("it is missing; the next one is look %d", v.seq.Int64))
+			}
+			if err := kept.fillVerdict(&v); err != nil {
+				return damaged(id, int(seq), err)
 			}
 			parsed, err := parse(v)
 			out = append(out, parsed)

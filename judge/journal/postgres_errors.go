@@ -26,7 +26,8 @@ func refused(err error) bool {
 
 // passing reports whether nothing was written and the same again may succeed.
 func passing(err error) bool {
-	if errors.Is(err, ErrUnknown) {
+	// A decoder speaks of an unexpected end as a lost connection does.
+	if errors.Is(err, ErrUnknown) || errors.Is(err, ErrDamaged) {
 		return false
 	}
 	var e *pgconn.PgError

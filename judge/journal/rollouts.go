@@ -137,6 +137,8 @@ type row struct {
 
 func (r row) over() bool { return !r.closed.IsZero() }
 
+func (r row) whose() whose { return whose{r.rollout.ID, r.over()} }
+
 const rowColumns = `r.id, r.closed, r.why, r.data`
 
 // scanRow reads rowColumns and what else was selected after them.

@@ -13,6 +13,11 @@ import (
 // every rollout's looks, verdicts, overrides. It calls fault with every fault, each
 // an [ErrDamaged], and returns how much it read. An error means that the journal
 // could not be read to its end.
+//
+// Where inputs were removed by policy, the chain through them cannot be computed any
+// more. What is verified of such looks is that none is missing, that their verdicts
+// have their digests, and that their times, latches, promotions and both digests are
+// those of the moment of the removal, by its seal; that moment's chain was sound.
 func (j *Journal) Verify(ctx context.Context, fault func(error)) (Counted, error) {
 	var all Counted
 	plans := map[string]bool{}
@@ -31,6 +36,7 @@ func (j *Journal) Verify(ctx context.Context, fault func(error)) (Counted, error
 		all.Rollouts++
 		all.Looks += one.looks
 		all.Overrides += one.overrides
+		all.Removed += one.removed
 		return nil
 	})
 	if err != nil {
@@ -60,6 +66,7 @@ func (j *Journal) Verify(ctx context.Context, fault func(error)) (Counted, error
 type rolloutCheck struct {
 	id, plan         string
 	looks, overrides int
+	removed          int // of the looks
 	faults           []error
 }
 
@@ -97,21 +104,42 @@ func (c *rolloutCheck) run(ctx context.Context, t tx) error {
 			return err
 		}
 		return frozen.add(f)
-	}, c.found)
+	}, func(err error) error {
+		if errors.Is(err, ErrInputsRemoved) {
+			c.removed++
+			frozen = union{} // what follows them cannot be joined to them
+			return nil
+		}
+		return c.found(err)
+	})
 	if err != nil {
 		return err
 	}
-	return c.verdicts(ctx, t)
+	gone, err := removalOf(ctx, t, c.id)
+	if err == nil {
+		err = c.found(gone.verify(ctx, t, r))
+	}
+	if err != nil {
+		return err
+	}
+	return c.verdicts(ctx, t, r)
 }
 
 // verdicts verifies the verdicts of a rollout's looks.
-func (c *rolloutCheck) verdicts(ctx context.Context, t tx) error {
+func (c *rolloutCheck) verdicts(ctx context.Context, t tx, r row) error {
+	kept, err := archiveOf(ctx, t, r.whose(), halves{verdicts: true})
+	if err != nil {
+		return err
+	}
 	return t.Query(ctx, func(s scanner) error {
 		var v verdictRow
 		if err := s.Scan(&v.seq, &v.digest, &v.json); err != nil {
 			return c.found(damaged(c.id, c.looks+1, err))
 		}
 		c.looks++
+		if err := kept.fillVerdict(&v); err != nil {
+			return c.found(damaged(c.id, int(v.seq.Int64), err))
+		}
 		b, err := v.bytes(c.id)
 		if err != nil {
 			return c.found(err)

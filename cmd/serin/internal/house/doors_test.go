@@ -29,6 +29,7 @@ func doors() []door {
 		{library: "modernc.org/sqlite", open: []string{"judge/journal", "judge/journal/*"}, why: "one package knows how things are stored"},
 		{library: "github.com/pressly/goose/v3", open: []string{"judge/journal"}, why: "one package knows how things are stored"},
 		{library: "github.com/jackc/pgx/v5", open: []string{"judge/journal", "judge/journal/*"}, why: "one package knows how things are stored"},
+		{library: "github.com/klauspost/compress/zstd", open: []string{"judge/journal"}, why: "one package knows how things are stored"},
 		{library: "github.com/riverqueue/river", open: []string{"judge/journal/outbox"}, why: "the queue can be exchanged in one package"},
 
 		{library: "github.com/prometheus/prometheus/promql", open: []string{"queries/scrape"}, why: "the engine is for the embedded source; everybody else asks a server"},

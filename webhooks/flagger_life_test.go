@@ -60,8 +60,10 @@ func TestLivesOfRollouts(t *testing.T) {
 		"promoted": {grant, []step{
 			{hook: "confirm-rollout", call: at("Initialized", call{checksum: "1"}), code: 200},
 			{hook: "event", event: "New revision detected! Scaling up checkout.shop", call: two, code: 200},
-			{hook: "rollback", call: two, code: 409, live: 1, all: 1},
+			// Flagger asks for a rollback before anything else; that opens nothing.
+			{hook: "rollback", call: two, code: 409},
 			{hook: "pre-rollout", call: two, code: 200, live: 1, all: 1},
+			{hook: "rollback", call: two, code: 409, live: 1, all: 1},
 			{hook: "rollout", call: two, code: 200, live: 1, all: 1},
 			{hook: "confirm-promotion", call: two, code: 200, all: 1},
 			// Blue/green asks twice; what is late belongs to the promotion.
@@ -199,7 +201,7 @@ func TestWeightsFromEvents(t *testing.T) {
 func TestAConstantWeightIsDeclaredOnceThereIsTraffic(t *testing.T) {
 	w := newWorld(t)
 	c := call{metadata: map[string]string{"weight": "50"}}
-	for _, hook := range [...]string{"rollback", "pre-rollout", "confirm-traffic-increase"} {
+	for _, hook := range [...]string{"pre-rollout", "rollback", "confirm-traffic-increase"} {
 		w.hook(hook, c)
 		if got := w.only().Rollout.Weights; len(got) != 0 {
 			t.Errorf("%s: got weights %v, want none: it is asked at weight 0 too", hook, got)

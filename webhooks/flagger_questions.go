@@ -58,10 +58,13 @@ func (s *Server) ask(ctx context.Context, q question, p flaggerCall) (ruling, er
 	if err != nil {
 		return ruling{}, err
 	}
+	id := sum.Rollout.ID
+	if id == "" {
+		return ruling{text: "no rollback: nothing is judged of this revision yet; the next hook begins"}, nil
+	}
 	if !live(sum) {
 		return s.late(ctx, q, sum)
 	}
-	id := sum.Rollout.ID
 	v, err := s.look(ctx, q, p, sum.Rollout)
 	if errors.Is(err, journal.ErrClosed) {
 		if sum, err = s.closedMeanwhile(ctx, id, err); err == nil {
@@ -118,7 +121,9 @@ func (s *Server) look(ctx context.Context, q question, p flaggerCall, r rollout.
 //
 // Flagger's checksum is one of contents and no identity. Where the revision has
 // never been seen, any question opens it (the journal was lost, or the first hook
-// is not configured). Where its last rollout is over, only pre-rollout opens the
+// is not configured) but rollback, for which there is none then: Flagger asks it
+// before all others, pre-rollout included, and a rollout that it opened would lack
+// what the Canary's author wrote at those. Where its last rollout is over, only pre-rollout opens the
 // next attempt, since a call that was under way when it ended must not. And where
 // it is live although traffic has been declared, pre-rollout says that Flagger
 // began anew without telling how the last attempt ended.
@@ -126,6 +131,9 @@ func (s *Server) attempt(ctx context.Context, q question, p flaggerCall) (journa
 	sum, err := s.cfg.Journal.Newest(ctx, p.key())
 	switch {
 	case isNotFound(err):
+		if q.signal {
+			return journal.Summary{}, nil
+		}
 	case err != nil:
 		return sum, err
 	case !live(sum):

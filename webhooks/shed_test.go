@@ -56,6 +56,9 @@ func TestASlowSourceKeepsNobodyWaiting(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w, _ := realWorld(t, sleepy{twoArms{bad: 0.01}})
+				if name == "rollback" {
+					w.opened("checkout", "5d59f87694")
+				}
 				began := time.Now()
 				a := w.want(tt.ask(w), tt.code)
 				if took := time.Since(began); took > tt.within || took == 0 {

@@ -1,0 +1,1 @@
+// This file lets tick be declared without a body.

@@ -125,7 +125,7 @@ func (a *App) open(ctx context.Context, o Options) error {
 	a.front, err = webhooks.New(webhooks.Config{
 		Judge: a.tracing.decider(a.judge), Journal: a.journal, Plans: a.plans, Ready: a.ready(), Wrap: a.tracing.handler,
 		Tokens: sec.tokens, TLS: sec.tls, Limits: sec.limits, Pressure: c.Limits.pressure(), BaseURL: c.BaseURL, Version: version, Log: a.log, Now: o.now,
-		Callbacks: a.later.callbacks, Work: a.later.queue, Collectors: append(a.sources.Collectors(), newWorkMetrics(a.later.queue, a.log)),
+		Callbacks: a.later.callbacks, Work: a.later.queue, Kayenta: a.kayenta(), Collectors: append(a.sources.Collectors(), newWorkMetrics(a.later.queue, a.log)),
 	})
 	if err != nil {
 		return err
@@ -240,7 +240,7 @@ func (a *App) Start() {
 	rest, stopRest := context.WithCancel(context.Background())
 	a.stopServing, a.stopRest = stopServing, stopRest
 	a.sources.Run(rest, a.beside.Go)
-	a.beside.Go(func() { a.prune(rest) })
+	a.beside.Go(func() { a.upkeep(rest) })
 	if a.debug != nil {
 		a.beside.Go(func() {
 			if err := a.debug.serve(); err != nil {

@@ -34,6 +34,9 @@ type Config struct {
 	Journal string `yaml:"journal"`
 	// Retention is how long closed rollouts are kept, such as 90d; empty is for ever.
 	Retention string `yaml:"retention"`
+	// Inputs is how long what the looks at closed rollouts rested on is kept, such as
+	// 30d; empty is as long as the rollouts. Without it no verdict can be replayed.
+	Inputs string `yaml:"inputs"`
 	// TokenFiles name files that hold one bearer token each, good for everything.
 	TokenFiles []string `yaml:"tokenFiles"`
 	// Tokens are callers' credentials, each with what it is good for.
@@ -46,10 +49,12 @@ type Config struct {
 	Outgoing  Outgoing `yaml:"outgoing"`
 	// Callbacks say who may be told how rollouts end.
 	Callbacks Callbacks `yaml:"callbacks"`
-	Sources   []Source  `yaml:"sources"`
-	Log       Log       `yaml:"log"`
-	Debug     Debug     `yaml:"debug"`
-	Trace     Trace     `yaml:"trace"`
+	// Kayenta says what callers of Kayenta's API may do.
+	Kayenta Kayenta  `yaml:"kayenta"`
+	Sources []Source `yaml:"sources"`
+	Log     Log      `yaml:"log"`
+	Debug   Debug    `yaml:"debug"`
+	Trace   Trace    `yaml:"trace"`
 }
 
 // Source is a metrics store under the name that plans use. Exactly one kind is set.
@@ -115,6 +120,7 @@ func (c Config) Check() plan.Faults {
 	c.Debug.check(fault)
 	c.Trace.check(fault)
 	c.Callbacks.check(fault)
+	c.Kayenta.check(fault)
 	seen := map[string]bool{}
 	for i, s := range c.Sources {
 		at := fmt.Sprintf("sources[%d]", i)

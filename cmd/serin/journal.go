@@ -20,7 +20,9 @@ type journalCmd struct {
 	Export journalExportCmd `cmd:"" help:"Write everything that is recorded as JSON Lines."`
 	Import journalImportCmd `cmd:"" help:"Add what an export has."`
 	Verify journalVerifyCmd `cmd:"" help:"Hold the record against its digests and list every fault."`
-	Prune  journalPruneCmd  `cmd:"" help:"Remove closed rollouts that are older than some time."`
+	Prune  journalPruneCmd  `cmd:"" help:"Remove closed rollouts that are older than some time, and compress the others."`
+
+	Compact journalCompactCmd `cmd:"" help:"Compress the looks at closed rollouts, and remove what old ones rested on."`
 }
 
 // Help implements kong.HelpProvider.
@@ -31,6 +33,7 @@ func (journalCmd) Help() string {
     serin journal export --gzip backup.jsonl.gz
     serin journal import backup.jsonl.gz --journal file:/run/secrets/journal-url
     serin journal prune --older-than 90d
+    serin journal compact --inputs-older-than 30d
 
 A journal is a SQLite file, or a PostgreSQL database: postgres://serin@db/serin without a password, or
 file:PATH or env:NAME of where the whole URL is. All of it can be done while a server runs.`
@@ -176,7 +179,47 @@ func (c journalPruneCmd) Run(ctx context.Context, s *streams) error {
 	return c.with(ctx, s, func(j *journal.Journal) error {
 		done, err := j.Prune(ctx, time.Now().Add(-keep))
 		fmt.Fprintf(s.out, "removed %v\n", done)
+		if err != nil {
+			return err
+		}
+		return compact(ctx, s, j)
+	})
+}
+
+// compact compresses, and says what was done.
+func compact(ctx context.Context, s *streams, j *journal.Journal) error {
+	done, err := j.Compact(ctx)
+	fmt.Fprintf(s.out, "compressed %v\n", done)
+	return err
+}
+
+// journalCompactCmd compresses.
+type journalCompactCmd struct {
+	journalIn
+	InputsOlderThan string `placeholder:"30d" help:"Remove also what the looks at rollouts rested on that were closed longer ago than this. Their verdicts stay, and cannot be replayed any more."`
+}
+
+// Help implements kong.HelpProvider.
+func (journalCompactCmd) Help() string {
+	return `A server does so by itself every hour, with the inputs: of its configuration for the flag. Nothing that is
+read changes by compression: digests are over what was compressed. Rollouts that are live, and those that
+are damaged, are left alone.`
+}
+
+// Run implements the command.
+func (c journalCompactCmd) Run(ctx context.Context, s *streams) error {
+	keep, err := app.ParseRetention(c.InputsOlderThan)
+	if err != nil {
 		return err
+	}
+	return c.with(ctx, s, func(j *journal.Journal) error {
+		err := compact(ctx, s, j)
+		if keep == 0 {
+			return err
+		}
+		done, errRemove := j.RemoveInputs(ctx, time.Now().Add(-keep))
+		fmt.Fprintf(s.out, "removed the inputs of %d looks at %d rollouts\n", done.Looks, done.Rollouts)
+		return errors.Join(err, errRemove)
 	})
 }
 

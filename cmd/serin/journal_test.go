@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"database/sql"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -105,6 +106,37 @@ func TestReplayCommand(t *testing.T) {
 			t.Errorf("exit %d and\n%s\nwant exit 1 and %q", code, out, want)
 		}
 	}
+}
+
+// A journal is compressed and then loses inputs by policy; what that means for replay
+// is said.
+func TestJournalCompactCommand(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "serin.db")
+	id := lookedAt(t, file)
+	wantSerin(t, 0, "compressed 0 looks at 0 rollouts", "journal", "compact", "--journal", file)
+	j, err := journal.Open(t.Context(), file, journal.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	closed := time.Now().Add(-40 * 24 * time.Hour)
+	if err := errors.Join(j.End(t.Context(), id, closed, "done"), j.Close()); err != nil {
+		t.Fatal(err)
+	}
+	wantSerin(t, 1, "write at least 2d", "journal", "compact", "--inputs-older-than", "1h", "--journal", file)
+	wantSerin(t, 0, "compressed 3 looks at 1 rollouts", "journal", "prune", "--older-than", "90d", "--journal", file)
+	wantSerin(t, 0, "3 verdicts are byte for byte", "replay", id, "--journal", file)
+	wantSerin(t, 0, "removed the inputs of 0 looks", "journal", "compact", "--inputs-older-than", "60d", "--journal", file)
+	wantSerin(t, 0, "removed the inputs of 3 looks at 1 rollouts", "journal", "compact", "--inputs-older-than", "30d", "--journal", file)
+	day := time.Now().UTC().Format(time.DateOnly)
+	wantSerin(t, 1, "the inputs of rollout "+id+" were removed by policy on "+day, "replay", id+"-2", "--journal", file)
+	wantSerin(t, 0, "1 rollouts cannot be replayed: their inputs were removed by policy\n0 verdicts", "replay", "--all", "--journal", file)
+	const counted = "1 plans, 1 rollouts, 3 looks (3 of them without inputs, which were removed by policy), 1 overrides"
+	wantSerin(t, 0, "sound: "+counted, "journal", "verify", "--journal", file)
+	export, other := filepath.Join(dir, "a.jsonl"), filepath.Join(dir, "other.db")
+	wantSerin(t, 0, "exported "+counted, "journal", "export", export, "--journal", file)
+	wantSerin(t, 0, "added "+counted, "journal", "import", export, "--journal", other)
+	wantSerin(t, 1, "were removed by policy on "+day, "replay", id, "--journal", other)
 }
 
 func TestJournalCommands(t *testing.T) {

@@ -33,7 +33,9 @@ func (replayCmd) Help() string {
 A verdict is computed again from what its looks recorded and from the pinned plan; nothing is asked of any
 source. The exit code is 0 where every verdict comes out byte for byte as it was recorded, and 1 where one
 differs: then each field that does is shown, with - for what was recorded and + for what this build says.
-Another version may differ; the version that a verdict was recorded by is named.`
+Another version may differ; the version that a verdict was recorded by is named. Where its inputs were
+removed by policy (inputs: in the configuration), a verdict cannot be computed: one that was named is an
+error that says on which day, and --all counts them.`
 }
 
 // Run implements the command.
@@ -49,13 +51,16 @@ func (c replayCmd) Run(ctx context.Context, s *streams) error {
 			}
 		}
 		if c.All {
-			if err := j.Each(ctx, func(id string) error { return r.rollout(ctx, id, 0) }); err != nil {
+			if err := j.Each(ctx, func(id string) error { return r.ifItCan(ctx, id) }); err != nil {
 				return err
 			}
 		}
 		if r.differ > 0 {
 			fmt.Fprintf(s.err, "%d of %d verdicts differ\n", r.differ, r.same+r.differ)
 			return exitCode(exitFailure)
+		}
+		if r.gone > 0 {
+			fmt.Fprintf(s.out, "%d rollouts cannot be replayed: their inputs were removed by policy\n", r.gone)
 		}
 		_, err := fmt.Fprintf(s.out, "%d verdicts are byte for byte as they were recorded\n", r.same)
 		return err
@@ -67,6 +72,17 @@ type replayer struct {
 	journal      *journal.Journal
 	out          io.Writer
 	same, differ int
+	gone         int // rollouts whose inputs were removed
+}
+
+// ifItCan replays a rollout of many, where it has its inputs.
+func (r *replayer) ifItCan(ctx context.Context, id string) error {
+	err := r.rollout(ctx, id, 0)
+	if errors.Is(err, journal.ErrInputsRemoved) {
+		r.gone++
+		return nil
+	}
+	return err
 }
 
 // replay replays a verdict, or all of a rollout.

@@ -50,6 +50,7 @@ serin.yaml, every key optional; environment variables override it, and flags bot
     plans: ./plans
     journal: ./serin.db     # or postgres://serin@db/serin, file:/run/secrets/journal-url, env:NAME
     retention: 90d          # how long closed rollouts are kept; default: for ever
+    inputs: 30d             # how long what their verdicts rested on is, for replay; default: as long
     tokenFiles: [/run/secrets/serin-token]
     tokens:                 # or one entry for each caller; serin token new prints them
       - { name: flagger, hash: "sha256$...", namespaces: [shop, "team-*"], callers: [flagger], allow: [judge, announce] }

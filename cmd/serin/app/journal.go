@@ -24,7 +24,8 @@ const (
 // earlier attempt of its revision.
 const minRetention = 48 * time.Hour
 
-// pruneEvery is how often a server removes what is older than its retention.
+// pruneEvery is how often a server removes what is older than its retention, and
+// compresses what is over.
 const pruneEvery = time.Hour
 
 // ParseRetention reads how long closed rollouts are kept: days (90d) or a duration
@@ -55,8 +56,16 @@ func (c Config) checkJournal(fault func(path, format string, args ...any)) {
 	if err := checkTarget(c.Journal); err != nil {
 		fault("journal", "%s", err)
 	}
-	if _, err := ParseRetention(c.Retention); err != nil {
+	keep, err := ParseRetention(c.Retention)
+	if err != nil {
 		fault("retention", "%s", err)
+	}
+	inputs, errInputs := ParseRetention(c.Inputs)
+	switch {
+	case errInputs != nil:
+		fault("inputs", "%s", errInputs)
+	case err == nil && keep > 0 && inputs >= keep:
+		fault("inputs", "inputs are kept for %s, and the rollouts themselves for %s only; write less, or leave it out", c.Inputs, c.Retention)
 	}
 }
 
@@ -134,29 +143,46 @@ func OpenJournal(ctx context.Context, named string, o journal.Options) (*journal
 	return j, nil
 }
 
-// prune removes rollouts that are older than the retention, now and every hour, until
-// ctx ends. Every replica may do so at once. What fails is logged and tried again.
-func (a *App) prune(ctx context.Context) {
-	keep, err := ParseRetention(a.config.Retention)
-	if err != nil || keep == 0 {
-		return // the configuration was checked
-	}
+// upkeep removes rollouts that are older than the retention, compresses the looks at
+// those that are over, and removes inputs by policy, now and every hour, until ctx
+// ends. Every replica may do so at once. What fails is logged and tried again.
+func (a *App) upkeep(ctx context.Context) {
 	tick := time.NewTicker(pruneEvery)
 	defer tick.Stop()
 	for {
-		done, err := a.journal.Prune(ctx, time.Now().Add(-keep))
-		switch {
-		case ctx.Err() != nil:
-			return
-		case err != nil:
-			a.log.Error("old rollouts could not be removed; it is tried again in an hour", "error", err)
-		case done != journal.Counted{}:
-			a.log.Info("removed what is older than the retention", "retention", a.config.Retention, "removed", done.String())
-		}
+		a.tidy(ctx)
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
 		}
+	}
+}
+
+// tidy does so once. The periods were checked with the configuration.
+func (a *App) tidy(ctx context.Context) {
+	failed := func(what string, err error) {
+		if err != nil && ctx.Err() == nil {
+			a.log.Error(what+"; it is tried again in an hour", "error", err)
+		}
+	}
+	if keep, err := ParseRetention(a.config.Retention); err == nil && keep > 0 {
+		done, err := a.journal.Prune(ctx, time.Now().Add(-keep))
+		if done != (journal.Counted{}) {
+			a.log.Info("removed what is older than the retention", "retention", a.config.Retention, "removed", done.String())
+		}
+		failed("old rollouts could not be removed", err)
+	}
+	done, err := a.journal.Compact(ctx)
+	if done != (journal.Compacted{}) {
+		a.log.Info("compressed looks at rollouts that are over", "done", done.String())
+	}
+	failed("looks could not be compressed", err)
+	if keep, err := ParseRetention(a.config.Inputs); err == nil && keep > 0 {
+		done, err := a.journal.RemoveInputs(ctx, time.Now().Add(-keep))
+		if done != (journal.Compacted{}) {
+			a.log.Info("removed the inputs of looks by policy", "inputs", a.config.Inputs, "looks", done.Looks, "rollouts", done.Rollouts)
+		}
+		failed("inputs could not be removed", err)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/serin-canary/serin/judge"
 	"github.com/serin-canary/serin/judge/journal"
 	"github.com/serin-canary/serin/judge/journal/pgtest"
 	"github.com/serin-canary/serin/judge/plan"
@@ -51,8 +52,25 @@ func TestJournalNamesHaveNoSecrets(t *testing.T) {
 	}
 }
 
+func TestInputsAreKeptForLessThanRollouts(t *testing.T) {
+	for text, want := range map[string]string{
+		"inputs: soon\n":                 "serin.yaml:1:",
+		"retention: 30d\ninputs: 30d\n":  "and the rollouts themselves for 30d only",
+		"retention: 30d\ninputs: 720h\n": "serin.yaml:2:",
+	} {
+		if _, err := Parse("serin.yaml", []byte(text)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: got %v, want an error with %q", text, err, want)
+		}
+	}
+	for _, text := range []string{"inputs: 30d\n", "retention: 90d\ninputs: 30d\n"} {
+		if _, err := Parse("serin.yaml", []byte(text)); err != nil {
+			t.Errorf("%q: got %v, want none", text, err)
+		}
+	}
+}
+
 // A server on PostgreSQL, its URL in a file, removes at its start what is older than
-// the retention.
+// the retention, compresses what is over, and removes inputs by policy.
 func TestAServerPrunes(t *testing.T) {
 	target := pgtest.Start(t, pgtest.Config{}).NewDatabase(t)
 	secret := filepath.Join(t.TempDir(), "url")
@@ -66,10 +84,14 @@ func TestAServerPrunes(t *testing.T) {
 	defer j.Close()
 	now := time.Now()
 	var ids []string
-	for _, age := range []time.Duration{100 * 24 * time.Hour, time.Hour} {
+	for _, age := range []time.Duration{100 * 24 * time.Hour, 40 * 24 * time.Hour, time.Hour} {
 		r := rollout.Rollout{Service: "checkout", Revision: "r" + age.String(), Controller: "cli", Started: now.Add(-age - time.Hour)}
 		a, err := j.Announce(t.Context(), r, plan.Plan{Name: "checkout"})
 		if err != nil {
+			t.Fatal(err)
+		}
+		v := judge.Verdict{Seq: 1, At: r.Started, Rollout: rollout.Rollout{ID: a.Rollout.ID}}
+		if err := j.Commit(t.Context(), judge.Look{Rollout: a.Rollout.ID, Verdict: v}); err != nil {
 			t.Fatal(err)
 		}
 		if err := j.End(t.Context(), a.Rollout.ID, now.Add(-age), "done"); err != nil {
@@ -78,7 +100,7 @@ func TestAServerPrunes(t *testing.T) {
 		ids = append(ids, a.Rollout.ID)
 	}
 	c := world(t)
-	c.Journal, c.Retention = "file:"+secret, "90d"
+	c.Journal, c.Retention, c.Inputs = "file:"+secret, "90d", "30d"
 	a, err := New(t.Context(), Options{Config: c})
 	if err != nil {
 		t.Fatal(err)
@@ -93,8 +115,12 @@ func TestAServerPrunes(t *testing.T) {
 		_, err := j.Get(t.Context(), ids[0])
 		return errors.Is(err, journal.ErrNotFound)
 	})
-	if _, err := j.Get(t.Context(), ids[1]); err != nil {
-		t.Errorf("the newer rollout: %v", err)
+	eventually(t, "the inputs of the second one are removed", func() bool {
+		_, err := j.Load(t.Context(), ids[1])
+		return errors.Is(err, journal.ErrInputsRemoved)
+	})
+	if rec, err := j.Load(t.Context(), ids[2]); err != nil || rec.Looks != 1 {
+		t.Errorf("the newest rollout: got %d looks, error %v; want its look", rec.Looks, err)
 	}
 	if code, body := call(t, "GET", a.URL()+"/readyz", ""); code != 200 && !strings.Contains(body, "source") {
 		t.Errorf("got %d %s, want a journal that is ready", code, body)

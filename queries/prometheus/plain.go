@@ -5,6 +5,7 @@ import (
 	"context"
 	"net/http"
 	"strconv"
+	"sync"
 
 	"github.com/prometheus/client_golang/api"
 	"github.com/prometheus/common/model"
@@ -29,19 +30,45 @@ type plain struct {
 const nothing = `{"status":"success","data":{"resultType":"matrix","result":[]}}`
 
 // shortcut reads plain answers of requests whose context asks for it.
-type shortcut struct{ api.Client }
+type shortcut struct {
+	api.Client
+	http    *http.Client
+	buffers *sync.Pool // of *bytes.Buffer: an answer is needed until it has been decoded
+}
+
+func newShortcut(c api.Client, h *http.Client) shortcut {
+	return shortcut{c, h, &sync.Pool{New: func() any { return new(bytes.Buffer) }}}
+}
+
+// most is the size up to which a buffer is used again: one large answer shall not
+// stay in memory.
+const most = 1 << 20
 
 // Do implements api.Client.
 func (s shortcut) Do(ctx context.Context, req *http.Request) (*http.Response, []byte, error) {
-	resp, body, err := s.Client.Do(ctx, req)
 	into, ok := ctx.Value(plainKey{}).(*plain)
-	if err != nil || !ok || resp.StatusCode != http.StatusOK {
-		return resp, body, err
+	if !ok {
+		return s.Client.Do(ctx, req)
 	}
-	if into.matrix, into.read = plainMatrix(body); into.read {
-		body = []byte(nothing)
+	resp, err := s.http.Do(req.WithContext(ctx))
+	if err != nil {
+		return nil, nil, err
 	}
-	return resp, body, nil
+	defer resp.Body.Close()
+	buf := s.buffers.Get().(*bytes.Buffer)
+	buf.Reset()
+	if _, err := buf.ReadFrom(resp.Body); err != nil {
+		return resp, nil, err
+	}
+	if resp.StatusCode == http.StatusOK {
+		if into.matrix, into.read = plainMatrix(buf.Bytes()); into.read {
+			if buf.Cap() <= most {
+				s.buffers.Put(buf)
+			}
+			return resp, []byte(nothing), nil
+		}
+	}
+	return resp, buf.Bytes(), nil // the buffer goes with it
 }
 
 // plainMatrix reads an answer, and false where it is not plain.
@@ -164,7 +191,7 @@ func (r *plainReader) point() (p model.SamplePair, ok bool) {
 
 // time reads seconds with up to three decimals.
 func (r *plainReader) time() (model.Time, bool) {
-	const most = 12 // digits of seconds, far beyond any time
+	const whole = 12 // digits of seconds, far beyond any time
 	ms, n := int64(0), 0
 	digits := func(limit int) int {
 		k := 0
@@ -175,7 +202,7 @@ func (r *plainReader) time() (model.Time, bool) {
 		return k
 	}
 	leading := len(r.rest) > 1 && r.rest[0] == '0' && r.rest[1] != '.' && r.rest[1] != ','
-	if n = digits(most); n == 0 || leading {
+	if n = digits(whole); n == 0 || leading {
 		return 0, false
 	}
 	decimals := 0

@@ -80,7 +80,7 @@ func New(c Config) (*Source, error) {
 	if err != nil {
 		return nil, fmt.Errorf("source %q: the url cannot be used", c.Name)
 	}
-	s.api = v1.NewAPI(shortcut{client})
+	s.api = v1.NewAPI(newShortcut(client, s.client))
 	s.reader = promql.NewReader(s, promql.Options{Source: c.Name, SeriesLimit: c.SeriesLimit, Concurrency: c.Concurrency})
 	return s, nil
 }

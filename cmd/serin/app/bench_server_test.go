@@ -87,7 +87,6 @@ type benchServer struct {
 type benchOptions struct {
 	journal    string
 	block, lag time.Duration
-	own        bool // no answer is shared: each is asked for anew
 }
 
 // startBench starts a server and waits until it listens.
@@ -107,9 +106,6 @@ func startBench(b testing.TB, o benchOptions) *benchServer {
 	}
 	text := strings.NewReplacer("BLOCK", o.block.String(), "LAG", o.lag.String()).Replace(benchPlan)
 	config := fmt.Sprintf("listen: 127.0.0.1:0\nplans: %s\njournal: %q\nlog: {level: error}\nsources: [{name: prometheus, prometheus: {url: %s}}]\n", plans, o.journal, s.source.URL)
-	if o.own {
-		config += "limits: {keep: 1ns}\n"
-	}
 	if at := os.Getenv("SERIN_BENCH_DEBUG"); at != "" { // go tool pprof http://…/debug/pprof/profile
 		config += "debug: {listen: " + at + "}\n"
 	}
@@ -204,4 +200,28 @@ func (s *benchServer) use() usage {
 		u.files = len(open)
 	}
 	return u
+}
+
+// metrics reads /metrics.
+func (s *benchServer) metrics() (string, error) {
+	r, err := s.client.Get(s.url + "/metrics")
+	if err != nil {
+		return "", err
+	}
+	defer r.Body.Close()
+	b, err := io.ReadAll(r.Body)
+	return string(b), err
+}
+
+// metricOf finds a sample without labels on a page, or 0.
+func metricOf(page, name string) float64 {
+	for line := range strings.Lines(page) {
+		if text, ok := strings.CutPrefix(line, name+" "); ok {
+			x, err := strconv.ParseFloat(strings.TrimSpace(text), 64)
+			if err == nil {
+				return x
+			}
+		}
+	}
+	return 0
 }

@@ -2,13 +2,10 @@ package app
 
 import (
 	"fmt"
-	"io"
 	"net/http"
 	"os"
 	"path/filepath"
-	"regexp"
 	"runtime"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -110,21 +107,6 @@ func (w *soaking) round(round int, began time.Time) {
 	}
 }
 
-func (w *soaking) metrics() (string, error) {
-	r, err := w.client.Get(w.url + "/metrics")
-	if err != nil {
-		return "", err
-	}
-	defer r.Body.Close()
-	b, err := io.ReadAll(r.Body)
-	return string(b), err
-}
-
-var (
-	goroutinesOf = regexp.MustCompile(`(?m)^go_goroutines (\S+)$`)
-	heapOf       = regexp.MustCompile(`(?m)^go_memstats_heap_inuse_bytes (\S+)$`)
-)
-
 // read reads what the server uses, from outside and from /metrics.
 func (w *soaking) read() soak {
 	w.b.Helper()
@@ -133,18 +115,7 @@ func (w *soaking) read() soak {
 	if err != nil {
 		w.b.Fatal(err)
 	}
-	number := func(re *regexp.Regexp) int {
-		m := re.FindStringSubmatch(text)
-		if m == nil {
-			return 0
-		}
-		x, err := strconv.ParseFloat(m[1], 64)
-		if err != nil {
-			return 0
-		}
-		return int(x)
-	}
-	u.goroutines, u.heap = number(goroutinesOf), number(heapOf)
+	u.goroutines, u.heap = int(metricOf(text, "go_goroutines")), int(metricOf(text, "go_memstats_heap_inuse_bytes"))
 	files, err := filepath.Glob(w.journal + "*")
 	if err != nil {
 		w.b.Fatal(err)

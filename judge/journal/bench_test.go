@@ -1,8 +1,6 @@
 package journal_test
 
 import (
-	"bytes"
-	"compress/flate"
 	"fmt"
 	"testing"
 	"time"
@@ -97,36 +95,4 @@ func BenchmarkCommit(b *testing.B) {
 			commit(b, j, l)
 		}
 	})
-}
-
-// BenchmarkCompression says what compressing a look would save: bytes a look as they
-// are and compressed, and the time that it takes. It is not done; see docs/operations.md.
-func BenchmarkCompression(b *testing.B) {
-	j := open(b, ":memory:")
-	id := announce(b, j, "r1").ID
-	commit(b, j, bigLook(id, 1), bigLook(id, 2))
-	var freeze, verdict []byte
-	if err := j.DB().Writer.QueryRow(`select "freeze", verdict from looks where seq = 2`).Scan(&freeze, &verdict); err != nil {
-		b.Fatal(err)
-	}
-	for name, text := range map[string][]byte{"freeze": freeze, "verdict": verdict} {
-		b.Run(name, func(b *testing.B) {
-			var out bytes.Buffer
-			for b.Loop() {
-				out.Reset()
-				w, err := flate.NewWriter(&out, flate.DefaultCompression)
-				if err != nil {
-					b.Fatal(err)
-				}
-				if _, err := w.Write(text); err != nil {
-					b.Fatal(err)
-				}
-				if err := w.Close(); err != nil {
-					b.Fatal(err)
-				}
-			}
-			b.ReportMetric(float64(len(text)), "bytes")
-			b.ReportMetric(float64(out.Len()), "compressed")
-		})
-	}
 }

@@ -14,9 +14,15 @@ func FuzzImport(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	f.Add(seed)
-	f.Add(seed[:len(seed)/2])
-	f.Add(bytes.ReplaceAll(seed, []byte(`"seq":1`), []byte(`"seq":2`)))
+	// Small ones: the fuzzer shrinks what it finds byte by byte, and does nothing else
+	// for a minute where that has the size of the whole dump.
+	first := bytes.SplitAfter(seed, []byte("\n"))[:4]
+	end := []byte(`{"end":{"plans":1,"rollouts":1,"looks":1,"overrides":0,"audit":0}}` + "\n")
+	small := append(bytes.Join(first, nil), end...)
+	f.Add(small)
+	f.Add(small[:len(small)-len(end)/2])
+	f.Add(bytes.Join([][]byte{first[0], first[2], end}, nil))
+	f.Add(bytes.ReplaceAll(small, []byte(`"seq":1`), []byte(`"seq":2`)))
 	f.Add([]byte(`{"format":{"name":"serin journal","version":1}}` + "\n" + `{"rollout":{"id":"","data":"{}"}}` + "\n"))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		in := importer{lines: newLineReader(bytes.NewReader(b)), plans: map[string]string{}}
@@ -41,8 +47,8 @@ func FuzzImport(f *testing.F) {
 				}
 			}
 		}
-		if bytes.Equal(b, seed) && saved != 3 {
-			t.Errorf("got %d rollouts of a sound export, want 3", saved)
+		if bytes.Equal(b, small) && saved != 1 {
+			t.Errorf("got %d rollouts of a sound export, want 1", saved)
 		}
 	})
 }

@@ -255,7 +255,7 @@ func TestACompactionThatIsCutOffLosesNothing(t *testing.T) {
 			}
 		}
 		cut := 0
-		for range 3 { // by kill -9
+		for range 2 { // by kill -9
 			from := parts()
 			cmd := exec.CommandContext(t.Context(), os.Args[0])
 			cmd.Env = append(os.Environ(), childPath+"="+path, childDoes+"=compact")
@@ -267,15 +267,13 @@ func TestACompactionThatIsCutOffLosesNothing(t *testing.T) {
 			go func() { ended <- cmd.Wait() }()
 			awaitUnless(t, ended, func() bool { return parts() >= from+5 })
 			_ = cmd.Process.Kill() // unless it has ended
-			if cmd.ProcessState == nil {
-				<-ended
-			}
+			<-ended
 			if n := parts(); n > 0 && n < rollouts {
 				cut++
 			}
 			intact()
 		}
-		for range 3 { // by its context
+		for range 2 { // by its context
 			j, err := journal.Open(t.Context(), path, journal.Options{})
 			if err != nil {
 				t.Fatal(err)
@@ -316,5 +314,6 @@ func awaitUnless(t *testing.T, ended chan error, reached func() bool) {
 		if time.Now().After(limit) {
 			t.Fatal("a minute passed, and nothing was compressed")
 		}
+		<-time.After(time.Millisecond) // the other one needs the processor
 	}
 }

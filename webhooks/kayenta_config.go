@@ -206,20 +206,27 @@ func withoutNulls(data []byte, set map[string]any) (json.RawMessage, error) {
 	return bytes.TrimSpace(out.Bytes()), nil
 }
 
-func dropNulls(v any) {
+// dropNulls removes nulls from objects and lists, in place where it can.
+func dropNulls(v any) any {
 	switch v := v.(type) {
 	case map[string]any:
 		for name, value := range v {
 			if value == nil {
 				delete(v, name)
+				continue
 			}
-			dropNulls(value)
+			v[name] = dropNulls(value)
 		}
 	case []any:
+		kept := v[:0]
 		for _, value := range v {
-			dropNulls(value)
+			if value != nil {
+				kept = append(kept, dropNulls(value))
+			}
 		}
+		return kept
 	}
+	return v
 }
 
 // unescaped undoes what Kayenta does to templates so that Spinnaker leaves them alone.

@@ -18,6 +18,11 @@ func (e *evaluator) sentence(f Finding, tr *trial) string {
 	b.WriteString(e.effectWords(tr))
 	switch f.Class {
 	case Worse:
+		if f.Worse == nil {
+			// An earlier look saw more blocks: a clock was set back since. What it
+			// latched stays.
+			return "rolled back by an earlier look, which saw more than this one: " + e.latch.Reason
+		}
 		fmt.Fprintf(&b, ", above the allowed %s; evidence %s", limitOf(tr), odds(*f.Worse))
 		if tr.m.Worse == plan.Lower {
 			return strings.Replace(b.String(), "above the allowed", "below the allowed", 1) + e.afterWords(tr)

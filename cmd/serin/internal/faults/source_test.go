@@ -121,8 +121,10 @@ func (w *world) badSources() map[string]badSource {
 			}
 			w.store.pass.ServeHTTP(rw, r)
 		}},
-		"partial":    {heals: true, says: "one replica of three is away", fault: w.partial},
-		"garbage":    {heals: true, says: "cannot be read", fault: func(rw http.ResponseWriter, _ *http.Request) { io.WriteString(rw, `{"status":"success","data":{"resul`+"\x00") }},
+		"partial": {heals: true, says: "one replica of three is away", fault: w.partial},
+		"garbage": {heals: true, says: "cannot be read", fault: func(rw http.ResponseWriter, _ *http.Request) {
+			io.WriteString(rw, `{"status":"success","data":{"resul`+"\x00")
+		}},
 		"throttled":  {heals: true, says: "left alone", fault: status(http.StatusTooManyRequests)},
 		"overloaded": {heals: true, says: "left alone", fault: status(http.StatusServiceUnavailable)},
 		"truncated": {heals: true, says: "broke off", fault: func(rw http.ResponseWriter, r *http.Request) {

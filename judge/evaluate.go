@@ -209,11 +209,14 @@ func (e *evaluator) settle(tr *trial) {
 }
 
 func joinDetails(a, b string) string {
-	if a == "" {
-		return b
+	if a == "" || b == "" {
+		return a + b
 	}
 	return a + "; " + b
 }
+
+// stillWarm is why there is nothing to compare yet that needs no mending.
+const stillWarm = "the canary is still warming up"
 
 // whyUnpaired says which arm lacks data.
 func (e *evaluator) whyUnpaired(tr *trial) string {
@@ -237,7 +240,7 @@ func (e *evaluator) whyUnpaired(tr *trial) string {
 	case !b:
 		return "the baseline has no sample"
 	case e.tl.first == unknownBlock || e.tl.first >= e.tl.closed:
-		return "the canary is still warming up"
+		return stillWarm
 	}
 	return "no block yet in which both arms have data"
 }

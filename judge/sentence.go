@@ -38,7 +38,7 @@ func (e *evaluator) sentence(f Finding, tr *trial) string {
 			b.WriteString("; shown, without weight in the verdict")
 		}
 	default:
-		fmt.Fprintf(&b, "; undecided: %s evidence that it is worse than %s", e.evidenceWords(f.Worse), limitOf(tr))
+		fmt.Fprintf(&b, "; undecided: %s evidence that it is worse than %s", e.evidenceWords(f), limitOf(tr))
 		if f.NotWorse != nil {
 			fmt.Fprintf(&b, ", and %s of the %s needed that it is not worse than %s",
 				odds(*f.NotWorse), odds(*log10(logInverse(e.sharp.beta))), marginWords(tr))
@@ -48,15 +48,21 @@ func (e *evaluator) sentence(f Finding, tr *trial) string {
 	return b.String() + e.afterWords(tr)
 }
 
-func (e *evaluator) evidenceWords(worse *float64) string {
-	if worse == nil {
+// evidenceWords says how strong a metric's evidence of harm is. It is decisive where it
+// would roll back by itself, the other metrics having none.
+func (e *evaluator) evidenceWords(f Finding) string {
+	if f.Worse == nil {
 		return "no"
 	}
-	s := strength(*worse, e.v.Threshold)
+	alone := e.v.Threshold
+	if f.Weight > 0 {
+		alone -= math.Log10(f.Weight)
+	}
+	s := strength(*f.Worse, alone)
 	if s == "no" {
 		return s
 	}
-	return fmt.Sprintf("%s (%s)", s, odds(*worse))
+	return fmt.Sprintf("%s (%s)", s, odds(*f.Worse))
 }
 
 // afterWords ends a sentence with the bound that contributed, and what it rests on.
@@ -149,11 +155,17 @@ func marginWords(tr *trial) string {
 func (e *evaluator) next(f Finding, tr *trial) string {
 	switch f.Class {
 	case Undecided, TooFew:
-		if tr.canaryN == 0 || tr.effect == nil {
+		switch {
+		case tr.effect == nil:
 			return "more canary requests"
+		case tr.canaryN == 0: // a value, which no request brings
+			return "more time: evidence grows with every block"
 		}
 		return "more canary requests: evidence grows with every block"
 	case NoData:
+		if tr.reason == stillWarm {
+			return "more canary requests, or time: warm-up ends by itself"
+		}
 		return "check with serin plan check that the query returns data for both arms"
 	case QueryFailed:
 		return "mend the source or the query; what is missing is fetched at the next look"

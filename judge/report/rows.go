@@ -1,6 +1,7 @@
 package report
 
 import (
+	"math"
 	"slices"
 	"strings"
 
@@ -136,11 +137,20 @@ func roles(f judge.Finding) []string {
 	return out
 }
 
+// alone is log10 of the evidence with which a metric rolls back by itself, the others
+// having none.
+func alone(f judge.Finding, threshold float64) float64 {
+	if f.Weight > 0 && threshold > 0 {
+		return threshold - math.Log10(f.Weight)
+	}
+	return threshold
+}
+
 // evidence is a metric's evidence in words, and empty where there is none.
 func evidence(f judge.Finding, threshold float64) string {
 	var out []string
 	if f.Worse != nil {
-		out = append(out, "worse than tolerated "+odds(f.Worse)+" ("+strength(*f.Worse, threshold)+")")
+		out = append(out, "worse than tolerated "+odds(f.Worse)+" ("+strength(*f.Worse, alone(f, threshold))+")")
 	}
 	if f.NotWorse != nil {
 		out = append(out, "not worse than the margin "+odds(f.NotWorse))

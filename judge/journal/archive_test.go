@@ -155,6 +155,7 @@ func TestDamagedArchivesAreNamed(t *testing.T) {
 		s := db.shell(t, path)
 		run(t, s, `create table kept as select * from archives`)
 		run(t, s, `create table were as select * from looks`)
+		there := open(t, ":memory:") // stays empty
 		blob := func(hex string) string { return db.on(`x'`+hex+`'`, `'\x`+hex+`'`) }
 		for name, c := range map[string]struct {
 			statement, want string
@@ -187,7 +188,7 @@ func TestDamagedArchivesAreNamed(t *testing.T) {
 			if all := strings.Join(faults, "\n"); !strings.Contains(all, c.want) {
 				t.Errorf("%s: verify found\n%s\nwant %q", name, all, c.want)
 			}
-			if _, err := open(t, ":memory:").Import(t.Context(), bytes.NewReader(exported(t, j))); !errors.Is(err, journal.ErrDamaged) {
+			if _, err := there.Import(t.Context(), bytes.NewReader(exported(t, j))); !errors.Is(err, journal.ErrDamaged) {
 				t.Errorf("%s: its export is imported with %v, want that it is refused", name, err)
 			}
 			run(t, s, `delete from archives`)

@@ -166,6 +166,7 @@ func TestWhatRemainsIsVerified(t *testing.T) {
 		s := db.shell(t, path)
 		run(t, s, `create table were as select * from looks`)
 		run(t, s, `create table gone as select * from removals`)
+		there := open(t, ":memory:") // stays empty
 		forged := `{"id":"` + ids[0] + `-3","seq":3,"rollout":{"id":"` + ids[0] + `"}}`
 		sum := sha256.Sum256([]byte(forged))
 		for name, c := range map[string]struct{ statement, want string }{
@@ -189,7 +190,7 @@ func TestWhatRemainsIsVerified(t *testing.T) {
 			if all := strings.Join(faults, "\n"); !strings.Contains(all, c.want) || !strings.Contains(all, ids[0]) {
 				t.Errorf("%s: verify found\n%s\nwant %q of rollout %s", name, all, c.want, ids[0])
 			}
-			if _, err := open(t, ":memory:").Import(t.Context(), bytes.NewReader(exported(t, j))); !errors.Is(err, journal.ErrDamaged) {
+			if _, err := there.Import(t.Context(), bytes.NewReader(exported(t, j))); !errors.Is(err, journal.ErrDamaged) {
 				t.Errorf("%s: its export is imported with %v, want that it is refused", name, err)
 			}
 			for _, statement := range []string{`delete from looks`, `insert into looks select * from were`, `delete from removals`, `insert into removals select * from gone`} {

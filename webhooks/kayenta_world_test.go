@@ -35,7 +35,7 @@ func (g *gauges) Blocks(_ context.Context, r queries.Reading, w queries.Window) 
 	f := queries.Frame{Window: w}
 	if strings.HasPrefix(r.Query.Expr, "count(") {
 		series := 1.0
-		if strings.Contains(r.Query.Expr, "by (") {
+		if strings.Contains(r.Query.Expr, "by (code)") {
 			series = 3
 		}
 		p := queries.Process{}

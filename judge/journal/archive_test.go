@@ -237,6 +237,9 @@ func filled(t *testing.T, path string, rollouts int) []byte {
 // A compaction that is killed or cancelled between any two of its transactions has
 // lost nothing, and the next one goes on.
 func TestACompactionThatIsCutOffLosesNothing(t *testing.T) {
+	if os.Getenv("SERIN_E2E") == "" {
+		t.Skip("it fills journals to be cut off in the middle of; set SERIN_E2E=1 to run it")
+	}
 	const rollouts = 120
 	onEach(t, func(t *testing.T, db backend) {
 		path := db.fresh(t)

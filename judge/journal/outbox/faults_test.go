@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -69,6 +70,9 @@ func TestWorkWaitsForItsTarget(t *testing.T) {
 
 // A database that restarts, in peace or in a crash, costs time and no work.
 func TestPostgreSQLRestarts(t *testing.T) {
+	if os.Getenv("SERIN_E2E") == "" {
+		t.Skip("it crashes and restarts servers; set SERIN_E2E=1 to run it")
+	}
 	t.Parallel()
 	if shared.err != nil {
 		pgtest.Unavailable(t, shared.err)

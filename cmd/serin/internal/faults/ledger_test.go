@@ -3,6 +3,7 @@ package faults
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -72,7 +73,7 @@ func (c *caller) call(method, path, body string) (code int, text []byte, err err
 			return code, text, nil
 		}
 	}
-	return code, text, fmt.Errorf("%s %s: no answer in %s; the last was %d %.300s, error %v", method, path, patience, code, text, err)
+	return code, text, errors.Join(fmt.Errorf("%s %s: no answer in %s; the last was %d %.300s", method, path, patience, code, text), err)
 }
 
 func (c *caller) once(method, url, body string) (int, []byte, error) {
@@ -124,7 +125,7 @@ func (c *caller) announce(a announcement) (string, error) {
 		} `json:"rollout"`
 	}
 	if err := json.Unmarshal(text, &got); code/100 != 2 || err != nil || got.Rollout.Revision != a.revision {
-		return "", fmt.Errorf("announce %s: got %d %.300s, error %v", a.revision, code, text, err)
+		return "", errors.Join(fmt.Errorf("announce %s: got %d %.300s", a.revision, code, text), err)
 	}
 	c.ledger.mu.Lock()
 	defer c.ledger.mu.Unlock()

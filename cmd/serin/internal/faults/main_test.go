@@ -26,7 +26,7 @@ func withCommand(m *testing.M) int {
 	}
 	defer os.RemoveAll(dir)
 	path := filepath.Join(dir, "serin")
-	//nolint:gosec,noctx // the path is ours, and no test has a context yet
+	//nolint:noctx // the path is ours, and no test has a context yet
 	out, err := exec.Command("go", "build", "-o", path, "github.com/serin-canary/serin/cmd/serin").CombinedOutput()
 	if err == nil {
 		err = os.Setenv(binary, path)

@@ -78,7 +78,6 @@ func (s *server) start() {
 
 // tryStart is start for other goroutines than the test's.
 func (s *server) tryStart() error {
-	//nolint:gosec // the command was built by TestMain
 	s.cmd = exec.CommandContext(context.WithoutCancel(s.t.Context()), os.Getenv(binary), "serve", "--config", s.config, "--listen", s.addr)
 	s.cmd.Env = append(os.Environ(), s.env...)
 	s.cmd.Stdout, s.cmd.Stderr = s.said, s.said
@@ -190,7 +189,6 @@ func command(t *testing.T, args ...string) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	//nolint:gosec // the command was built by TestMain
 	out, err := exec.CommandContext(ctx, os.Getenv(binary), args...).CombinedOutput()
 	if err != nil {
 		t.Errorf("serin %s: %v\n%s", strings.Join(args, " "), err, out[max(0, len(out)-3000):])

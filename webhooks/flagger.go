@@ -28,7 +28,8 @@ const maxLine = 500
 //	url.baseline    where checks reach the baseline
 //	version.canary  the version on trial, for people
 //	weight          the canary's constant share in percent, where Flagger has no
-//	                weights (A/B tests, mirroring)
+//	                weights (A/B tests, mirroring); or metrics, where Flagger's own
+//	                metric tells it
 //	comparison      concurrent, checks or before-after
 //	answerWithin    how soon to answer: a little less than the hook's timeout, where
 //	                that is not Flagger's default
@@ -102,7 +103,7 @@ func (p flaggerCall) rollout() (rollout.Rollout, error) {
 // weight returns the constant weight in the metadata, and false where there is none.
 func (p flaggerCall) weight() (float64, bool, error) {
 	text, ok := p.Metadata["weight"]
-	if !ok || text == "" {
+	if !ok || text == "" || text == weightOfMetrics {
 		return 0, false, nil
 	}
 	percent, err := readPercent("metadata.weight", text)

@@ -109,6 +109,11 @@ func (s *Server) look(ctx context.Context, q question, p flaggerCall, r rollout.
 			return judge.Verdict{}, err
 		}
 	}
+	if q.traffic && p.Metadata["weight"] == weightOfMetrics {
+		if err := s.learnWeight(ctx, p, r); err != nil {
+			return judge.Verdict{}, err
+		}
+	}
 	if q.last {
 		if err := s.cfg.Journal.FinalStep(ctx, r.ID, s.now()); err != nil {
 			return judge.Verdict{}, err

@@ -27,6 +27,7 @@ import (
 	"github.com/serin-canary/serin/judge"
 	"github.com/serin-canary/serin/judge/plan"
 	"github.com/serin-canary/serin/judge/rollout"
+	"github.com/serin-canary/serin/queries"
 )
 
 // Decider is what the handlers need of the judge.
@@ -64,6 +65,9 @@ type Config struct {
 	Limits Limits
 	// Pressure bounds how long they wait, and how much is under way for them.
 	Pressure Pressure
+	// Sources are the metrics stores by name, for the weights that Flagger's own metrics
+	// tell; a store that is not there tells none.
+	Sources map[string]queries.Source
 	// Wrap, where set, is put around the handler (traces).
 	Wrap func(http.Handler) http.Handler
 	// Callbacks are what announcements may ask for; nil refuses them.

@@ -1,13 +1,16 @@
 package flagger
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
 	kubefake "k8s.io/client-go/kubernetes/fake"
 	"k8s.io/client-go/tools/cache"
@@ -32,12 +35,13 @@ type cluster struct {
 	canaries   flagger.Interface
 	routers    *router.Factory
 	controller *controller.Controller
+	// advance lets the controller take its turn at a Canary.
+	advance func(t *testing.T, name string)
 }
 
 // newCluster makes a cluster and Flagger's controller, as Flagger's main does. The
-// controller's own metrics are on the default registry, of which there is one: so is
-// the cluster.
-func newCluster(t *testing.T, prometheus string) *cluster {
+// controller puts its own metrics on the default registry, where there is room for one.
+func newCluster(t *testing.T, server string) *cluster {
 	t.Helper()
 	c := &cluster{kube: kubefake.NewSimpleClientset(), canaries: flaggerfake.NewSimpleClientset()}
 	log := zap.NewNop().Sugar()
@@ -47,7 +51,7 @@ func newCluster(t *testing.T, prometheus string) *cluster {
 		MetricInformer: factory.Flagger().V1beta1().MetricTemplates(),
 		AlertInformer:  factory.Flagger().V1beta1().AlertProviders(),
 	}
-	watched, err := observers.NewFactory(prometheus)
+	watched, err := observers.NewFactory(server)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,6 +68,38 @@ func newCluster(t *testing.T, prometheus string) *cluster {
 		go i.Run(stop)
 		if !cache.WaitForCacheSync(stop, i.HasSynced) {
 			t.Fatal("the informers did not synchronise")
+		}
+	}
+	c.advance = func(_ *testing.T, name string) { tick(c.controller, name, namespace) }
+	return c
+}
+
+// newRunning makes a cluster whose controller's own loop runs, and nobody else takes
+// its steps. Its metrics go nowhere.
+//
+// Between two steps the loop waits ten seconds at least, unless a Canary's interval is
+// changed: then it begins anew with a step.
+func newRunning(t *testing.T, server string) *cluster {
+	t.Helper()
+	before := prometheus.DefaultRegisterer
+	prometheus.DefaultRegisterer = prometheus.NewRegistry()
+	c := newCluster(t, server)
+	prometheus.DefaultRegisterer = before
+	stop, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		if err := c.controller.Run(1, stop); err != nil {
+			t.Error(err)
+		}
+	}()
+	t.Cleanup(func() { close(stop); <-done })
+	steps := 0
+	c.advance = func(t *testing.T, name string) {
+		t.Helper()
+		steps++
+		change := fmt.Sprintf(`{"spec":{"analysis":{"interval":"%ds"}}}`, 600+steps%2)
+		if _, err := c.canaries.FlaggerV1beta1().Canaries(namespace).Patch(t.Context(), name, types.MergePatchType, []byte(change), metav1.PatchOptions{}); err != nil {
+			t.Fatal(err)
 		}
 	}
 	return c

@@ -15,6 +15,7 @@ func TestFlagger(t *testing.T) {
 		"revision": revision, "again": again, "skip": skip, "shadow": shadow,
 		"blue-green": blueGreen, "blue-green-ill": blueGreenIll, "ab": ab, "ab-harm": abHarm,
 		"restart": restart, "down": down, "down-midway": downMidway,
+		"metric": metric, "metric-harm": metricHarm, "provider": provider, "run": run, "weights": weights,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -282,4 +283,40 @@ func downMidway(t *testing.T, w *world) {
 	}
 	s.serin.start()
 	s.ended("") // nobody could tell it; it is swept when its plan's time is over
+}
+
+// run: nothing calls the controller's steps; its own loop takes them.
+func run(t *testing.T, w *world) {
+	own := *w
+	own.cluster = w.running
+	s := own.newStory(t, "canary.yaml", short)
+	s.begin("2")
+	s.untilPhase(flaggerv1.CanaryPhaseSucceeded)
+	s.want("Advance run.shop canary weight 50", "Confirm-promotion check serin-promote passed")
+	s.ended("promotion granted")
+}
+
+// weights: without the event hook, Serin learns the weights from what Prometheus
+// scrapes of Flagger.
+func weights(t *testing.T, w *world) {
+	s := w.newStory(t, "canary.yaml", func(cd *flaggerv1.Canary) {
+		short(cd)
+		hooks := cd.Spec.Analysis.Webhooks
+		cd.Spec.Analysis.Webhooks = nil
+		for _, h := range hooks {
+			if h.Name == "serin-events" {
+				continue
+			}
+			if h.Type == flaggerv1.RolloutHook || h.Type == flaggerv1.ConfirmPromotionHook {
+				h.Metadata = &map[string]string{"weight": "metrics"}
+			}
+			cd.Spec.Analysis.Webhooks = append(cd.Spec.Analysis.Webhooks, h)
+		}
+	})
+	s.begin("2")
+	s.untilPhase(flaggerv1.CanaryPhaseSucceeded)
+	ws := s.ended("promotion granted")[0].Rollout.Weights
+	if len(ws) == 0 || ws[len(ws)-1].Percent != 50 {
+		t.Errorf("got weights %v, want them to end with 50", ws)
+	}
 }

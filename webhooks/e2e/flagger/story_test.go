@@ -176,7 +176,7 @@ func (s *story) weight() int {
 func (s *story) step() {
 	s.t.Helper()
 	s.cluster.settle(s.t, s.name, s.name+"-primary")
-	tick(s.cluster.controller, s.name, namespace)
+	s.cluster.advance(s.t, s.name)
 	s.service.route(s.traffic(s.weight()))
 }
 

@@ -29,7 +29,7 @@ func services() plans {
 	return plans{
 		"promote": "", "harm": "", "undo-alone": "", "look-alone": "", "held": "", "revision": "", "again": "", "skip": "",
 		"proven": "advance: when-proven\n", "blue-green": healthCheck, "blue-green-ill": healthCheck, "ab": "", "ab-harm": "",
-		"restart": "", "down": "", "down-midway": "", "run": "", "shadow": "mode: shadow\n",
+		"restart": "", "down": "", "down-midway": "", "run": "", "weights": "", "metric": "", "metric-harm": "", "shadow": "mode: shadow\n",
 	}
 }
 
@@ -40,6 +40,7 @@ type world struct {
 	pods       *pods
 	serin      *serin
 	cluster    *cluster
+	running    *cluster
 }
 
 // newWorld starts everything and waits until the baselines have a past.
@@ -61,7 +62,7 @@ func newWorld(t *testing.T) *world {
 			strings.TrimPrefix(own.URL, "http://")),
 	})
 	w.serin = newSerin(t, w.binary, w.prometheus, all)
-	w.cluster = newCluster(t, w.prometheus)
+	w.cluster, w.running = newCluster(t, w.prometheus), newRunning(t, w.prometheus)
 	const past = 18 * time.Second
 	eventually(t, "a past of the baselines", func() bool {
 		return time.Since(began) > past && strings.Contains(ask(t, w.prometheus, "count(up == 1)"), fmt.Sprintf("%q", fmt.Sprint(len(all)*2*podsPerArm+1)))

@@ -165,14 +165,12 @@ func tmpfs(t *testing.T, size string) (dir string, remount func(options string))
 	}
 	t.Cleanup(func() { os.Remove(dir) })
 	mount := func(args ...string) ([]byte, error) {
-		//nolint:noctx // a test's own arguments; it is also for cleanups
 		return exec.Command("mount", args...).CombinedOutput()
 	}
 	if out, err := mount("-t", "tmpfs", "-o", "size="+size, "serin-test", dir); err != nil {
 		t.Skipf("a small file system cannot be mounted here: %v: %s", err, out)
 	}
 	t.Cleanup(func() {
-		//nolint:noctx // after the test's context
 		if out, err := exec.Command("umount", "-l", dir).CombinedOutput(); err != nil {
 			t.Errorf("%v: %s", err, out)
 		}

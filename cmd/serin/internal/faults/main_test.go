@@ -26,7 +26,6 @@ func withCommand(m *testing.M) int {
 	}
 	defer os.RemoveAll(dir)
 	path := filepath.Join(dir, "serin")
-	//nolint:noctx // the path is ours, and no test has a context yet
 	out, err := exec.Command("go", "build", "-o", path, "github.com/serin-canary/serin/cmd/serin").CombinedOutput()
 	if err == nil {
 		err = os.Setenv(binary, path)

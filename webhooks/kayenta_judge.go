@@ -94,11 +94,12 @@ func (k kayentaCase) serin() aca.Result {
 }
 
 // metricOf reads the settings of Kayenta's judge as those of Serin's. A floor for the
-// effect becomes the tolerance; without one it is the default. Replaced gaps are zero.
+// effect becomes the tolerance; without one it is the default. Gaps are zeros where they
+// are to be replaced.
 func metricOf(p kayentaPair, s aca.Settings) samples.Metric {
-	m := samples.Metric{
-		Name: p.title(), Shown: s.Muted, Worse: samples.Either,
-		Canary: filled(p.Values.Experiment, s), Baseline: filled(p.Values.Control, s),
+	m := samples.Metric{Name: p.title(), Shown: s.Muted, Worse: samples.Either, Canary: p.Values.Experiment, Baseline: p.Values.Control}
+	if s.NaNStrategy == aca.ReplaceNaN && len(known(m.Canary)) > 0 {
+		m.Canary, m.Baseline = filled(m.Canary, 0), filled(m.Baseline, len(m.Canary))
 	}
 	up, down := s.EffectSize.AllowedIncrease, s.EffectSize.AllowedDecrease
 	if s.EffectSize.Measure == aca.CLES {
@@ -122,12 +123,14 @@ func metricOf(p kayentaPair, s aca.Settings) samples.Metric {
 	return m
 }
 
-// filled returns samples with gaps as zeros where the settings say so.
-func filled(values []float64, s aca.Settings) []float64 {
-	if s.NaNStrategy != aca.ReplaceNaN {
-		return values
-	}
+// filled returns samples with zeros for gaps; an empty list becomes n of them. It is
+// not done where the canary has no sample at all: what is not there must not pass,
+// although it does in Kayenta.
+func filled(values []float64, n int) []float64 {
 	out := slices.Clone(values)
+	if len(out) == 0 {
+		out = make([]float64, n)
+	}
 	for i, v := range out {
 		if math.IsNaN(v) {
 			out[i] = 0

@@ -22,7 +22,7 @@ func TestKayentaOverARealPrometheus(t *testing.T) {
 		value func(time.Time) float64
 	}{{"base", about(1, 100)}, {"good", about(2, 100)}, {"bad", about(3, 200)}} {
 		for pod := range 2 {
-			m := promtest.Metric{Family: "request_ms", Kind: "unknown", Labels: fmt.Sprintf(`version="%s",pod="%s-%d"`, arm.name, arm.name, pod)}
+			m := promtest.Metric{Family: "request_ms", Kind: "unknown", Labels: fmt.Sprintf(`version=%q,pod=%q`, arm.name, fmt.Sprint(arm.name, "-", pod))}
 			for i := range 61 {
 				at := from.Add(time.Duration(i) * time.Minute)
 				h.Add(m, at, arm.value(at)+float64(pod))

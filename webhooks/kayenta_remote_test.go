@@ -120,6 +120,38 @@ func mergeMaps(a, b map[string]any) map[string]any {
 	return a
 }
 
+// Gaps are zeros where a config says so, but a canary without any sample never passes.
+func TestKayentaReplacedGaps(t *testing.T) {
+	nan := math.NaN()
+	gaps, zeros, errors := make(kayentaSamples, 60), make(kayentaSamples, 60), make(kayentaSamples, 60)
+	for i := range gaps {
+		gaps[i], errors[i] = nan, 5
+		if i%2 == 0 {
+			errors[i] = nan
+		}
+	}
+	for name, tt := range map[string]struct {
+		control, experiment kayentaSamples
+		want                string
+	}{
+		"nothing anywhere":          {gaps, gaps, "Nodata"},
+		"no list at all":            {nil, nil, "Nodata"},
+		"no canary":                 {errors, gaps, "Nodata"},
+		"no canary, baseline zeros": {zeros, nil, "Nodata"},
+		"errors on the canary only": {gaps, errors, "High"},
+		"the same, without a list":  {nil, errors, "High"},
+		"zeros on both":             {gaps, zeros, "Pass"},
+	} {
+		config := withMetric(map[string]any{"analysisConfigurations": map[string]any{"canary": map[string]any{"direction": "increase", "nanStrategy": "replace"}}})
+		w := newWorld(t)
+		a := w.want(w.do("POST", "/kayenta/judge", remote(config, kayentaPair{Name: "latency", Values: kayentaValues{Control: tt.control, Experiment: tt.experiment}})), 200)
+		results, _ := a.object(t)["results"].([]any)
+		if len(results) != 1 || results[0].(map[string]any)["classification"] != tt.want {
+			t.Errorf("%s: got %v, want %s", name, results, tt.want)
+		}
+	}
+}
+
 // A gap is never a zero, however it is written.
 func TestKayentaGaps(t *testing.T) {
 	var s kayentaSamples

@@ -30,12 +30,12 @@ const (
 // an error is the journal's.
 func (s *Server) learnWeight(ctx context.Context, p flaggerCall, r rollout.Rollout) error {
 	at, percent, err := s.flaggersWeight(ctx, p, r)
-	switch {
-	case err != nil:
+	if err != nil { // an unknown weight is no failure of the hook
 		s.cfg.Log.WarnContext(ctx, "Flagger's own metric does not tell the weight", "rollout", r.ID, "namespace", r.Namespace,
 			"service", r.Service, cause(err))
-		return nil //nolint:nilerr // an unknown weight is no failure of the hook
-	case percent == 0 || checkPercent("weight", percent) != nil:
+		percent = 0
+	}
+	if percent == 0 || checkPercent("weight", percent) != nil {
 		return nil
 	}
 	if n := len(r.Weights); n > 0 && (r.Weights[n-1].Percent == percent || !at.After(r.Weights[n-1].At)) {

@@ -263,7 +263,7 @@ func (t *trial) record(ctx context.Context, x tx) (Counted, error) {
 	if added.Overrides, err = t.addOverrides(ctx, x); err != nil {
 		return added, err
 	}
-	if err = t.addLooks(ctx, x, &added); err != nil {
+	if err := t.addLooks(ctx, x, &added); err != nil {
 		return added, err
 	}
 	if added.Looks > 0 && added.Rollouts == 0 { // its weights are as new as its looks

@@ -35,6 +35,7 @@ type cluster struct {
 	canaries   flagger.Interface
 	routers    *router.Factory
 	controller *controller.Controller
+	informers  controller.Informers
 	// advance lets the controller take its turn at a Canary.
 	advance func(t *testing.T, name string)
 }
@@ -70,6 +71,7 @@ func newCluster(t *testing.T, server string) *cluster {
 			t.Fatal("the informers did not synchronise")
 		}
 	}
+	c.informers = informers
 	c.advance = func(_ *testing.T, name string) { tick(c.controller, name, namespace) }
 	return c
 }

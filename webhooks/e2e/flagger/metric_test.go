@@ -51,6 +51,10 @@ func measured(t *testing.T, w *world) func(*flaggerv1.Canary) {
 		if _, err := w.cluster.canaries.FlaggerV1beta1().MetricTemplates(namespace).Create(t.Context(), m, metav1.CreateOptions{}); err != nil {
 			t.Fatal(err)
 		}
+		eventually(t, "Flagger to see the template", func() bool {
+			_, err := w.cluster.informers.MetricInformer.Lister().MetricTemplates(namespace).Get(m.Name)
+			return err == nil
+		})
 	}
 }
 
@@ -70,7 +74,7 @@ func metricHarm(t *testing.T, w *world) {
 	s.begin("2")
 	s.until("the first weight", func() bool { return s.weight() > 0 })
 	s.service.breakCanary(0.5)
-	s.until("the end", func() bool { return s.phase() == flaggerv1.CanaryPhaseFailed })
+	s.untilPhase(flaggerv1.CanaryPhaseFailed)
 	if n := s.said.count("Halt metric-harm.shop advancement serin -1.00 < 0"); n != 3 {
 		t.Errorf("got %d failed checks of the metric, want the threshold's 3", n)
 	}

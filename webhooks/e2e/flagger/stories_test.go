@@ -66,7 +66,7 @@ func harm(t *testing.T, w *world) {
 	s.begin("2")
 	s.until("the first weight", func() bool { return s.weight() > 0 })
 	s.service.breakCanary(0.2)
-	s.until("the end", func() bool { return s.phase() == flaggerv1.CanaryPhaseFailed })
+	s.untilPhase(flaggerv1.CanaryPhaseFailed)
 	s.want("Rollback hook serin-undo not signaling a rollback", "Rollback check serin-undo passed", "-Confirm-promotion check serin-promote passed")
 	if s.image() != "1" || s.weight() != 0 {
 		t.Errorf("got image %s at weight %d, want 1 at 0", s.image(), s.weight())
@@ -86,7 +86,7 @@ func undoAlone(t *testing.T, w *world) {
 	s.until("the first weight", func() bool { return s.weight() > 0 })
 	s.want("not signaling a rollback")
 	s.service.breakCanary(0.5)
-	s.until("the end", func() bool { return s.phase() == flaggerv1.CanaryPhaseFailed })
+	s.untilPhase(flaggerv1.CanaryPhaseFailed)
 	s.want("Rollback check serin-undo passed")
 	// Nobody told Serin but by an event.
 	s.ended("Failed")
@@ -101,7 +101,7 @@ func lookAlone(t *testing.T, w *world) {
 	s.begin("2")
 	s.until("the first weight", func() bool { return s.weight() > 0 })
 	s.service.breakCanary(0.5)
-	s.until("the end", func() bool { return s.phase() == flaggerv1.CanaryPhaseFailed })
+	s.untilPhase(flaggerv1.CanaryPhaseFailed)
 	s.want("Halt look-alone.shop advancement external check serin-look failed rollback: ")
 	if n := s.said.count("external check serin-look failed"); n != 3 {
 		t.Errorf("got %d failed checks, want the threshold's 3", n)
@@ -154,7 +154,7 @@ func again(t *testing.T, w *world) {
 	s.service.breakCanary(0.5)
 	for _, image := range [...]string{"2", "3"} {
 		s.begin(image)
-		s.until("the end", func() bool { return s.phase() == flaggerv1.CanaryPhaseFailed })
+		s.untilPhase(flaggerv1.CanaryPhaseFailed)
 	}
 	s.service.breakCanary(0.01)
 	s.begin("2")
@@ -202,7 +202,7 @@ func blueGreenIll(t *testing.T, w *world) {
 	s.begin("2")
 	s.until("the first iteration", func() bool { return s.canary().Status.Iterations > 0 })
 	s.service.fallIll(true)
-	s.until("the end", func() bool { return s.phase() == flaggerv1.CanaryPhaseFailed })
+	s.untilPhase(flaggerv1.CanaryPhaseFailed)
 	s.want("Rollback check serin-undo passed", "-Confirm-promotion check serin-promote passed")
 	s.ended("Failed")
 }
@@ -227,7 +227,7 @@ func abHarm(t *testing.T, w *world) {
 	s.begin("2")
 	s.until("the first iteration", func() bool { return s.canary().Status.Iterations > 0 })
 	s.service.breakCanary(0.3)
-	s.until("the end", func() bool { return s.phase() == flaggerv1.CanaryPhaseFailed })
+	s.untilPhase(flaggerv1.CanaryPhaseFailed)
 	s.want("Rollback check serin-undo passed")
 	s.ended("Failed")
 }
@@ -257,7 +257,7 @@ func down(t *testing.T, w *world) {
 	s := w.newStory(t, "canary.yaml", func(cd *flaggerv1.Canary) { cd.Spec.Analysis.Threshold = 3 })
 	s.serin.end(syscall.SIGKILL)
 	s.begin("2")
-	s.until("the end", func() bool { return s.phase() == flaggerv1.CanaryPhaseFailed })
+	s.untilPhase(flaggerv1.CanaryPhaseFailed)
 	if s.image() != "1" || s.said.count("canary weight") > 0 {
 		t.Errorf("got image %s, want no weight and no promotion without a judge:\n%s", s.image(), s.said)
 	}
@@ -276,7 +276,7 @@ func downMidway(t *testing.T, w *world) {
 	s.begin("2")
 	s.until("the first weight", func() bool { return s.weight() > 0 })
 	s.serin.end(syscall.SIGKILL)
-	s.until("the end", func() bool { return s.phase() == flaggerv1.CanaryPhaseFailed })
+	s.untilPhase(flaggerv1.CanaryPhaseFailed)
 	s.want("external check serin-look failed", "-Rollback check serin-undo passed", "-canary weight 50")
 	if s.image() != "1" || s.weight() != 0 {
 		t.Errorf("got image %s at weight %d, want 1 at 0", s.image(), s.weight())

@@ -204,7 +204,7 @@ func (s *story) untilPhase(want flaggerv1.CanaryPhase) {
 	s.t.Helper()
 	s.until(string(want), func() bool {
 		got := s.phase()
-		if got != want && got == flaggerv1.CanaryPhaseFailed {
+		if got != want && (got == flaggerv1.CanaryPhaseFailed || got == flaggerv1.CanaryPhaseSucceeded) {
 			s.t.Fatalf("got phase %s, want %s", got, want)
 		}
 		return got == want

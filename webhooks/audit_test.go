@@ -94,12 +94,17 @@ func TestWhatWasToldIsOnTheTrail(t *testing.T) {
 	if !slices.Equal(got, want) {
 		t.Errorf("got %q\nwant %q", got, want)
 	}
-	a := w.want(w.as("full-token", "GET", "/v1/audit?who=flagger&limit=1", ""), 200)
-	var body struct {
-		Entries []journal.Entry `json:"entries"`
-	}
-	if err := json.Unmarshal([]byte(a.body), &body); err != nil || len(body.Entries) != 1 || !strings.Contains(string(body.Entries[0].Detail), "three times") {
-		t.Errorf("got %s (%v), want the last entry with its reason", a.body, err)
+	for query, n := range map[string]int{"who=flagger": 3, "who=flagger&limit=1": 1} {
+		a := w.want(w.as("full-token", "GET", "/v1/audit?"+query, ""), 200)
+		var body struct {
+			Entries []journal.Entry `json:"entries"`
+		}
+		if err := json.Unmarshal([]byte(a.body), &body); err != nil || len(body.Entries) != n {
+			t.Errorf("%s: got %s (%v), want %d entries", query, a.body, err, n)
+		}
+		if n > 1 && strings.Count(a.body, "three times") != 2 {
+			t.Errorf("%s: got %s, want the reason of both answers", query, a.body)
+		}
 	}
 	for _, wrong := range []string{"?whom=a", "?limit=0", "?since=yesterday", "?who=a&who=b"} {
 		w.want(w.as("full-token", "GET", "/v1/audit"+wrong, ""), 400)

@@ -99,6 +99,9 @@ func TestServerAnswersStopsAndRemembers(t *testing.T) {
 		t.Errorf("/readyz: got %d %s, want the journal and the source named", code, body)
 	}
 	hook := `{"name":"checkout","namespace":"shop","phase":"Progressing","checksum":"5d59f87694"}`
+	if code, body := call(t, http.MethodPost, a.URL()+"/flagger/pre-rollout", hook); code != http.StatusOK {
+		t.Errorf("/flagger/pre-rollout: got %d %s, want 200", code, body)
+	}
 	if code, body := call(t, http.MethodPost, a.URL()+"/flagger/rollback", hook); code != http.StatusConflict {
 		t.Errorf("/flagger/rollback: got %d %s, want 409 for a rollout without harm", code, body)
 	}

@@ -83,33 +83,10 @@ func (j *Journal) Compact(ctx context.Context) (Compacted, error) {
 // eachSettled calls f with every rollout in a state that was closed before a moment,
 // the one that was closed first first.
 func (j *Journal) eachSettled(ctx context.Context, state int, before time.Time, f func(id string) error) error {
-	const page = 100
-	closed, id := int64(math.MinInt64), ""
-	for {
-		var ids []string
-		err := j.read(ctx, func(t tx) error {
-			ids = ids[:0]
-			return t.Query(ctx, func(s scanner) error {
-				if err := s.Scan(&closed, &id); err != nil {
-					return err
-				}
-				ids = append(ids, id)
-				return nil
-			}, `select closed, id from rollouts where closed is not null and settled = $1 and closed < $2 and (closed, id) > ($3, $4)
-				order by closed, id limit $5`, state, nanos(before), closed, id, page)
-		})
-		if err != nil {
-			return err
-		}
-		for _, id := range ids {
-			if err := f(id); err != nil {
-				return err
-			}
-		}
-		if len(ids) < page {
-			return nil
-		}
-	}
+	return j.paged(ctx, func(after key, page int) query {
+		return ask(`select closed, id from rollouts where closed is not null and settled = $1 and closed < $2 and (closed, id) > ($3, $4)
+			order by closed, id limit $5`, state, nanos(before), after.at, after.id, page)
+	}, f)
 }
 
 // settledOf returns how a rollout's looks are stored. A live one's are as committed.

@@ -91,29 +91,45 @@ func (j *Journal) exportAudit(ctx context.Context, e *exporter) error {
 // Each calls f with the ID of every rollout, the oldest first. Nothing else of a
 // rollout is read, so that a damaged one has its turn too.
 func (j *Journal) Each(ctx context.Context, f func(id string) error) error {
+	return j.paged(ctx, func(after key, page int) query {
+		return ask(`select started, id from rollouts where (started, id) > ($1, $2) order by started, id limit $3`, after.at, after.id, page)
+	}, f)
+}
+
+// key is where a page of rollouts ends: a time, and the ID of a rollout of that time.
+type key struct {
+	at int64
+	id string
+}
+
+// paged calls f with the ID of every rollout that the pages have. No transaction is
+// open while f runs. A page counts once it has been read whole: one whose connection
+// was lost in the middle is read again from where it began.
+func (j *Journal) paged(ctx context.Context, next func(after key, page int) query, f func(id string) error) error {
 	const page = 200
-	started, id := int64(math.MinInt64), ""
+	last := key{at: math.MinInt64}
 	for {
-		var ids []string
+		var found []key
+		q := next(last, page)
 		err := j.read(ctx, func(t tx) error {
-			ids = ids[:0]
+			found = found[:0]
 			return t.Query(ctx, func(s scanner) error {
-				if err := s.Scan(&started, &id); err != nil {
-					return err
-				}
-				ids = append(ids, id)
-				return nil
-			}, `select started, id from rollouts where (started, id) > ($1, $2) order by started, id limit $3`, started, id, page)
+				var k key
+				err := s.Scan(&k.at, &k.id)
+				found = append(found, k)
+				return err
+			}, q.statement, q.args...)
 		})
 		if err != nil {
 			return err
 		}
-		for _, id := range ids {
-			if err := f(id); err != nil {
+		for _, k := range found {
+			if err := f(k.id); err != nil {
 				return err
 			}
+			last = k
 		}
-		if len(ids) < page {
+		if len(found) < page {
 			return nil
 		}
 	}

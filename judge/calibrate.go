@@ -141,7 +141,8 @@ func (c crew) contrast(g group, blocks []int, total []pile, p pairing) contrast 
 type Calibration struct {
 	// Kappa is what the logarithm of the evidence is divided by, at least 1: the least
 	// with which at most a fraction Level of the pods would have been rolled back. It is
-	// 1 where Placebos are fewer than 20: too few to calibrate by, which is said.
+	// 1 where Placebos are fewer than 20: too few to calibrate by. Then the metric has no
+	// weight, and the finding says so.
 	Kappa float64 `json:"kappa"`
 	// Placebos is how many comparisons it rests on, Level which error they may make.
 	Placebos int     `json:"placebos"`
@@ -205,13 +206,16 @@ func kappa(tops []float64, threshold, level float64) float64 {
 	return math.Max(sorted[most]/threshold*(1+1e-12), 1)
 }
 
+// lacking reports whether a calibration was called for and could not be made.
+func (c *Calibration) lacking() bool { return c != nil && c.Placebos < leastPlacebos }
+
 // words says what the calibration did; nothing where it did nothing.
 func (c *Calibration) words() string {
 	switch {
 	case c == nil:
 		return ""
-	case c.Placebos < leastPlacebos:
-		return fmt.Sprintf("this series is mostly calm with rare spikes, and its pods make only %d comparisons of the %d that calibrating it takes (10 pods): its evidence is as the engine gives it, and may be too strong",
+	case c.lacking():
+		return fmt.Sprintf("this series is mostly calm with rare spikes, and its pods make only %d comparisons of the %d that calibrating it takes (10 pods): its evidence may be too strong, and does not roll back",
 			c.Placebos, leastPlacebos)
 	case c.Kappa <= 1:
 		return ""

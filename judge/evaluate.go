@@ -270,6 +270,8 @@ func (e *evaluator) rawWeight(tr *trial) float64 {
 		return 0 // too few pods to know how much they differ (STATISTICS §0a.7)
 	case tr.m.Kind == plan.Gauge && !tr.frozen.Prior.learnt():
 		return 0
+	case tr.m.Kind == plan.Gauge && tr.frozen.Prior.Calibration.lacking():
+		return 0 // spiky, and too few pods to know how much its evidence exaggerates
 	}
 	return tr.m.Weight
 }

@@ -29,19 +29,26 @@ const (
 // Where nothing can be learnt, the weight stays unknown, which the judge can live with;
 // an error is the journal's.
 func (s *Server) learnWeight(ctx context.Context, p flaggerCall, r rollout.Rollout) error {
-	at, percent, err := s.flaggersWeight(ctx, p, r)
-	if err != nil { // an unknown weight is no failure of the hook
-		s.cfg.Log.WarnContext(ctx, "Flagger's own metric does not tell the weight", "rollout", r.ID, "namespace", r.Namespace,
-			"service", r.Service, cause(err))
-		percent = 0
-	}
-	if percent == 0 || checkPercent("weight", percent) != nil {
+	at, percent := s.heardWeight(ctx, p, r)
+	if !(percent > 0 && percent <= 100) { // a sample may be anything
 		return nil
 	}
 	if n := len(r.Weights); n > 0 && (r.Weights[n-1].Percent == percent || !at.After(r.Weights[n-1].At)) {
 		return nil
 	}
 	return s.cfg.Journal.Declare(ctx, r.ID, rollout.WeightAt{At: at, Percent: percent})
+}
+
+// heardWeight is the weight that Flagger's metric has now; 0 where it does not tell,
+// which the log says and which is no failure of the hook.
+func (s *Server) heardWeight(ctx context.Context, p flaggerCall, r rollout.Rollout) (time.Time, float64) {
+	at, percent, err := s.flaggersWeight(ctx, p, r)
+	if err != nil {
+		s.cfg.Log.WarnContext(ctx, "Flagger's own metric does not tell the weight", "rollout", r.ID, "namespace", r.Namespace,
+			"service", r.Service, cause(err))
+		return at, 0
+	}
+	return at, percent
 }
 
 // flaggersWeight reads flagger_canary_weight of the canary's workload, in percent. It

@@ -57,7 +57,7 @@ func ReadSeries(dir string) (*Series, error) {
 }
 
 func readFile(path string, read func(*os.File) error) error {
-	f, err := os.Open(path) //nolint:gosec // the folder is the user's own
+	f, err := os.Open(path)
 	if err != nil {
 		return err
 	}

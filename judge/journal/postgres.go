@@ -93,35 +93,11 @@ func (s *postgres) close() error {
 	return nil
 }
 
-// pgStatements are statements over pgx.
-type pgStatements struct{ pgx.Tx }
-
-// Exec implements statements.
-func (t pgStatements) Exec(ctx context.Context, statement string, args ...any) (int64, error) {
-	tag, err := t.Tx.Exec(ctx, statement, args...)
-	return tag.RowsAffected(), err
-}
-
-// Query implements statements.
-func (t pgStatements) Query(ctx context.Context, each func(scanner) error, statement string, args ...any) error {
-	rows, err := t.Tx.Query(ctx, statement, args...)
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		if err := each(rows); err != nil {
-			return err
-		}
-	}
-	return rows.Err()
-}
-
 // write implements store.
 func (s *postgres) write(ctx context.Context, do func(tx) error) error {
 	return s.again(ctx, func() error {
 		return s.within(ctx, pgx.TxOptions{IsoLevel: pgx.ReadCommitted, AccessMode: pgx.ReadWrite}, func(t pgx.Tx) error {
-			if err := do(tx{pgStatements{t}, outbox.Tx{PG: t}}); err != nil {
+			if err := do(tx{outbox.OnPG(t), outbox.Tx{PG: t}}); err != nil {
 				return err
 			}
 			return s.commit(ctx, t)
@@ -133,7 +109,7 @@ func (s *postgres) write(ctx context.Context, do func(tx) error) error {
 func (s *postgres) read(ctx context.Context, do func(tx) error) error {
 	return s.again(ctx, func() error {
 		return s.within(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(t pgx.Tx) error {
-			return do(tx{pgStatements{t}, outbox.Tx{PG: t}})
+			return do(tx{outbox.OnPG(t), outbox.Tx{PG: t}})
 		})
 	})
 }

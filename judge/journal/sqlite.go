@@ -135,33 +135,6 @@ func (s *sqliteFile) close() error {
 	return errors.Join(err, s.writer.Close())
 }
 
-// sqlStatements are statements over database/sql.
-type sqlStatements struct{ *sql.Tx }
-
-// Exec implements statements.
-func (t sqlStatements) Exec(ctx context.Context, statement string, args ...any) (int64, error) {
-	res, err := t.ExecContext(ctx, statement, args...)
-	if err != nil {
-		return 0, err
-	}
-	return res.RowsAffected()
-}
-
-// Query implements statements.
-func (t sqlStatements) Query(ctx context.Context, each func(scanner) error, statement string, args ...any) error {
-	rows, err := t.QueryContext(ctx, statement, args...)
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		if err := each(rows); err != nil {
-			return err
-		}
-	}
-	return rows.Err()
-}
-
 // write implements store, on the one writer connection.
 func (s *sqliteFile) write(ctx context.Context, do func(tx) error) (err error) {
 	conn, err := s.writer.Conn(ctx)
@@ -178,7 +151,7 @@ func (s *sqliteFile) write(ctx context.Context, do func(tx) error) (err error) {
 		return s.explain(err)
 	}
 	defer t.Rollback() // after a commit it does nothing
-	if err := do(tx{sqlStatements{t}, outbox.Tx{SQL: t}}); err != nil {
+	if err := do(tx{outbox.OnSQL(t), outbox.Tx{SQL: t}}); err != nil {
 		return s.explain(err)
 	}
 	if err := ctx.Err(); err != nil {
@@ -194,7 +167,7 @@ func (s *sqliteFile) read(ctx context.Context, do func(tx) error) error {
 		return s.explain(err)
 	}
 	defer t.Rollback() // there is nothing to commit
-	return s.explain(do(tx{sqlStatements{t}, outbox.Tx{SQL: t}}))
+	return s.explain(do(tx{outbox.OnSQL(t), outbox.Tx{SQL: t}}))
 }
 
 // explain adds to a database's error what it means and what to do. Other errors

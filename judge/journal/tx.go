@@ -8,20 +8,11 @@ import (
 	"github.com/serin-canary/serin/judge/journal/outbox"
 )
 
-// scanner reads one row. *sql.Rows and pgx.Rows are scanners.
-type scanner interface {
-	Scan(dest ...any) error
-}
+// scanner reads one row.
+type scanner = outbox.Row
 
-// statements are what journal code runs in a transaction: those of *sql.Tx on
-// SQLite and of pgx.Tx on PostgreSQL. They are written for both, with $1 for the
-// first argument.
-type statements interface {
-	// Exec runs a statement and returns how many rows it changed.
-	Exec(ctx context.Context, statement string, args ...any) (int64, error)
-	// Query calls each for every row, and stops at its first error.
-	Query(ctx context.Context, each func(scanner) error, statement string, args ...any) error
-}
+// statements are what journal code runs in a transaction, on either database.
+type statements = outbox.Statements
 
 // tx is a transaction.
 type tx struct {

@@ -55,7 +55,7 @@ func (q *Queue) attempt(ctx context.Context, t turn, h Handler) (again *time.Dur
 
 // take begins an attempt: its number is the fence for settling it.
 func (q *Queue) take(ctx context.Context, w *Work) (bool, error) {
-	n, err := q.db.writer().exec(ctx, `update work set attempts = attempts + 1, tried = $1
+	n, err := q.db.writer().Exec(ctx, `update work set attempts = attempts + 1, tried = $1
 		where id = $2 and generation = $3 and attempts = $4 and state = 'queued'`, nanos(q.now()), w.ID, w.generation, w.Attempts)
 	if err != nil {
 		return false, fmt.Errorf("outbox: begin an attempt of %s: %w", w.Key, err)
@@ -131,7 +131,7 @@ const fenced = ` where id = $1 and generation = $2 and attempts = $3 and state =
 // change runs an update of the attempt's row. Where the attempt is not the newest
 // any more, nothing changes: somebody else took the work over.
 func (q *Queue) change(ctx context.Context, w Work, set string, args ...any) error {
-	n, err := q.db.writer().exec(ctx, `update work set `+set+fenced, append([]any{w.ID, w.generation, w.Attempts}, args...)...)
+	n, err := q.db.writer().Exec(ctx, `update work set `+set+fenced, append([]any{w.ID, w.generation, w.Attempts}, args...)...)
 	if err != nil {
 		return fmt.Errorf("outbox: settle %s: %w", w.Key, err)
 	}

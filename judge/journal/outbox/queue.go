@@ -112,7 +112,7 @@ func (q *Queue) Add(ctx context.Context, tx Tx, jobs ...Job) error {
 			return err
 		}
 		w := q.fresh(j, kind)
-		added, err := c.exec(ctx, `insert into work
+		added, err := c.Exec(ctx, `insert into work
 			(id, job_key, kind, rollout_id, target, body, state, generation, attempts, failures, error,
 				added, not_before, deadline, patience, tried, ended)
 			values ($1, $2, $3, $4, $5, $6, 'queued', 1, 0, 0, '', $7, $8, $9, $10, 0, 0) on conflict do nothing`,
@@ -239,7 +239,7 @@ func (q *Queue) tidy(ctx context.Context) {
 // how much there was.
 func (q *Queue) Forget(ctx context.Context) (int64, error) {
 	now := q.now()
-	n, err := q.db.writer().exec(ctx, `delete from work where state in ('done', 'cancelled') and ended < $1 or state = 'dead' and ended < $2`,
+	n, err := q.db.writer().Exec(ctx, `delete from work where state in ('done', 'cancelled') and ended < $1 or state = 'dead' and ended < $2`,
 		nanos(now.Add(-q.o.Keep)), nanos(now.Add(-3*q.o.Keep)))
 	if err != nil {
 		return 0, fmt.Errorf("outbox: forget old work: %w", err)

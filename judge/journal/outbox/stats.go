@@ -34,7 +34,7 @@ type Attempted struct{ Kind, Result string }
 // Stats returns how the work stands.
 func (q *Queue) Stats(ctx context.Context) (Stats, error) {
 	s := Stats{Breakers: q.breakers.open(), Attempts: q.tally.copy()}
-	err := q.db.reader().query(ctx, func(row scanner) error {
+	err := q.db.reader().Query(ctx, func(row Row) error {
 		var (
 			c      Count
 			state  string

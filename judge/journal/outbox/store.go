@@ -27,17 +27,25 @@ func (d DB) check() error {
 	return nil
 }
 
-// scanner is a row. *sql.Rows and pgx.Rows are scanners.
-type scanner interface {
+// Row is a row that a statement returned. *sql.Rows and pgx.Rows are rows.
+type Row interface {
 	Scan(dest ...any) error
 }
 
-// conn runs statements that are written for both databases, with $1 for the first
-// argument.
-type conn interface {
-	exec(ctx context.Context, statement string, args ...any) (int64, error)
-	query(ctx context.Context, each func(scanner) error, statement string, args ...any) error
+// Statements runs statements that are written for both databases, with $1 for the
+// first argument.
+type Statements interface {
+	// Exec runs a statement and returns how many rows it changed.
+	Exec(ctx context.Context, statement string, args ...any) (int64, error)
+	// Query calls each for every row, and stops at its first error.
+	Query(ctx context.Context, each func(Row) error, statement string, args ...any) error
 }
+
+// OnSQL runs statements in a transaction of SQLite.
+func OnSQL(t *sql.Tx) Statements { return sqlConn{t} }
+
+// OnPG runs statements in a transaction of PostgreSQL.
+func OnPG(t pgx.Tx) Statements { return pgConn{t} }
 
 // sqlRunner is what *sql.DB and *sql.Tx have in common.
 type sqlRunner interface {
@@ -47,7 +55,8 @@ type sqlRunner interface {
 
 type sqlConn struct{ sqlRunner }
 
-func (c sqlConn) exec(ctx context.Context, statement string, args ...any) (int64, error) {
+// Exec implements Statements.
+func (c sqlConn) Exec(ctx context.Context, statement string, args ...any) (int64, error) {
 	res, err := c.ExecContext(ctx, statement, args...)
 	if err != nil {
 		return 0, err
@@ -55,7 +64,8 @@ func (c sqlConn) exec(ctx context.Context, statement string, args ...any) (int64
 	return res.RowsAffected()
 }
 
-func (c sqlConn) query(ctx context.Context, each func(scanner) error, statement string, args ...any) error {
+// Query implements Statements.
+func (c sqlConn) Query(ctx context.Context, each func(Row) error, statement string, args ...any) error {
 	rows, err := c.QueryContext(ctx, statement, args...)
 	if err != nil {
 		return err
@@ -77,13 +87,15 @@ type pgRunner interface {
 
 type pgConn struct{ pgRunner }
 
-func (c pgConn) exec(ctx context.Context, statement string, args ...any) (int64, error) {
-	tag, err := c.Exec(ctx, statement, args...)
+// Exec implements Statements.
+func (c pgConn) Exec(ctx context.Context, statement string, args ...any) (int64, error) {
+	tag, err := c.pgRunner.Exec(ctx, statement, args...)
 	return tag.RowsAffected(), err
 }
 
-func (c pgConn) query(ctx context.Context, each func(scanner) error, statement string, args ...any) error {
-	rows, err := c.Query(ctx, statement, args...)
+// Query implements Statements.
+func (c pgConn) Query(ctx context.Context, each func(Row) error, statement string, args ...any) error {
+	rows, err := c.pgRunner.Query(ctx, statement, args...)
 	if err != nil {
 		return err
 	}
@@ -97,7 +109,7 @@ func (c pgConn) query(ctx context.Context, each func(scanner) error, statement s
 }
 
 // conn returns the transaction as one that runs statements.
-func (t Tx) conn() (conn, error) {
+func (t Tx) conn() (Statements, error) {
 	switch {
 	case t.SQL != nil && t.PG == nil:
 		return sqlConn{t.SQL}, nil
@@ -108,7 +120,7 @@ func (t Tx) conn() (conn, error) {
 }
 
 // writer runs single statements that change something.
-func (d DB) writer() conn {
+func (d DB) writer() Statements {
 	if d.Pool != nil {
 		return pgConn{d.Pool}
 	}
@@ -116,7 +128,7 @@ func (d DB) writer() conn {
 }
 
 // reader runs single statements that read.
-func (d DB) reader() conn {
+func (d DB) reader() Statements {
 	if d.Pool != nil {
 		return pgConn{d.Pool}
 	}

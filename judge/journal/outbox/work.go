@@ -60,7 +60,7 @@ const workColumns = `id, kind, job_key, rollout_id, target, body, state, attempt
 	added, not_before, deadline, tried, ended, generation, failures, patience`
 
 // scanWork reads workColumns.
-func scanWork(s scanner) (Work, error) {
+func scanWork(s Row) (Work, error) {
 	var (
 		w                                        Work
 		body, state                              string
@@ -118,7 +118,7 @@ func (q *Queue) List(ctx context.Context, f Filter) ([]Work, error) {
 		statement += ` where ` + strings.Join(conditions, " and ")
 	}
 	found := []Work{}
-	err := q.db.reader().query(ctx, func(s scanner) error {
+	err := q.db.reader().Query(ctx, func(s Row) error {
 		w, err := scanWork(s)
 		found = append(found, w)
 		return err
@@ -134,10 +134,10 @@ func (q *Queue) Get(ctx context.Context, id string) (Work, error) {
 	return get(ctx, q.db.reader(), id)
 }
 
-func get(ctx context.Context, c conn, id string) (Work, error) {
+func get(ctx context.Context, c Statements, id string) (Work, error) {
 	var w Work
 	found := false
-	err := c.query(ctx, func(s scanner) (err error) {
+	err := c.Query(ctx, func(s Row) (err error) {
 		found = true
 		w, err = scanWork(s)
 		return err
@@ -169,7 +169,7 @@ func (q *Queue) Retry(ctx context.Context, id string) (Work, error) {
 		now := q.now()
 		w.generation++
 		w.State, w.failures, w.NotBefore, w.Ended, w.Deadline = Queued, 0, now, time.Time{}, now.Add(w.patience)
-		changed, err := c.exec(ctx, `update work set state = 'queued', generation = $1, failures = 0, not_before = $2, deadline = $3, ended = 0
+		changed, err := c.Exec(ctx, `update work set state = 'queued', generation = $1, failures = 0, not_before = $2, deadline = $3, ended = 0
 			where id = $4 and generation = $5 and state in ('dead', 'cancelled')`, w.generation, nanos(now), nanos(w.Deadline), id, w.generation-1)
 		switch {
 		case err != nil:
@@ -191,7 +191,7 @@ func (q *Queue) Drop(ctx context.Context, id string) (Work, error) {
 		if err != nil {
 			return err
 		}
-		changed, err := c.exec(ctx, `update work set state = 'cancelled', ended = $1 where id = $2 and state in ('dead', 'queued')`, nanos(q.now()), id)
+		changed, err := c.Exec(ctx, `update work set state = 'cancelled', ended = $1 where id = $2 and state in ('dead', 'queued')`, nanos(q.now()), id)
 		if err != nil {
 			return fmt.Errorf("outbox: drop work %s: %w", id, err)
 		}

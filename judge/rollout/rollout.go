@@ -43,6 +43,9 @@ type Rollout struct {
 	Callback string `json:"callback_url,omitempty"`
 	// Watch says that Serin itself looks at each block's close.
 	Watch bool `json:"watch,omitempty"`
+	// Ref is what the controller itself calls this attempt, where that is more than
+	// the revision: a deployment's ID or ARN. It is recorded and shown.
+	Ref string `json:"ref,omitempty"`
 }
 
 // Arm names one side of a comparison by facts. A preset or a metric maps them to

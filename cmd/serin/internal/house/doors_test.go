@@ -45,7 +45,9 @@ func doors() []door {
 		{library: "github.com/prometheus/common", open: []string{"queries", "queries/*", "webhooks", "alerts", "cmd/serin", "cmd/serin/*"}, why: "formats and models of metrics belong to queries and to the edge"},
 
 		{library: "github.com/DataDog/datadog-api-client-go/v2", open: []string{"queries/datadog", "judge/checks/datadog"}, why: "a minute of compilation stays behind two doors"},
-		{library: "github.com/aws/aws-sdk-go-v2", open: []string{"queries/cloudwatch", "cmd/serin/*"}, why: "a cloud SDK is compiled only where it is called"},
+		{library: "github.com/aws/aws-sdk-go-v2", open: []string{"queries/cloudwatch", "webhooks/aws", "cmd/serin/*"}, why: "a cloud SDK is compiled only where it is called"},
+		{library: "github.com/aws/smithy-go", open: []string{"queries/cloudwatch", "webhooks/aws"}, why: "it comes with the cloud SDK"},
+		{library: "github.com/golang-jwt/jwt/v5", open: []string{"webhooks/github"}, why: "GitHub's apps prove themselves by a JWT, nobody else here does"},
 		{library: "github.com/grafana/grafana-foundation-sdk/go", open: []string{"dashboards"}, why: "one package draws"},
 
 		{library: "github.com/alecthomas/kong", open: []string{"cmd/serin", "cmd/serin/*"}, why: "flags are the command's business"},

@@ -27,7 +27,10 @@ func importTable() []row {
 		{pkg: "cmd/serin", storey: 5, may: []string{everything}},
 		{pkg: "cmd/serin/*", storey: 5, may: []string{everything}},
 
-		{pkg: "webhooks", storey: 4, may: []string{"judge", "judge/plan", "judge/rollout", "judge/journal", "judge/journal/outbox", "judge/report", "judge/aca", "judge/samples", "queries"}},
+		{pkg: "webhooks", storey: 4, may: []string{"judge", "judge/plan", "judge/rollout", "judge/journal", "judge/journal/outbox", "judge/report", "judge/aca", "judge/samples", "queries", "webhooks/reply"}},
+		{pkg: "webhooks/reply", storey: 4, may: []string{"judge", "judge/plan", "judge/rollout", "judge/journal", "judge/journal/outbox"}},
+		// What tells answers in a caller's tongue, with that caller's SDK.
+		{pkg: "webhooks/*", storey: 4, may: []string{"judge", "judge/rollout", "judge/journal", "judge/journal/outbox", "webhooks/reply"}},
 		{pkg: "dashboards", storey: 4, may: []string{"judge/plan", "judge/rollout", "queries"}},
 		{pkg: "alerts", storey: 4, may: []string{"judge/plan", "judge/rollout", "queries"}},
 

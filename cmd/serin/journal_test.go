@@ -148,7 +148,7 @@ func TestJournalCommands(t *testing.T) {
 	wantSerin(t, 0, "exported "+counted, "journal", "export", plainExport, "--journal", file)
 	wantSerin(t, 0, "exported "+counted, "journal", "export", "--gzip", packed, "--journal", file)
 	wantSerin(t, 1, "file exists", "journal", "export", packed, "--journal", file)
-	wantSerin(t, 0, `{"format":{"name":"serin journal","version":1}}`, "journal", "export", "--journal", file)
+	wantSerin(t, 0, `{"format":{"name":"serin journal","version":2}}`, "journal", "export", "--journal", file)
 
 	// From a file to a server and back, the URL out of a file and of the environment.
 	server := pgtest.Start(t, pgtest.Config{})

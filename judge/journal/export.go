@@ -32,6 +32,9 @@ func (j *Journal) Export(ctx context.Context, w io.Writer) (Counted, error) {
 		return e.write(lines)
 	})
 	if err == nil {
+		err = j.exportDocuments(ctx, &e)
+	}
+	if err == nil {
 		err = j.exportAudit(ctx, &e)
 	}
 	if err == nil {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -39,6 +40,14 @@ func eventful(t testing.TB, j *journal.Journal, c *clock) []string {
 			t.Fatal(err)
 		}
 	}
+	for _, d := range []journal.Document{
+		{Kind: "kayenta config", ID: "b", Name: "é<&>", Owner: "shop", Body: json.RawMessage(`{"b": 1,  "a": "<é>"}`)},
+		{Kind: "kayenta execution", ID: "a", State: "running", Body: json.RawMessage(`{}`)},
+	} {
+		if _, err := j.AddDocument(t.Context(), d); err != nil {
+			t.Fatal(err)
+		}
+	}
 	if err := j.Audit(t.Context(), journal.Entry{Who: "ann", What: "override", Rollout: ids[0], Detail: json.RawMessage(`{"a":1}`)}); err != nil {
 		t.Fatal(err)
 	}
@@ -54,6 +63,15 @@ func exported(t testing.TB, j *journal.Journal) []byte {
 	return b.Bytes()
 }
 
+func documentsOf(t *testing.T, j *journal.Journal, f journal.DocumentFilter) []journal.Document {
+	t.Helper()
+	list, err := j.Documents(t.Context(), f)
+	if err != nil || len(list) == 0 {
+		t.Fatalf("got %d documents, error %v; want some", len(list), err)
+	}
+	return list
+}
+
 // An export of either database is read by both, and gives the same export again.
 func TestExportAndImport(t *testing.T) {
 	onEach(t, func(t *testing.T, from backend) {
@@ -67,7 +85,7 @@ func TestExportAndImport(t *testing.T) {
 			t.Run("to "+to.name, func(t *testing.T) {
 				there := open(t, to.fresh(t))
 				added, err := there.Import(t.Context(), bytes.NewReader(text))
-				if want := (journal.Counted{Plans: 1, Rollouts: 3, Looks: 6, Overrides: 3, Audit: 1}); err != nil || added != want {
+				if want := (journal.Counted{Plans: 1, Rollouts: 3, Looks: 6, Overrides: 3, Audit: 1, Documents: 2}); err != nil || added != want {
 					t.Fatalf("got %v, error %v; want %v", added, err, want)
 				}
 				if again := exported(t, there); !bytes.Equal(text, again) {
@@ -75,6 +93,12 @@ func TestExportAndImport(t *testing.T) {
 				}
 				if added, err = there.Import(t.Context(), bytes.NewReader(text)); err != nil || added != (journal.Counted{}) {
 					t.Errorf("a second time: got %v, error %v; want nothing added", added, err)
+				}
+				for _, kind := range []string{"kayenta config", "kayenta execution"} {
+					of := journal.DocumentFilter{Kind: kind}
+					if diff := cmp.Diff(documentsOf(t, j, of), documentsOf(t, there, of)); diff != "" {
+						t.Errorf("%s (-from +to):\n%s", kind, diff)
+					}
 				}
 				for _, id := range ids {
 					if diff := cmp.Diff(load(t, j, id), load(t, there, id), cmpopts.EquateNaNs()); diff != "" {
@@ -85,6 +109,22 @@ func TestExportAndImport(t *testing.T) {
 			})
 		}
 	})
+}
+
+// Exports of before there were documents can still be read.
+func TestImportOfVersion1(t *testing.T) {
+	text, err := os.ReadFile("testdata/schema-1.jsonl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	old := bytes.Replace(text, []byte(`"version":2`), []byte(`"version":1`), 1)
+	j := open(t, ":memory:")
+	if _, err := j.Import(t.Context(), bytes.NewReader(old)); err != nil || bytes.Equal(old, text) {
+		t.Fatalf("got %v, want no error of an export of version 1", err)
+	}
+	if again := exported(t, j); !bytes.Equal(text, again) {
+		t.Errorf("the export of what was imported differs (-want +got):\n%s", cmp.Diff(string(text), string(again)))
+	}
 }
 
 // An import goes on where the journal ends, and a rollout is never mixed.
@@ -140,7 +180,7 @@ func TestImportRefusesDamage(t *testing.T) {
 	}{
 		"nothing":             {"", "it is empty"},
 		"something else":      {"{\"hello\":1}\n", "no export of a journal"},
-		"a newer version":     {strings.Replace(text, `"version":1`, `"version":2`, 1), "use the newer binary"},
+		"a newer version":     {strings.Replace(text, `"version":2`, `"version":3`, 1), "use the newer binary"},
 		"a part":              {strings.Join(lines[:len(lines)-2], ""), "part of an export"},
 		"half a line":         {text[:len(text)-20], "line"},
 		"a lost line":         {strings.Join(append(append([]string{}, lines[:4]...), lines[5:]...), ""), "look 1: it is missing"},
@@ -150,6 +190,9 @@ func TestImportRefusesDamage(t *testing.T) {
 		"a plan":              {strings.Replace(text, `\"alpha\":0.05`, `\"alpha\":0.5`, 1), "the digest of its plan"},
 		"a look elsewhere":    {strings.Replace(text, `{"look":{"rollout":"`+ids[1], `{"look":{"rollout":"`+ids[0], 1), "stands apart"},
 		"an invented promise": {strings.Replace(text, `"promotes":true,`, ``, 1), "its digest is"},
+		"a lost document":     {strings.Join(append(append([]string{}, lines[:len(lines)-4]...), lines[len(lines)-3:]...), ""), "it counts"},
+		"half a document":     {strings.Replace(text, `"kind":"kayenta execution"`, `"kind":""`, 1), "one of the two is missing"},
+		"an unborn document":  {strings.Replace(text, `"revision":1`, `"revision":0`, 1), "without a revision"},
 		"an odd line":         {strings.Join(append(append([]string{}, lines[:4]...), "{}\n"), ""), "line 5: it says nothing"},
 	} {
 		there := open(t, ":memory:")

@@ -93,6 +93,8 @@ func (in *importer) take(ctx context.Context, l line) error {
 			return in.lines.fault(fmt.Errorf("a look at rollout %q stands apart from it", l.Look.Rollout))
 		}
 		in.now.looks = append(in.now.looks, *l.Look)
+	case l.Document != nil:
+		return in.document(ctx, *l.Document)
 	case l.Audit != nil:
 		return in.audit(ctx, *l.Audit)
 	case l.End != nil:

@@ -13,13 +13,14 @@ import (
 // An export is JSON Lines. The first line names the format, the last one counts the
 // others, so that a part is never taken for the whole. Between them every rollout is
 // one run of lines: its plan, where no rollout before had it; itself; its overrides;
-// its looks. The audit log follows. What digests cover is written byte for byte.
+// its looks. The documents and the audit log follow. What digests cover is written byte for byte.
 type line struct {
 	Format   *format       `json:"format,omitempty"`
 	Plan     *planLine     `json:"plan,omitempty"`
 	Rollout  *rolloutLine  `json:"rollout,omitempty"`
 	Override *overrideLine `json:"override,omitempty"`
 	Look     *lookLine     `json:"look,omitempty"`
+	Document *documentLine `json:"document,omitempty"`
 	Audit    *Entry        `json:"audit,omitempty"`
 	End      *Counted      `json:"end,omitempty"`
 }
@@ -27,7 +28,7 @@ type line struct {
 // formatName and formatVersion are what an export begins with.
 const (
 	formatName    = "serin journal"
-	formatVersion = 1
+	formatVersion = 2 // since 2 with documents
 )
 
 type format struct {
@@ -83,6 +84,8 @@ type Counted struct {
 	Looks     int `json:"looks"`
 	Overrides int `json:"overrides"`
 	Audit     int `json:"audit"`
+	// Documents are what dialects keep that is no rollout.
+	Documents int `json:"documents,omitempty"`
 	// Removed is how many of the looks have no inputs any more.
 	Removed int `json:"removed,omitempty"`
 }
@@ -93,7 +96,11 @@ func (c Counted) String() string {
 	if c.Removed > 0 {
 		looks += fmt.Sprintf(" (%d of them without inputs, which were removed by policy)", c.Removed)
 	}
-	return fmt.Sprintf("%d plans, %d rollouts, %s, %d overrides, %d audit entries", c.Plans, c.Rollouts, looks, c.Overrides, c.Audit)
+	text := fmt.Sprintf("%d plans, %d rollouts, %s, %d overrides, %d audit entries", c.Plans, c.Rollouts, looks, c.Overrides, c.Audit)
+	if c.Documents > 0 {
+		text += fmt.Sprintf(", %d documents", c.Documents)
+	}
+	return text
 }
 
 // count counts a line.
@@ -110,6 +117,8 @@ func (c *Counted) count(l line) {
 		}
 	case l.Override != nil:
 		c.Overrides++
+	case l.Document != nil:
+		c.Documents++
 	case l.Audit != nil:
 		c.Audit++
 	}

@@ -176,6 +176,27 @@ func (s *Server) documentOf(ctx context.Context, kind, id, missing string) (jour
 	return d, err
 }
 
+// polled is document of a poll. A poll that fails makes Argo begin a new execution, and
+// five in a row end its rollout; so a journal that is away for a moment is asked again.
+func (s *Server) polled(c echo.Context, kind, missing string) (journal.Document, error) {
+	const pause = time.Second
+	ctx := c.Request().Context()
+	for waited := time.Duration(0); ; waited += pause {
+		d, err := s.document(c, kind, missing)
+		var told *HTTPError
+		if err == nil || errors.As(err, &told) || waited >= kayentaWait {
+			return d, err
+		}
+		select {
+		case <-ctx.Done():
+			return d, err
+		case <-s.stopping:
+			return d, err
+		case <-s.after(pause):
+		}
+	}
+}
+
 // forget removes what is older than it is kept. It is called where something is added,
 // so that what is kept stays bounded without work of its own.
 func (s *Server) forget(ctx context.Context) {

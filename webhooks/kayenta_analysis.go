@@ -262,7 +262,7 @@ func (a kayentaAnalysis) scores() []float64 {
 
 // getAnalysis is GET /standalone_canary_analysis/{id}.
 func (s *Server) getAnalysis(c echo.Context) error {
-	d, err := s.document(c, kayentaAnalyses, "there is no such analysis")
+	d, err := s.polled(c, kayentaAnalyses, "there is no such analysis")
 	if err != nil {
 		return err
 	}

@@ -180,7 +180,7 @@ func (r kayentaRun) shown(d journal.Document) kayentaExecution {
 // getCanary is GET /canary/{id}. The poll itself does the work where it is due, so that
 // nothing is lost with a process.
 func (s *Server) getCanary(c echo.Context) error {
-	d, err := s.document(c, kayentaExecutions, "there is no such execution")
+	d, err := s.polled(c, kayentaExecutions, "there is no such execution")
 	if err != nil {
 		return err
 	}

@@ -129,7 +129,12 @@ func (s *Server) proceed(ctx context.Context, d journal.Document, step func(cont
 	case <-ctx.Done():
 	case <-s.after(kayentaWait):
 	}
-	return s.documentOf(pastCaller(ctx), d.Kind, d.ID, "there is no such execution")
+	now, err := s.documentOf(pastCaller(ctx), d.Kind, d.ID, "there is no such execution")
+	if err != nil && !isNotFound(err) {
+		s.cfg.Log.WarnContext(ctx, "an execution is told as it was a moment ago", "execution", d.ID, cause(err))
+		return d, nil
+	}
+	return now, err
 }
 
 // pastCaller is a context for a last short read.

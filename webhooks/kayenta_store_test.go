@@ -213,6 +213,8 @@ func TestKayentaTokens(t *testing.T) {
 func TestKayentaWithoutAJournal(t *testing.T) {
 	w, _ := kayentaWorld(t)
 	w.server.cfg.Kayenta.Documents = broken{}
+	asked := 0
+	w.server.after = func(time.Duration) <-chan time.Time { asked++; return at(time.Time{}) }
 	for _, r := range w.server.routesOfKayenta() {
 		path := strings.ReplaceAll(r[1], ":id", "x")
 		if path == "/kayenta/judges" || path == "/kayenta/judge" || path == "/kayenta/credentials" || strings.Contains(path, "metricsService") {
@@ -233,11 +235,51 @@ func TestKayentaWithoutAJournal(t *testing.T) {
 			t.Errorf("%s %s: got %d %s, want 500 without the cause", r[0], path, a.code, a.body)
 		}
 	}
+	if want := 2 * int(kayentaWait/time.Second); asked != want {
+		t.Errorf("polls waited %d times for the journal, want %d", asked, want)
+	}
 	w.server.cfg.Kayenta = Kayenta{}
 	w.want(w.do("GET", "/kayenta/canaryConfig", ""), 404)
 	w.want(w.do("GET", "/kayenta/judges", ""), 200)
 	w.server.cfg.Kayenta = Kayenta{Documents: w.journal, Queries: true, Sources: map[string]queries.Source{}}
 	w.want(w.do("POST", "/kayenta/canary", "{}"), 400)
+}
+
+// A journal that is away for a moment is no error to a poll.
+func TestKayentaPollsOutlastTheJournal(t *testing.T) {
+	w, _ := kayentaWorld(t)
+	body := `{"canaryConfig":` + canaryConfig(nil) + `,"executionRequest":` + execution("good", nil) + `}`
+	id, _ := w.want(w.do("POST", "/kayenta/canary", body), 200).object(t)["canaryExecutionId"].(string)
+	f := &flickering{kept: w.server.cfg.Kayenta.Documents, fails: 3}
+	w.server.cfg.Kayenta.Documents = f
+	w.server.after = func(time.Duration) <-chan time.Time { return at(time.Time{}) }
+	if a := w.want(w.do("GET", "/kayenta/canary/"+id, ""), 200); a.object(t)["status"] == "" || f.fails != 0 {
+		t.Errorf("got %s with %d failures left, want an execution after all of them", a.body, f.fails)
+	}
+}
+
+// flickering is a journal whose first reads fail.
+type flickering struct {
+	kept
+	fails int
+}
+
+// kept is what keeps documents.
+type kept interface{ Documents }
+
+func (f *flickering) Document(ctx context.Context, kind, id string) (journal.Document, error) {
+	if f.fails > 0 {
+		f.fails--
+		return journal.Document{}, hidden()
+	}
+	return f.kept.Document(ctx, kind, id)
+}
+
+// at is a moment that has come.
+func at(t time.Time) <-chan time.Time {
+	c := make(chan time.Time, 1)
+	c <- t
+	return c
 }
 
 // routesOfKayenta lists the addresses with their methods.

@@ -1,6 +1,7 @@
 package flagger
 
 import (
+	"strings"
 	"syscall"
 	"testing"
 
@@ -15,7 +16,7 @@ func TestFlagger(t *testing.T) {
 		"revision": revision, "again": again, "skip": skip, "shadow": shadow,
 		"blue-green": blueGreen, "blue-green-ill": blueGreenIll, "ab": ab, "ab-harm": abHarm,
 		"restart": restart, "down": down, "down-midway": downMidway,
-		"metric": metric, "metric-harm": metricHarm, "provider": provider, "run": run, "weights": weights,
+		"metric": metric, "metric-harm": metricHarm, "provider": provider, "run": run, "weights": weights, "body-token": bodyToken,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -319,4 +320,32 @@ func weights(t *testing.T, w *world) {
 	if len(ws) == 0 || ws[len(ws)-1].Percent != 50 {
 		t.Errorf("got weights %v, want them to end with 50", ws)
 	}
+}
+
+// bodyToken: the token is in the hooks' metadata, and not in their URLs. A hook with a
+// wrong one is a no.
+func bodyToken(t *testing.T, w *world) {
+	plain := func(cd *flaggerv1.Canary, secret string) {
+		for i := range cd.Spec.Analysis.Webhooks {
+			h := &cd.Spec.Analysis.Webhooks[i]
+			if h.Name == "story" {
+				continue
+			}
+			h.URL = strings.Replace(h.URL, "serin:"+token+"@", "", 1)
+			if h.Metadata == nil {
+				h.Metadata = &map[string]string{}
+			}
+			(*h.Metadata)["token"] = secret
+		}
+	}
+	s := w.newStory(t, "canary.yaml", func(cd *flaggerv1.Canary) {
+		short(cd)
+		plain(cd, "wrong-0123456789abcdef")
+	})
+	s.begin("2")
+	s.until("a refusal", func() bool { return s.said.count("pre-rollout check serin-start failed") > 0 })
+	s.ended()
+	s.change(func(cd *flaggerv1.Canary) { plain(cd, token) })
+	s.untilPhase(flaggerv1.CanaryPhaseSucceeded)
+	s.ended("promotion granted")
 }

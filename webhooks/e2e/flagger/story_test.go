@@ -148,6 +148,20 @@ func (s *story) deploy(image string) {
 	}
 }
 
+// change changes the Canary.
+func (s *story) change(how func(*flaggerv1.Canary)) {
+	s.t.Helper()
+	api := s.cluster.canaries.FlaggerV1beta1().Canaries(namespace)
+	cd, err := api.Get(s.t.Context(), s.name, metav1.GetOptions{})
+	if err == nil {
+		how(cd)
+		_, err = api.Update(s.t.Context(), cd, metav1.UpdateOptions{})
+	}
+	if err != nil {
+		s.t.Fatal(err)
+	}
+}
+
 // canary reads the Canary.
 func (s *story) canary() *flaggerv1.Canary {
 	cd, err := s.cluster.canaries.FlaggerV1beta1().Canaries(namespace).Get(s.t.Context(), s.name, metav1.GetOptions{})

@@ -29,7 +29,7 @@ func services() plans {
 	return plans{
 		"promote": "", "harm": "", "undo-alone": "", "look-alone": "", "held": "", "revision": "", "again": "", "skip": "",
 		"proven": "advance: when-proven\n", "blue-green": healthCheck, "blue-green-ill": healthCheck, "ab": "", "ab-harm": "",
-		"restart": "", "down": "", "down-midway": "", "run": "", "weights": "", "metric": "", "metric-harm": "", "shadow": "mode: shadow\n",
+		"restart": "", "down": "", "down-midway": "", "run": "", "weights": "", "body-token": "", "metric": "", "metric-harm": "", "shadow": "mode: shadow\n",
 	}
 }
 

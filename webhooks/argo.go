@@ -71,6 +71,8 @@ type argoCall struct {
 	// AnswerWithin is how soon to answer: a little less than the metric's
 	// timeoutSeconds, where that is not Argo's default.
 	AnswerWithin text `json:"answerWithin"`
+	// Run is the AnalysisRun that asks, where the caller knows it.
+	Run argoRun `json:"run"`
 
 	// Canary and Baseline override what is derived from the name and the hashes.
 	Canary   rollout.Arm `json:"canary"`
@@ -138,7 +140,7 @@ func (a argoCall) rollout() rollout.Rollout {
 	}
 	return rollout.Rollout{
 		Controller: controllerArgo, Namespace: string(a.Namespace), Service: string(a.Rollout),
-		Revision: strings.Join(revision, "/"), Comparison: rollout.Comparison(a.Comparison),
+		Revision: strings.Join(revision, "/"), Comparison: rollout.Comparison(a.Comparison), Ref: a.Run.ref(),
 		Canary: arm(a.CanaryHash, a.Canary), Baseline: arm(a.StableHash, a.Baseline),
 	}
 }
@@ -160,8 +162,14 @@ func (s *Server) argo(c echo.Context) error {
 	if err := a.check(); err != nil {
 		return err
 	}
+	if err := a.Run.check(s.now()); err != nil {
+		return err
+	}
 	if err := s.mayMeasure(callerOf(c), a); err != nil {
 		return err
+	}
+	if a.Run.Ended != "" {
+		return s.answerEnd(c, a)
 	}
 	within, err := s.withinOf(string(a.AnswerWithin), s.cfg.Pressure.Argo)
 	if err != nil {
@@ -203,7 +211,7 @@ func (s *Server) measure(ctx context.Context, a argoCall, pending bool) (measure
 	if err != nil && !isNotFound(err) {
 		return measured{}, err
 	}
-	if err == nil && !live(sum) && s.now().Sub(sum.Closed) < delivered {
+	if err == nil && !live(sum) && a.toldAgain(sum, s.now()) {
 		if m, ok := recorded(a, sum); ok {
 			return m, nil
 		}
@@ -241,7 +249,7 @@ func (s *Server) measure(ctx context.Context, a argoCall, pending bool) (measure
 	}
 	v.Reason += unread(v)
 	m := measured{id: id, verdict: v, word: wordOf(v, a.gate())}
-	if !shadow(v) && finishes(m.word, a.gate(), pending) {
+	if !shadow(v) && finishes(m.word, a.gate(), pending || a.Run.known()) {
 		err = s.end(ctx, sum.Rollout, whyDelivered(m.word, a))
 	}
 	return m, err

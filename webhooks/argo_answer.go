@@ -49,7 +49,8 @@ func wordOf(v judge.Verdict, g gate) string {
 }
 
 // finishes reports whether an answer ends the judging: Argo goes on or aborts and
-// does not ask again. With ?pending=503 that includes inconclusive.
+// does not ask again. With ?pending=503, and of Serin's plugin, that includes
+// inconclusive.
 func finishes(word string, g gate, pending bool) bool {
 	switch word {
 	case wordFail:
@@ -93,8 +94,12 @@ func recorded(a argoCall, sum journal.Summary) (measured, bool) {
 	if strings.HasPrefix(sum.Why, "argo: ") {
 		return m, false
 	}
-	m.verdict.Reason = "rollout " + m.id + " of this revision has just ended (" + sum.Why +
-		") and is judged no more; the same arguments open a new attempt in a minute"
+	next := "; the same arguments open a new attempt in a minute"
+	if a.Run.known() {
+		// The run learns no more. It is ended for a person, but for a guard, which Argo ends.
+		m.word, next = wordInconclusive, "; a new AnalysisRun opens a new attempt"
+	}
+	m.verdict.Reason = "rollout " + m.id + " of this revision has just ended (" + sum.Why + ") and is judged no more" + next
 	return m, true
 }
 

@@ -44,7 +44,7 @@ func TestTheSpecificationIsTheRoutes(t *testing.T) {
 	}
 	for name, v := range map[string]any{
 		"Arm": rollout.Arm{}, "Weight": weightBody{}, "OverrideBody": overrideBody{}, "Override": judge.Override{}, "Look": lookBody{}, "Announcement": announcement{}, "FlaggerCall": flaggerCall{}, "QueryAnswer": queryAnswer{},
-		"ArgoCall": argoCall{}, "ArgoAnswer": argoAnswer{}, "Ready": readyBody{}, "Announced": announced{},
+		"ArgoCall": argoCall{}, "ArgoRun": argoRun{}, "ArgoAnswer": argoAnswer{}, "Ready": readyBody{}, "Announced": announced{},
 		"KayentaRemoteCall": remoteCall{}, "KayentaThresholds": kayentaThresholds{}, "KayentaScope": kayentaScope{}, "KayentaRequest": kayentaRequest{},
 		"KayentaPair": kayentaPair{}, "KayentaExecution": kayentaExecution{},
 		"Verdict": judge.Verdict{}, "Finding": judge.Finding{}, "Effect": judge.Effect{}, "Moved": judge.Moved{},

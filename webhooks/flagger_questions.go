@@ -11,11 +11,12 @@ import (
 	"github.com/serin-canary/serin/judge/journal"
 	"github.com/serin-canary/serin/judge/plan"
 	"github.com/serin-canary/serin/judge/rollout"
+	"github.com/serin-canary/serin/webhooks/reply"
 )
 
 // whyGranted is why a rollout is closed whose last promotion was granted. From
 // there on the primary turns into the canary, and nothing may be compared.
-const whyGranted = "promotion granted"
+const whyGranted = reply.WhyGranted
 
 // grantHolds is how long a granted promotion answers calls of the same revision:
 // in blue/green Flagger asks twice, an interval apart.

@@ -12,6 +12,8 @@ import (
 	"context"
 	"encoding/json"
 	"time"
+
+	"github.com/serin-canary/serin/judge"
 )
 
 // Gate says what is asked, which is when the answer is yes.
@@ -22,9 +24,12 @@ const (
 	// GateStart asks whether the canary may get its first traffic: yes once the
 	// checks have run and no required one has failed.
 	GateStart Gate = "start"
-	// GateStep asks whether traffic may increase.
+	// GateStep asks whether traffic may increase: yes on fresh evidence without harm,
+	// or where the canary's weight is declared to be 0. Where no weight is declared and
+	// no request was seen, nothing is known, and the question waits: the step before
+	// the first traffic is GateStart.
 	GateStep Gate = "step"
-	// GatePromotion asks for the last promotion.
+	// GatePromotion asks for the last promotion. A yes ends the judging.
 	GatePromotion Gate = "promotion"
 )
 
@@ -69,4 +74,12 @@ type Sender interface {
 	Send(ctx context.Context, q Question, a Answer) error
 	// Target is the host that the answer goes to, by which failures are counted.
 	Target(q Question) string
+}
+
+// Reporter is a [Sender] that can also say how far a question is. It is asked after
+// the looks 1, 2, 4, 8 and so on up to 128 that decided nothing, so at most eight
+// times, or a few more where processes die. What it returns is logged and changes
+// nothing.
+type Reporter interface {
+	Report(ctx context.Context, q Question, v judge.Verdict) error
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
 	"strings"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"github.com/serin-canary/serin/judge/journal"
 	"github.com/serin-canary/serin/judge/journal/outbox"
 	"github.com/serin-canary/serin/webhooks"
+	"github.com/serin-canary/serin/webhooks/reply"
 )
 
 // The kinds of work that a server does later, beside callbacks.
@@ -75,15 +77,20 @@ type later struct {
 	queue     *outbox.Queue
 	callbacks *webhooks.Callbacks // nil where they are off
 	watcher   *watcher
+	senders   map[string]reply.Sender
+	desk      *reply.Desk // once there is a journal
+	link      string      // how people reach this server
 }
 
 // kinds returns how each kind of work is treated.
 func kinds() map[string]outbox.Kind {
-	return map[string]outbox.Kind{
+	m := map[string]outbox.Kind{
 		webhooks.KindCallback: {Timeout: 10 * time.Second, Patience: 24 * time.Hour, Concurrency: 8, First: 5 * time.Second, Longest: 15 * time.Minute},
 		kindLook:              {Timeout: 45 * time.Second, Patience: time.Hour, Concurrency: 4, Lapses: true},
 		kindSweep:             {Timeout: 15 * time.Second, Patience: 365 * 24 * time.Hour, Concurrency: 1, First: time.Minute},
 	}
+	maps.Copy(m, reply.Kinds())
+	return m
 }
 
 // newLater makes the queue and what it needs before there is a journal.
@@ -92,8 +99,11 @@ func newLater(c Config, log *slog.Logger) (*later, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &later{queue: q, watcher: &watcher{now: time.Now, log: log}}
+	l := &later{queue: q, watcher: &watcher{now: time.Now, log: log}, link: c.BaseURL}
 	l.watcher.add = q.Enqueue
+	if l.senders, err = openSenders(c, log); err != nil {
+		return nil, err
+	}
 	if !c.Callbacks.on() {
 		return l, nil
 	}
@@ -132,12 +142,16 @@ func (l *later) follow(e journal.Event) []outbox.Job {
 // attach gives the work its journal and its judge.
 func (l *later) attach(ctx context.Context, j *journal.Journal, d webhooks.Decider) error {
 	l.watcher.journal, l.watcher.judge = j, d
+	l.desk = reply.New(reply.Config{
+		Journal: j, Judge: d, Queue: l.queue, Senders: l.senders, BaseURL: l.link, Now: l.watcher.now, Log: l.watcher.log,
+	})
 	return l.queue.Attach(ctx, j.DB())
 }
 
 // run does the work until ctx ends.
 func (l *later) run(ctx context.Context) error {
 	handlers := map[string]outbox.Handler{kindLook: l.watcher.look, kindSweep: l.watcher.sweep}
+	maps.Copy(handlers, l.desk.Handlers())
 	if l.callbacks != nil {
 		handlers[webhooks.KindCallback] = l.callbacks.Send
 		defer l.callbacks.Close()

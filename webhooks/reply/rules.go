@@ -1,0 +1,153 @@
+package reply
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/serin-canary/serin/judge"
+	"github.com/serin-canary/serin/judge/journal"
+	"github.com/serin-canary/serin/judge/plan"
+	"github.com/serin-canary/serin/judge/rollout"
+)
+
+// WhyGranted is why a rollout is closed whose last promotion was granted. From there
+// on the baseline turns into the canary, and nothing may be compared.
+const WhyGranted = "promotion granted"
+
+// failingLooks is at how many looks running a required check must fail before the
+// answer at [GateStart] is no. The answer cannot be taken back, and a process that
+// has only just started may need a moment.
+const failingLooks = 2
+
+// rule is the table of gates. It takes one of the verdict's answers; it decides
+// nothing of its own.
+//
+//	gate       yes                                   no
+//	start      no required check fails or is broken  rollback; a required check failed twice running, or a critical one once
+//	step       advance, with evidence or at weight 0 rollback
+//	promotion  promotion                             rollback
+//
+// Everything else waits. In shadow mode the answer is always yes.
+func rule(p *pending, v judge.Verdict) seen {
+	s := seen{verdict: &v, reason: said(v.Outcome.String(), v.Reason)}
+	if v.Mode == string(plan.Shadow) {
+		s.decided, s.yes, s.shadow, s.reason = true, true, true, "shadow: "+s.reason
+		return s
+	}
+	if v.RollBack.Yes {
+		s.decided, s.reason = true, said("rollback", firstOf(v.RollBack.Reason, v.Reason))
+		return s
+	}
+	switch p.Question.Gate {
+	case GateStart:
+		return ruleStart(p, s)
+	case GateStep:
+		if v.Advance.Yes && known(v) {
+			s.decided, s.yes = true, true
+		}
+		s.reason = said(map[bool]string{true: "advance", false: "hold"}[s.yes], firstOf(v.Advance.Reason, v.Reason))
+		if v.Advance.Yes && !s.yes {
+			s.reason = "hold: the canary has had no request, and no weight is declared, so nothing is known of it"
+		}
+	case GatePromotion:
+		s.decided, s.yes = v.Promotion.Yes, v.Promotion.Yes
+		s.reason = said(map[bool]string{true: "promote", false: "hold"}[s.yes], firstOf(v.Promotion.Reason, v.Reason))
+	}
+	return s
+}
+
+// known reports whether a permission to advance rests on something: on blocks that
+// were compared, on a declared weight of 0, or on checks where only those decide.
+func known(v judge.Verdict) bool {
+	return v.Progress.Paired > 0 || v.Progress.Weight != nil || v.Rollout.Comparison == rollout.ChecksOnly
+}
+
+// ruleStart: no, where a required check failed. One that could not be run has not
+// passed either, and the question waits for it.
+func ruleStart(p *pending, s seen) seen {
+	broken := ""
+	for _, f := range s.verdict.Findings {
+		if f.About != judge.AboutCheck || !f.Required {
+			continue
+		}
+		switch f.Class {
+		case judge.CheckFailed:
+			p.Failing++
+			s.decided = f.Critical || p.Failing >= failingLooks
+			s.reason = said("check "+f.Name, f.Reason)
+			return s
+		case judge.CheckBroken:
+			broken = said("check "+f.Name+" could not be run", f.Reason)
+		}
+	}
+	p.Failing = 0
+	if broken != "" {
+		s.reason = broken
+		return s
+	}
+	s.decided, s.yes, s.reason = true, true, "no required check has failed"
+	return s
+}
+
+// over answers from the record of a rollout that is closed. A promotion that was
+// granted stays granted; a newer revision, a person or the sweep grant nothing.
+func (d *Desk) over(ctx context.Context, p *pending, sum journal.Summary) seen {
+	s := seen{decided: true, verdict: sum.Last, reason: fmt.Sprintf("rollout %s ended at %s (%s) and is judged no more",
+		sum.Rollout.ID, sum.Closed.UTC().Format(time.RFC3339), sum.Why)}
+	if sum.Last != nil && sum.Last.RollBack.Yes {
+		s.reason = said("rollback", firstOf(sum.Last.RollBack.Reason, sum.Last.Reason))
+		return s
+	}
+	switch {
+	case d.keepPace(ctx, p) == nil && p.Pace.Shadow:
+		s.yes, s.shadow, s.reason = true, true, "shadow: "+s.reason
+	case strings.HasPrefix(sum.Why, WhyGranted):
+		s.yes, s.reason = true, sum.Why
+		if sum.Last != nil {
+			s.reason = said(sum.Why, firstOf(sum.Last.Promotion.Reason, sum.Last.Reason))
+		}
+	}
+	return s
+}
+
+// fallBack is the answer where nothing was decided in time. A check that failed is
+// no absence: then the answer is no.
+func (d *Desk) fallBack(q Question, s seen) seen {
+	yes := q.Fallback && !failing(q, s)
+	s.reason = fmt.Sprintf("nothing was decided by %s, and the configured answer then is %s; %s",
+		q.Deadline.UTC().Format("15:04:05 UTC"), map[bool]string{true: "yes", false: "no"}[yes], s.reason)
+	s.decided, s.yes = false, yes
+	return s
+}
+
+// failing reports whether a required check failed at the last look before traffic.
+func failing(q Question, s seen) bool {
+	if q.Gate != GateStart || s.verdict == nil {
+		return false
+	}
+	for _, f := range s.verdict.Findings {
+		if f.About == judge.AboutCheck && f.Required && f.Class == judge.CheckFailed {
+			return true
+		}
+	}
+	return false
+}
+
+// said writes a word and a reason.
+func said(word, reason string) string {
+	if reason == "" {
+		return word
+	}
+	return word + ": " + reason
+}
+
+func firstOf(texts ...string) string {
+	for _, t := range texts {
+		if t != "" {
+			return t
+		}
+	}
+	return ""
+}

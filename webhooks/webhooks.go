@@ -76,6 +76,8 @@ type Config struct {
 	Kayenta Kayenta
 	// Work is what is done later; nil where nothing is.
 	Work Work
+	// Asker takes the questions of callers that are told later; nil refuses them.
+	Asker Asker
 	// Collectors are shown on /metrics beside the server's own (a source's state).
 	Collectors []prometheus.Collector
 	Now        func() time.Time // default time.Now

@@ -1,0 +1,71 @@
+package aws
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	"github.com/aws/smithy-go"
+
+	"github.com/serin-canary/serin/judge/journal/outbox"
+)
+
+// slower is when to come again after a throttled call.
+const slower = 10 * time.Second
+
+// meaning says what the error codes of an operation mean. A code that is in
+// neither list is tried again: permissions are granted and services recover while
+// the deadline runs.
+type meaning struct {
+	call string // for people: "codedeploy:StopDeployment", as a policy names it
+	// done are codes after which there is nothing left to do.
+	done []string
+	// permanent are codes that no later attempt will mend.
+	permanent []string
+}
+
+// of returns what a call's error means to the queue; nil where the work is done.
+// The text names the call and the code, never what was signed or sent.
+func (m meaning) of(err error) error {
+	if err == nil {
+		return nil
+	}
+	var answered smithy.APIError
+	if !errors.As(err, &answered) {
+		return fmt.Errorf("%s: no answer: %s", m.call, oneLine(err.Error()))
+	}
+	code := answered.ErrorCode()
+	if slices.Contains(m.done, code) {
+		return nil
+	}
+	out := fmt.Errorf("%s: %s: %s", m.call, code, oneLine(answered.ErrorMessage()))
+	_, throttled := retry.DefaultThrottleErrorCodes[code]
+	switch {
+	case slices.Contains(m.permanent, code):
+		return fmt.Errorf("%w: %w", out, outbox.ErrPermanent)
+	case throttled:
+		return &outbox.LaterError{Err: out, After: slower}
+	case refused(code):
+		return fmt.Errorf("%w; allow %s to the role that Serin runs as", out, m.call)
+	}
+	return out
+}
+
+// refused reports whether a code says that the credentials do not allow the call.
+func refused(code string) bool {
+	return slices.Contains([]string{
+		"AccessDeniedException", "AccessDenied", "UnauthorizedOperation", "UnrecognizedClientException",
+		"InvalidSignatureException", "ExpiredTokenException", "MissingAuthenticationTokenException", "IncompleteSignatureException",
+	}, code)
+}
+
+// codeOf returns the code of an answer, or "" where there was none.
+func codeOf(err error) string {
+	var answered smithy.APIError
+	if errors.As(err, &answered) {
+		return answered.ErrorCode()
+	}
+	return ""
+}

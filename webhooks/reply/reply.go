@@ -43,6 +43,10 @@ type Question struct {
 	// Rollout is the ID of the rollout that it is about.
 	Rollout string `json:"rollout"`
 	Gate    Gate   `json:"gate"`
+	// Granted says, at [GatePromotion], that the last promotion was granted while both
+	// arms had traffic, and that the caller asks when the canary has all of it: from
+	// there nothing can be compared, and only checks and limits can say no.
+	Granted bool `json:"granted,omitempty"`
 	// Asked is when it was asked, and Deadline when the answer must have arrived.
 	Asked    time.Time `json:"asked"`
 	Deadline time.Time `json:"deadline"`

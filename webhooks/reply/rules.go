@@ -29,6 +29,8 @@ const failingLooks = 2
 //	step       advance, with evidence or at weight 0 rollback
 //	promotion  promotion                             rollback
 //
+// A promotion that was granted before, while both arms had traffic, is asked as start.
+//
 // Everything else waits. In shadow mode the answer is always yes.
 func rule(p *pending, v judge.Verdict) seen {
 	s := seen{verdict: &v, reason: said(v.Outcome.String(), v.Reason)}
@@ -52,6 +54,9 @@ func rule(p *pending, v judge.Verdict) seen {
 			s.reason = "hold: the canary has had no request, and no weight is declared, so nothing is known of it"
 		}
 	case GatePromotion:
+		if p.Question.Granted && !v.Promotion.Yes {
+			return ruleGranted(p, s)
+		}
 		s.decided, s.yes = v.Promotion.Yes, v.Promotion.Yes
 		s.reason = said(map[bool]string{true: "promote", false: "hold"}[s.yes], firstOf(v.Promotion.Reason, v.Reason))
 	}
@@ -91,6 +96,16 @@ func ruleStart(p *pending, s seen) seen {
 	return s
 }
 
+// ruleGranted: a promotion that was granted while both arms had traffic stands,
+// unless a required check speaks against it now.
+func ruleGranted(p *pending, s seen) seen {
+	s = ruleStart(p, s)
+	if s.yes {
+		s.reason = "promote: it was granted while both arms had traffic, and no required check has failed since"
+	}
+	return s
+}
+
 // over answers from the record of a rollout that is closed. A promotion that was
 // granted stays granted; a newer revision, a person or the sweep grant nothing.
 func (d *Desk) over(ctx context.Context, p *pending, sum journal.Summary) seen {
@@ -122,9 +137,10 @@ func (d *Desk) fallBack(q Question, s seen) seen {
 	return s
 }
 
-// failing reports whether a required check failed at the last look before traffic.
+// failing reports whether a required check failed at the last look, where those
+// decide.
 func failing(q Question, s seen) bool {
-	if q.Gate != GateStart || s.verdict == nil {
+	if (q.Gate != GateStart && !q.Granted) || s.verdict == nil {
 		return false
 	}
 	for _, f := range s.verdict.Findings {

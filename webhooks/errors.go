@@ -142,6 +142,8 @@ func (s *Server) fail(err error, c echo.Context) {
 		werr = writeJSON(c, e.Code, queryFailure(e))
 	case within(path, "/flagger"):
 		werr = sayFlagger(c, e.Code, e.Public, e.Next)
+	case path == pathNotice:
+		werr = writeJSON(c, e.Code, noticeFailure(e))
 	case within(path, "/argo"):
 		werr = writeJSON(c, e.Code, argoFailure(e))
 	case within(path, kayentaPrefix):

@@ -41,6 +41,7 @@ func (s *Server) routes() http.Handler {
 	e.GET(pathQuery, s.query)
 	e.RouteNotFound(flaggerPrefix+"*", s.unknownHook)
 	e.POST("/argo/analysis", s.argo)
+	e.POST(pathNotice, s.notice)
 	s.kayentaRoutes(e)
 
 	e.GET("/v1/plans", needs(s.listPlans, RightRead))

@@ -82,6 +82,7 @@ type metricFile struct {
 	Worse       *string       `yaml:"worse" jsonschema:"enum=higher,enum=lower,enum=either" jsonschema_description:"Which way is worse. Default: higher; a rate: either."`
 	Tolerance   *marginText   `yaml:"tolerance" jsonschema_description:"The worsening that does not matter: 10% + 0.05pp."`
 	Margin      *marginText   `yaml:"margin" jsonschema_description:"The worsening that promotion must exclude; larger than the tolerance."`
+	Objective   *quantityText `yaml:"objective" jsonschema_description:"The share of good events that users were promised over 30 days: 99.9%. Alerts then watch how much of the error budget the rollout burns. Errors only."`
 	Weight      *float64      `yaml:"weight" jsonschema:"minimum=0,maximum=1000000" jsonschema_description:"Relative share of the error budget; 0 is shown only."`
 	Critical    *bool         `yaml:"critical" jsonschema_description:"Takes most of the error budget. Default: false."`
 	Required    *bool         `yaml:"required" jsonschema_description:"Promotion needs it proven. Default: true for errors and latency."`

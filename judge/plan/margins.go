@@ -31,6 +31,24 @@ func defaultMargins(k Kind, strict bool) (tolerance, margin Margin) {
 	return tolerance, margin
 }
 
+// objective reads what users were promised.
+func (b *builder) objective(d draft[metricFile], m *Metric) {
+	if d.row.Objective == nil || b.blamed(d.origin, "objective") {
+		return
+	}
+	v, err := d.row.Objective.in("fraction")
+	switch {
+	case m.Kind != Errors:
+		b.blame(d.origin, "objective", "is the promised share of good events, which only a metric of kind errors has; this one is of kind %s", m.Kind)
+	case err != nil:
+		b.blame(d.origin, "objective", "%v", err)
+	case v < 0.5 || v >= 1:
+		b.blame(d.origin, "objective", "%s cannot be promised; write the share of good events, for example 99.9%%", d.row.Objective.text)
+	default:
+		m.Objective = v
+	}
+}
+
 // margins settles a metric's tolerance and margin.
 func (b *builder) margins(d draft[metricFile], m *Metric) {
 	strict := value(b.f.Profile, "") == "strict"

@@ -59,6 +59,7 @@ func (b *builder) metric(d draft[metricFile]) Metric {
 	m.Required = value(d.row.Required, m.Kind == Errors || m.Kind == Latency)
 	m.Unit = value(d.row.Unit, unitOf(m.Kind, reading))
 	b.margins(d, &m)
+	b.objective(d, &m)
 	m.Block = b.ownBlock(d, m)
 	return m
 }

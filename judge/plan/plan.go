@@ -106,6 +106,9 @@ type Metric struct {
 	// that promote must exclude. Margin is larger.
 	Tolerance Margin `json:"tolerance"`
 	Margin    Margin `json:"margin"`
+	// Objective is the share of good events that users were promised over 30 days, such
+	// as 0.999; zero where none is known. It is for alerts: it decides nothing.
+	Objective float64 `json:"objective,omitempty"`
 	// Weight is the metric's relative share of the error budget. Zero is shown only.
 	Weight   float64 `json:"weight"`
 	Critical bool    `json:"critical,omitempty"`

@@ -62,6 +62,7 @@ type cli struct {
 	Doctor  doctorCmd  `cmd:"" help:"Try everything that a server needs, and say what to mend."`
 	Work    workCmd    `cmd:"" help:"Show and retry the work that a server does later."`
 	Journal journalCmd `cmd:"" help:"Export, import, verify and prune what is remembered."`
+	Export  exportCmd  `cmd:"" help:"Print manifests for controllers, made of plans."`
 	Replay  replayCmd  `cmd:"" help:"Compute recorded verdicts again, and compare."`
 	Token   tokenCmd   `cmd:"" help:"Make tokens for callers."`
 	Version versionCmd `cmd:"" help:"Print the version."`

@@ -14,6 +14,8 @@ type Asker interface {
 	// Given returns the answer that was fixed for a question, and false where there
 	// is none yet.
 	Given(ctx context.Context, id string) (reply.Answer, bool, error)
+	// Asked returns a question as it was asked first, and false where it never was.
+	Asked(ctx context.Context, id string) (reply.Question, bool, error)
 }
 
 var _ Asker = (*reply.Desk)(nil)

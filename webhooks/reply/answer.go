@@ -31,7 +31,7 @@ const maxReason = 1000
 func (d *Desk) fix(ctx context.Context, q Question, s seen) error {
 	now := d.now()
 	f := fixed{Question: q, Answer: Answer{
-		Yes: s.yes, Fallback: !s.decided, Reason: oneLine(s.reason, maxReason), Link: d.link(q.Rollout), At: now,
+		Yes: s.yes, Fallback: !s.decided, Over: s.over, Reason: oneLine(s.reason, maxReason), Link: d.link(q.Rollout), At: now,
 	}}
 	if s.verdict != nil {
 		f.Answer.Outcome = s.verdict.Outcome.String()

@@ -168,6 +168,23 @@ func (d *Desk) Given(ctx context.Context, id string) (Answer, bool, error) {
 	return f.Answer, true, nil
 }
 
+// Asked returns a question as it was asked first, and false where it never was, or so
+// long ago that nothing is known of it.
+func (d *Desk) Asked(ctx context.Context, id string) (Question, bool, error) {
+	w, err := d.c.Queue.Get(ctx, outbox.ID(questionKey(id, lastLook)))
+	if errors.Is(err, outbox.ErrNotFound) {
+		return Question{}, false, nil
+	}
+	if err != nil {
+		return Question{}, false, err
+	}
+	var p pending
+	if err := json.Unmarshal(w.Body, &p); err != nil {
+		return Question{}, false, fmt.Errorf("reply: question %s cannot be read: %w", id, err)
+	}
+	return p.Question, true, nil
+}
+
 func (d *Desk) now() time.Time { return d.c.Now().UTC() }
 
 func (d *Desk) link(id string) string { return d.c.BaseURL + "/v1/rollouts/" + id }

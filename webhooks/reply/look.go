@@ -91,6 +91,8 @@ type seen struct {
 	reason  string
 	// verdict is nil where none could be formed.
 	verdict *judge.Verdict
+	// over says that the rollout had ended.
+	over bool
 	// shadow says that the plan decides nothing, so that a yes means nothing.
 	shadow bool
 }

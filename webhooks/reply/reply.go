@@ -64,6 +64,8 @@ type Answer struct {
 	Outcome string `json:"outcome,omitempty"`
 	// Fallback says that nothing was decided in time.
 	Fallback bool `json:"fallback,omitempty"`
+	// Over says that the rollout had ended before the question was decided.
+	Over bool `json:"over,omitempty"`
 	// Reason is one sentence with numbers.
 	Reason string `json:"reason"`
 	// Link is where the whole report is.

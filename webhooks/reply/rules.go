@@ -109,7 +109,7 @@ func ruleGranted(p *pending, s seen) seen {
 // over answers from the record of a rollout that is closed. A promotion that was
 // granted stays granted; a newer revision, a person or the sweep grant nothing.
 func (d *Desk) over(ctx context.Context, p *pending, sum journal.Summary) seen {
-	s := seen{decided: true, verdict: sum.Last, reason: fmt.Sprintf("rollout %s ended at %s (%s) and is judged no more",
+	s := seen{decided: true, over: true, verdict: sum.Last, reason: fmt.Sprintf("rollout %s ended at %s (%s) and is judged no more",
 		sum.Rollout.ID, sum.Closed.UTC().Format(time.RFC3339), sum.Why)}
 	if sum.Last != nil && sum.Last.RollBack.Yes {
 		s.reason = said("rollback", firstOf(sum.Last.RollBack.Reason, sum.Last.Reason))

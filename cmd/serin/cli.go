@@ -19,10 +19,11 @@ import (
 
 // The exit codes. A pipeline may go on after 0 and nothing else.
 const (
-	exitPromote   = 0
-	exitFailure   = 1 // wrong usage, or no verdict could be formed
-	exitRollback  = 3
-	exitUndecided = 4 // inconclusive or continue
+	exitPromote     = 0
+	exitFailure     = 1 // wrong usage, or no verdict could be formed
+	exitRollback    = 3
+	exitUndecided   = 4 // inconclusive or continue
+	exitInterrupted = 5 // by a signal, before there was a decision; asked again it goes on
 )
 
 // exitCode ends a command with a code and without a message: what there was to say
@@ -55,6 +56,8 @@ type cli struct {
 
 	Serve   serveCmd   `cmd:"" help:"Answer Flagger, Argo Rollouts and scripts over HTTP."`
 	Judge   judgeCmd   `cmd:"" help:"Judge a canary once, or until there is a verdict."`
+	Ask     askCmd     `cmd:"" help:"Ask a server from a pipeline, and wait for its answer."`
+	Rollout rolloutCmd `cmd:"" help:"Tell a server of a pipeline's rollout: its weight, its end."`
 	Plan    planCmd    `cmd:"" help:"Check plans; print their schema."`
 	Demo    demoCmd    `cmd:"" help:"Watch a healthy canary be promoted and a failing one be rolled back."`
 	Lab     labCmd     `cmd:"" help:"Measure false alarms and detection on simulated rollouts."`

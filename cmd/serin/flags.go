@@ -45,7 +45,12 @@ func (o output) writeTraced(w io.Writer, v judge.Verdict, t judge.Trace) error {
 	if err := report.Text(w, v, reportOptions(w)); err != nil {
 		return err
 	}
-	return report.TraceText(w, t, reportOptions(w))
+	if err := report.TraceText(w, t, reportOptions(w)); err != nil {
+		return err
+	}
+	// What keeps only the end of an output must have the verdict.
+	_, err := io.WriteString(w, "\nSummary\n"+report.Summary(v))
+	return err
 }
 
 func reportOptions(w io.Writer) report.Options {

@@ -17,6 +17,7 @@ import (
 	"github.com/serin-canary/serin/judge"
 	"github.com/serin-canary/serin/judge/journal"
 	"github.com/serin-canary/serin/judge/plan"
+	"github.com/serin-canary/serin/judge/report"
 	"github.com/serin-canary/serin/judge/rollout"
 	"github.com/serin-canary/serin/queries/prometheus"
 	"github.com/serin-canary/serin/queries/scrape"
@@ -53,9 +54,12 @@ func (judgeCmd) Help() string {
         --scrape baseline=http://10.0.0.5:8080/metrics --scrape canary=http://10.0.0.9:8080/metrics
 
 The exit code is 0 for promote, 3 for rollback, 4 where nothing is proven (continue or
-inconclusive), and 1 where no verdict could be formed. A deployment script goes on after 0 only:
+inconclusive), 5 where it was interrupted before that (with --journal the same command goes on where
+it was), and 1 where no verdict could be formed. A deployment script goes on after 0 only:
 
-    serin judge --plan checkout.yaml --prometheus "$URL" --watch && ./promote.sh`
+    serin judge --plan checkout.yaml --prometheus "$URL" --watch && ./promote.sh
+
+A Serin server that looks already is asked by serin ask.`
 }
 
 // Validate implements kong's check of what was parsed.
@@ -128,16 +132,25 @@ func (c judgeCmd) verdict(ctx context.Context, s *streams, t trial) error {
 		look = func(ctx context.Context) (*verdict, error) { return t.watch(ctx, s.err) }
 	}
 	v, err := look(ctx)
-	if err != nil {
+	interrupted := ctx.Err() != nil && (v == nil || !final(v.Outcome))
+	if err != nil && !interrupted {
 		return err
 	}
 	if v == nil {
-		return errors.New("interrupted before the first look")
+		fmt.Fprintln(s.err, "serin: interrupted before the first look")
+		return exitCode(exitInterrupted)
 	}
-	if err := c.writeVerdict(ctx, s.out, t, *v); err != nil {
+	if err := c.writeVerdict(context.WithoutCancel(ctx), s.out, t, *v); err != nil {
 		return err
 	}
-	if nothingRead(*v) {
+	if c.Output != "text" { // a text ends with its summary; whoever keeps the end of a log has it here
+		fmt.Fprintln(s.err, report.Line(*v, 500))
+	}
+	switch {
+	case interrupted:
+		fmt.Fprintln(s.err, "serin: interrupted before there was a decision; this is the verdict so far")
+		return exitCode(exitInterrupted)
+	case nothingRead(*v):
 		return errors.New("no metric could be read, so this is no verdict; see the findings above")
 	}
 	return codeOf(v.Outcome)

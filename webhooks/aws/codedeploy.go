@@ -102,6 +102,24 @@ func (c *Client) Stop(ctx context.Context, j outbox.Job) error {
 	return stopping().of(err)
 }
 
+// RollsBack reports whether a deployment undoes another one: CodeDeploy rolls back by
+// a new deployment of an older revision.
+func (c *Client) RollsBack(ctx context.Context, region, deployment string) (bool, error) {
+	if err := c.may(region); err != nil {
+		return false, err
+	}
+	answer, err := c.codedeploy.GetDeployment(ctx, &codedeploy.GetDeploymentInput{DeploymentId: &deployment}, func(o *codedeploy.Options) { o.Region = region })
+	if err != nil {
+		return false, meaning{call: "codedeploy:GetDeployment"}.of(err)
+	}
+	d := answer.DeploymentInfo
+	if d == nil {
+		return false, errors.New("codedeploy:GetDeployment: an answer without a deployment")
+	}
+	triggered := d.RollbackInfo != nil && d.RollbackInfo.RollbackTriggeringDeploymentId != nil
+	return d.Creator == types.DeploymentCreatorCodeDeployRollback || triggered && *d.RollbackInfo.RollbackTriggeringDeploymentId != deployment, nil
+}
+
 // Reachable asks for a deployment that cannot exist, to find out whether the
 // service answers and takes the credentials. It changes nothing.
 func (c *Client) Reachable(ctx context.Context, region string) error {

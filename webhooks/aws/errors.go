@@ -47,19 +47,23 @@ func (m meaning) of(err error) error {
 		return fmt.Errorf("%w: %w", out, outbox.ErrPermanent)
 	case throttled:
 		return &outbox.LaterError{Err: out, After: slower}
-	case refused(code):
-		return fmt.Errorf("%w; allow %s to the role that Serin runs as", out, m.call)
+	case slices.Contains([]string{"AccessDeniedException", "AccessDenied", "UnauthorizedOperation"}, code):
+		return fmt.Errorf("%w: %w to the role that Serin runs as", out, &deniedError{m.call})
 	}
 	return out
 }
 
-// refused reports whether a code says that the credentials do not allow the call.
-func refused(code string) bool {
-	return slices.Contains([]string{
-		"AccessDeniedException", "AccessDenied", "UnauthorizedOperation", "UnrecognizedClientException",
-		"InvalidSignatureException", "ExpiredTokenException", "MissingAuthenticationTokenException", "IncompleteSignatureException",
-	}, code)
-}
+// ErrDenied marks an error of credentials that are good and do not allow the call.
+var ErrDenied = errors.New("aws: the credentials do not allow it")
+
+// deniedError names what to allow.
+type deniedError struct{ call string }
+
+// Error says what to do.
+func (e *deniedError) Error() string { return "allow " + e.call }
+
+// Is makes it an ErrDenied.
+func (e *deniedError) Is(target error) bool { return target == ErrDenied }
 
 // codeOf returns the code of an answer, or "" where there was none.
 func codeOf(err error) string {

@@ -56,7 +56,7 @@ type Fake struct {
 	reported    map[string]string // by execution ID
 	stopped     map[string]bool
 	released    map[string]string // by hook ID
-	deployments map[string]string // of ECS: JSON by ARN
+	deployments map[string]string // JSON: of ECS by ARN, of CodeDeploy by ID
 	arrived     func(Call)
 }
 
@@ -96,7 +96,8 @@ func (f *Fake) Tell(arrived func(Call)) {
 	f.arrived = arrived
 }
 
-// Put has a service deployment of ECS described by a JSON object.
+// Put has a deployment described by a JSON object: of ECS by its ARN, of CodeDeploy by
+// its ID.
 func (f *Fake) Put(arn, deployment string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -224,6 +225,9 @@ func (f *Fake) serve(c *Call) (int, string) {
 	case Stop:
 		return f.stop(c, in)
 	case Get:
+		if text, known := f.deployments[in.DeploymentID]; known {
+			return http.StatusOK, `{"deploymentInfo":` + text + `}`
+		}
 		return http.StatusBadRequest, exception("DeploymentDoesNotExistException")
 	case Continue:
 		return f.release(c, in)

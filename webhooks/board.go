@@ -23,7 +23,8 @@ type board struct {
 	s *Server
 
 	up, live, outcome, evidence, threshold, stale, score *prometheus.Desc
-	finding, effect                                      *prometheus.Desc
+	looked, weight, page, requests                       *prometheus.Desc
+	finding, effect, check                               *prometheus.Desc
 }
 
 func newBoard(s *Server) *board {
@@ -41,6 +42,12 @@ func newBoard(s *Server) *board {
 		threshold: desc("rollout_threshold_log10", "Log10 of the evidence at which the rollout is rolled back.", who...),
 		stale:     desc("rollout_stale_blocks", "Closed blocks since the last one with evidence of both arms.", who...),
 		score:     desc("rollout_score", "Score of the last verdict, 0 to 100; it decides nothing.", who...),
+		looked: desc("rollout_last_look_timestamp_seconds",
+			"When the judge last looked; before the first look, when the rollout began.", who...),
+		weight:   desc("rollout_weight_percent", "The canary's share of traffic as it was declared; absent where it is unknown.", who...),
+		page:     desc("rollout_page", "1 where the last verdict asks for a person, else 0.", who...),
+		requests: desc("rollout_requests", "Requests that the last verdict rests on.", with("arm")...),
+		check:    desc("check_status", "How a check ended at the last look: 1 passed, 0 failed, -1 could not be run.", with("check")...),
 		finding: desc("finding_evidence_log10", "Log10 of one finding's evidence, for worse than the tolerance or not worse than the margin.",
 			with("about", "finding", "side")...),
 		effect: desc("finding_effect_ratio", "Canary over baseline of one finding.", with("about", "finding")...),
@@ -49,7 +56,7 @@ func newBoard(s *Server) *board {
 
 // Describe implements prometheus.Collector.
 func (b *board) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range [...]*prometheus.Desc{b.up, b.live, b.outcome, b.evidence, b.threshold, b.stale, b.score, b.finding, b.effect} {
+	for _, d := range [...]*prometheus.Desc{b.up, b.live, b.outcome, b.evidence, b.threshold, b.stale, b.score, b.looked, b.weight, b.page, b.requests, b.finding, b.effect, b.check} {
 		ch <- d
 	}
 }
@@ -68,8 +75,15 @@ func (b *board) Collect(ch chan<- prometheus.Metric) {
 	gauge(ch, b.up, 1)
 	gauge(ch, b.live, float64(len(list)))
 	for _, sum := range list {
+		who := []string{sum.Rollout.Namespace, sum.Rollout.Service, sum.Rollout.ID}
+		looked := sum.Rollout.Started
 		if sum.Last != nil {
-			b.verdict(ch, *sum.Last, sum.Rollout.Namespace, sum.Rollout.Service, sum.Rollout.ID)
+			looked = sum.Last.At
+			b.verdict(ch, *sum.Last, who...)
+		}
+		gauge(ch, b.looked, float64(looked.UnixMilli())/1000, who...)
+		if percent, known := sum.Rollout.WeightAtTime(b.s.now()); known {
+			gauge(ch, b.weight, percent, who...)
 		}
 	}
 }
@@ -88,6 +102,13 @@ func (b *board) verdict(ch chan<- prometheus.Metric, v judge.Verdict, who ...str
 	gauge(ch, b.threshold, v.Threshold, who...)
 	gauge(ch, b.stale, float64(v.StaleBlocks), who...)
 	gauge(ch, b.score, v.Score, who...)
+	needed := 0.0
+	if v.Page != "" {
+		needed = 1
+	}
+	gauge(ch, b.page, needed, who...)
+	gauge(ch, b.requests, v.Progress.CanaryRequests, with("canary")...)
+	gauge(ch, b.requests, v.Progress.BaselineRequests, with("baseline")...)
 	seen := map[string]bool{}
 	for _, f := range v.Findings {
 		key := string(f.About) + "\x00" + f.Name
@@ -95,6 +116,9 @@ func (b *board) verdict(ch chan<- prometheus.Metric, v judge.Verdict, who ...str
 			continue // a second finding of one name would void the whole scrape
 		}
 		seen[key] = true
+		if status, ok := checkStatus(f); ok {
+			gauge(ch, b.check, status, with(f.Name)...)
+		}
 		if f.Worse != nil {
 			gauge(ch, b.finding, *f.Worse, with(string(f.About), f.Name, "worse")...)
 		}
@@ -105,6 +129,20 @@ func (b *board) verdict(ch chan<- prometheus.Metric, v judge.Verdict, who ...str
 			gauge(ch, b.effect, f.Effect.Ratio, with(string(f.About), f.Name)...)
 		}
 	}
+}
+
+// checkStatus says how a check ended, as a number.
+func checkStatus(f judge.Finding) (float64, bool) {
+	if f.About != judge.AboutCheck {
+		return 0, false
+	}
+	switch f.Class {
+	case judge.Passed:
+		return 1, true
+	case judge.CheckFailed:
+		return 0, true
+	}
+	return -1, true
 }
 
 // gauge sends one sample. Labels that are not UTF-8 would void the whole scrape.

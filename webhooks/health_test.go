@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"math"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -97,6 +98,11 @@ func TestReadinessStandsForAMoment(t *testing.T) {
 	w.want(w.do("GET", "/healthz", ""), 200)
 }
 
+// expfmtTime writes a time as metrics have it.
+func expfmtTime(t time.Time) string {
+	return strconv.FormatFloat(float64(t.UnixMilli())/1000, 'g', -1, 64)
+}
+
 func number64(x float64) *float64 { return &x }
 
 func TestMetrics(t *testing.T) {
@@ -107,11 +113,15 @@ func TestMetrics(t *testing.T) {
 			{Name: "errors", About: judge.AboutMetric, Worse: number64(-1), NotWorse: number64(2.5), Effect: &judge.Effect{Ratio: 0.9}},
 			{Name: "errors", About: judge.AboutMetric, Worse: number64(3)}, // a second one of the name
 			{Name: "errors", About: judge.AboutLimit, Worse: number64(4)},
-			{Name: "home", About: judge.AboutCheck},
+			{Name: "home", About: judge.AboutCheck, Class: judge.CheckFailed},
+			{Name: "cart", About: judge.AboutCheck, Class: judge.Passed},
+			{Name: "pay", About: judge.AboutCheck, Class: judge.CheckBroken},
 		}
+		v.Page, v.Progress.CanaryRequests, v.Progress.BaselineRequests = "look", 120, 480
 	})
 	w.want(w.hook("pre-rollout", call{}), 200)
 	id := w.only().Rollout.ID
+	w.want(w.do("POST", "/v1/rollouts/"+id+"/weights", `{"percent": 20}`), 200)
 	body := w.want(w.do("GET", "/metrics", ""), 200).body
 	for _, want := range [...]string{
 		`serin_build_info{goversion="go1`, `version="v1.2.3"} 1`, `serin_journal_up 1`, `serin_rollouts_live 1`,
@@ -121,6 +131,14 @@ func TestMetrics(t *testing.T) {
 		`serin_rollout_threshold_log10{namespace="shop",rollout="` + id + `",service="checkout"} 1.3`,
 		`serin_rollout_stale_blocks{namespace="shop",rollout="` + id + `",service="checkout"} 2`,
 		`serin_rollout_score{namespace="shop",rollout="` + id + `",service="checkout"} 88`,
+		`serin_rollout_last_look_timestamp_seconds{namespace="shop",rollout="` + id + `",service="checkout"} ` + expfmtTime(w.clock.Now()),
+		`serin_rollout_weight_percent{namespace="shop",rollout="` + id + `",service="checkout"} 20`,
+		`serin_rollout_page{namespace="shop",rollout="` + id + `",service="checkout"} 1`,
+		`serin_rollout_requests{arm="canary",namespace="shop",rollout="` + id + `",service="checkout"} 120`,
+		`serin_rollout_requests{arm="baseline",namespace="shop",rollout="` + id + `",service="checkout"} 480`,
+		`serin_check_status{check="home",namespace="shop",rollout="` + id + `",service="checkout"} 0`,
+		`serin_check_status{check="cart",namespace="shop",rollout="` + id + `",service="checkout"} 1`,
+		`serin_check_status{check="pay",namespace="shop",rollout="` + id + `",service="checkout"} -1`,
 		`serin_finding_evidence_log10{about="metric",finding="errors",namespace="shop",rollout="` + id + `",service="checkout",side="worse"} -1`,
 		`serin_finding_evidence_log10{about="metric",finding="errors",namespace="shop",rollout="` + id + `",service="checkout",side="not-worse"} 2.5`,
 		`serin_finding_evidence_log10{about="limit",finding="errors",namespace="shop",rollout="` + id + `",service="checkout",side="worse"} 4`,

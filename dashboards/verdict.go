@@ -1,0 +1,140 @@
+package dashboards
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/grafana/grafana-foundation-sdk/go/cog"
+)
+
+// verdictRow is the first screen: what is on trial, what the judge thinks, and why.
+func (s Subject) verdictRow(sh *sheet) {
+	sh.put(idVerdict, 12, 8, panel{
+		key: "verdict", form: formText, title: "Verdict",
+		description: "What the judge said last, in its own words. The panels beside it are live.", content: s.words(),
+	})
+	block := s.Plan.Block.D()
+	stats := []panel{
+		{
+			key: "outcome", title: "Outcome", description: "The last verdict: promote and rollback are proven or forced by policy; continue says that neither side is proven yet; inconclusive, that the deadline came first.",
+			targets: []target{{expr: s.outcome()}}, mappings: outcomes(), steps: steps(grey), unit: "short",
+		},
+		{
+			key: "evidence", title: "Evidence of harm", description: "Evidence that the canary is worse than tolerated, as a share of what rolls it back (both as logarithms). At 100% it is rolled back.",
+			targets: []target{{expr: s.own("serin_rollout_evidence_log10", nil) + " / " + s.own("serin_rollout_threshold_log10", nil)}},
+			unit:    "percentunit", steps: steps(green, 0.5, yellow, 1.0, red), decimals: cog.ToPtr(0.0),
+		},
+		{
+			key: "worst", title: "Worst metric", description: "The metric with the most evidence of harm. Its row below shows it.",
+			targets:  []target{{expr: "topk(1, " + s.own("serin_finding_evidence_log10", []string{"finding"}, "about", "metric", "side", "worse") + ")", legend: "{{finding}}", instant: true}},
+			nameOnly: true, steps: steps(grey), unit: "short",
+		},
+		{
+			key: "weight", title: "Canary weight", description: "The canary's share of traffic as its controller declared it. Unknown is not zero.",
+			targets: []target{{expr: s.own("serin_rollout_weight_percent", nil)}}, unit: "percent", steps: steps(orange), noValue: "unknown",
+		},
+		{
+			key: "requests", title: "Requests compared", description: "How many requests of each arm the verdict rests on. A p99 of twelve requests says nothing.",
+			targets: []target{
+				{expr: s.own("serin_rollout_requests", nil, "arm", "canary"), legend: seriesCanary},
+				{expr: s.own("serin_rollout_requests", nil, "arm", "baseline"), legend: seriesBaseline},
+			},
+			unit: "short", overrides: arms()[:2], steps: steps(grey),
+		},
+		{
+			key: "age", title: "Since the last look", description: "How long ago the judge last looked. Nothing on this board is guarded while it does not.",
+			targets: []target{{expr: "time() - " + s.own("serin_rollout_last_look_timestamp_seconds", nil)}}, unit: "s",
+			steps:    steps(green, (3*block + s.Plan.Lag.D() + time.Minute).Seconds(), yellow, (10*block + s.Plan.Lag.D() + 5*time.Minute).Seconds(), red),
+			decimals: cog.ToPtr(0.0),
+		},
+	}
+	var ids []uint32
+	for i := range stats {
+		stats[i].form, stats[i].links = formStat, s.links()
+		if stats[i].noValue == "" {
+			stats[i].noValue = notHere
+		}
+		ids = append(ids, idVerdict+1+uint32(i)) //nolint:gosec // six
+	}
+	sh.fill(4, 4, ids, stats)
+}
+
+// words is the verdict as Markdown.
+func (s Subject) words() string {
+	var b strings.Builder
+	v := s.Verdict
+	switch {
+	case v.Outcome == "":
+		b.WriteString("## not judged yet\n\nNobody has looked at this rollout.\n\n")
+	default:
+		fmt.Fprintf(&b, "## %s%s\n\n%s\n\n", strings.ToUpper(v.Outcome), proven(v), plain(v.Reason))
+	}
+	if !s.Closed.IsZero() {
+		fmt.Fprintf(&b, "**Ended** %s: %s. The board shows the time of the rollout and is not refreshed.\n\n", s.Closed.UTC().Format("2006-01-02 15:04:05 MST"), plain(s.Why))
+	}
+	if v.Worst != "" && v.WorstReason != "" && v.WorstReason != v.Reason {
+		fmt.Fprintf(&b, "**Worst: %s.** %s\n\n", plain(v.Worst), plain(v.WorstReason))
+	}
+	r := s.Rollout
+	version := func(text, instead string) string {
+		if text == "" {
+			return instead
+		}
+		return text
+	}
+	fmt.Fprintf(&b, "| | |\n|---|---|\n| service | %s |\n| on trial | %s (baseline: %s) |\n| began | %s, attempt %d |\n| asked by | %s, plan %s |\n",
+		cell(join(r.Namespace, r.Service)), cell(version(r.Canary.Version, r.Revision)), cell(version(r.Baseline.Version, version(r.Baseline.Hash, r.Baseline.Workload))),
+		r.Started.UTC().Format("2006-01-02 15:04:05 MST"), max(r.Attempt, 1), cell(r.Controller), cell(r.Plan))
+	if !v.At.IsZero() {
+		fmt.Fprintf(&b, "| this text is of | %s |\n", v.At.UTC().Format("2006-01-02 15:04:05 MST"))
+	}
+	if ls := s.links(); len(ls) > 0 {
+		b.WriteString("\n")
+		for i, l := range ls {
+			if i > 0 {
+				b.WriteString(" · ")
+			}
+			fmt.Fprintf(&b, "[%s](%s)", l.title, l.url)
+		}
+		b.WriteString("\n")
+	}
+	return b.String()
+}
+
+// proven says what a verdict rests on.
+func proven(v Verdict) string {
+	var notes []string
+	if !v.Proven && (v.Outcome == "promote" || v.Outcome == "rollback") {
+		notes = append(notes, "by policy, not proven")
+	}
+	if v.Shadow {
+		notes = append(notes, "shadow: without consequences")
+	}
+	if len(notes) == 0 {
+		return ""
+	}
+	return " (" + strings.Join(notes, "; ") + ")"
+}
+
+func join(namespace, service string) string {
+	if namespace == "" {
+		return service
+	}
+	return namespace + "/" + service
+}
+
+// plain is text that Markdown, HTML and Grafana's variables leave as it is.
+func plain(text string) string {
+	return strings.NewReplacer(
+		"&", "&amp;", "<", "&lt;", ">", "&gt;", "`", "&#96;", "*", "\\*", "_", "\\_", "[", "\\[", "]", "\\]", "|", "\\|", "$", "&#36;", "\n", " ", "\r", " ",
+	).Replace(text)
+}
+
+// cell is plain text in a table; an empty one is said to be unknown.
+func cell(text string) string {
+	if text == "" {
+		return "unknown"
+	}
+	return plain(text)
+}

@@ -48,6 +48,7 @@ func TestTheSpecificationIsTheRoutes(t *testing.T) {
 		"ArgoNotice": argoNotice{}, "ArgoNoticeAnswer": noticeAnswer{},
 		"KayentaRemoteCall": remoteCall{}, "KayentaThresholds": kayentaThresholds{}, "KayentaScope": kayentaScope{}, "KayentaRequest": kayentaRequest{},
 		"KayentaPair": kayentaPair{}, "KayentaExecution": kayentaExecution{},
+		"AzureCall": azureCall{}, "AzureAnswer": azureAnswered{}, "Taken": taken{},
 		"Verdict": judge.Verdict{}, "Finding": judge.Finding{}, "Effect": judge.Effect{}, "Moved": judge.Moved{},
 		"Trace": judge.Trace{}, "MetricTrace": judge.MetricTrace{}, "TracePoint": judge.TracePoint{},
 	} {

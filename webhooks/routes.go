@@ -43,6 +43,8 @@ func (s *Server) routes() http.Handler {
 	e.POST("/argo/analysis", s.argo)
 	e.POST(pathNotice, s.notice)
 	s.kayentaRoutes(e)
+	e.POST(pathAzure, s.azure)
+	e.POST(pathGitHub, s.github)
 
 	e.GET("/v1/plans", needs(s.listPlans, RightRead))
 	e.POST("/v1/rollouts", needs(s.announce, RightAnnounce))

@@ -74,6 +74,10 @@ type Config struct {
 	Callbacks *Callbacks
 	// Kayenta is what the API of Kayenta needs.
 	Kayenta Kayenta
+	// Azure reads checks of Azure DevOps in callback mode; nil refuses them.
+	Azure AzureCallback
+	// GitHub is what deployment protection rules need; nil where there are none.
+	GitHub *GitHub
 	// Work is what is done later; nil where nothing is.
 	Work Work
 	// Asker takes the questions of callers that are told later; nil refuses them.

@@ -125,7 +125,7 @@ func (a *App) open(ctx context.Context, o Options) error {
 	a.front, err = webhooks.New(webhooks.Config{
 		Judge: a.tracing.decider(a.judge), Journal: a.journal, Plans: a.plans, Ready: a.ready(), Wrap: a.tracing.handler,
 		Tokens: sec.tokens, TLS: sec.tls, Limits: sec.limits, Pressure: c.Limits.pressure(), BaseURL: c.BaseURL, Version: version, Log: a.log, Now: o.now,
-		Callbacks: a.later.callbacks, Work: a.later.queue, Asker: a.later.desk, Kayenta: a.kayenta(), Sources: a.sources.ByName(), Collectors: append(a.sources.Collectors(), newWorkMetrics(a.later.queue, a.log)),
+		Callbacks: a.later.callbacks, Work: a.later.queue, Asker: a.later.desk, Azure: a.later.azure(), GitHub: a.later.github(c.GitHub), Kayenta: a.kayenta(), Sources: a.sources.ByName(), Collectors: append(a.sources.Collectors(), newWorkMetrics(a.later.queue, a.log)),
 	})
 	if err != nil {
 		return err

@@ -50,7 +50,11 @@ type Config struct {
 	// Callbacks say who may be told how rollouts end.
 	Callbacks Callbacks `yaml:"callbacks"`
 	// Kayenta says what callers of Kayenta's API may do.
-	Kayenta Kayenta  `yaml:"kayenta"`
+	Kayenta Kayenta `yaml:"kayenta"`
+	// Azure lets checks of Azure DevOps be told later how they end.
+	Azure Azure `yaml:"azure"`
+	// GitHub lets deployment protection rules ask.
+	GitHub  GitHub   `yaml:"github"`
 	Sources []Source `yaml:"sources"`
 	Log     Log      `yaml:"log"`
 	Debug   Debug    `yaml:"debug"`
@@ -121,6 +125,8 @@ func (c Config) Check() plan.Faults {
 	c.Trace.check(fault)
 	c.Callbacks.check(fault)
 	c.Kayenta.check(fault)
+	c.Azure.check(fault)
+	c.GitHub.check(fault)
 	seen := map[string]bool{}
 	for i, s := range c.Sources {
 		at := fmt.Sprintf("sources[%d]", i)

@@ -61,6 +61,8 @@ func Examine(ctx context.Context, c Config) []Diagnosis {
 	x.journal(ctx)
 	x.tokens()
 	x.callbacks()
+	x.azure()
+	x.github()
 	x.address(ctx)
 	x.links(ctx)
 	x.traces(ctx)

@@ -30,6 +30,9 @@ import (
 // on its standard input.
 const childConfig = "SERIN_APP_CHILD"
 
+// childTalks is the value of childConfig with which it logs all that it can.
+const childTalks = "talks"
+
 // serveChild is a server in a process of its own. It prints its address.
 func serveChild(ctx context.Context) int {
 	fail := func(err error) int {
@@ -44,7 +47,11 @@ func serveChild(ctx context.Context) int {
 	if err != nil {
 		return fail(err)
 	}
-	a, err := New(ctx, Options{Config: c, Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError}))})
+	level := slog.LevelError
+	if os.Getenv(childConfig) == childTalks {
+		level = slog.LevelDebug
+	}
+	a, err := New(ctx, Options{Config: c, Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))})
 	if err != nil {
 		return fail(err)
 	}
@@ -117,6 +124,7 @@ type replica struct {
 	config string
 	cmd    *exec.Cmd
 	url    string
+	log    io.Writer // gets all that it can log; nil for its errors on ours
 }
 
 func (r *replica) start() {
@@ -125,6 +133,9 @@ func (r *replica) start() {
 	r.cmd.Env = append(os.Environ(), childConfig+"=1")
 	r.cmd.Stdin = strings.NewReader(r.config)
 	r.cmd.Stderr = os.Stderr
+	if r.log != nil {
+		r.cmd.Env, r.cmd.Stderr = append(r.cmd.Env, childConfig+"="+childTalks), r.log
+	}
 	out, err := r.cmd.StdoutPipe()
 	if err != nil {
 		r.t.Fatal(err)

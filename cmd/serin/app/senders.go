@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"log/slog"
 
+	"github.com/serin-canary/serin/webhooks/azure"
+	"github.com/serin-canary/serin/webhooks/github"
 	"github.com/serin-canary/serin/webhooks/reply"
 )
 
@@ -17,7 +19,10 @@ type senderKind struct {
 
 // senderKinds lists them, one a line.
 func senderKinds() []senderKind {
-	return []senderKind{}
+	return []senderKind{
+		{name: azure.Name, open: azureSender},
+		{name: github.Name, open: githubSender},
+	}
 }
 
 // openSenders opens those that are configured.

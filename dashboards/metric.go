@@ -150,7 +150,7 @@ func (s Subject) metricPanels(sh *sheet, id uint32, d drawn) error {
 	sh.put(id+2, 6, 9, s.ratio(d, canary, baseline))
 	rest := width - 18
 	if events, ok := s.events(d); ok {
-		sh.put(id+3, uint32(rest), 9, events) //nolint:gosec // six
+		sh.put(id+3, uint32(rest), 9, events)
 	}
 	if d.canary.Kind == queries.Histogram {
 		return s.spread(sh, id, d, u)
@@ -255,7 +255,7 @@ func (s Subject) spread(sh *sheet, id uint32, d drawn, u string) error {
 		if err != nil {
 			return err
 		}
-		sh.put(id+5+uint32(i), 8, 8, panel{ //nolint:gosec // two
+		sh.put(id+5+uint32(i), 8, 8, panel{
 			key: d.Name + " heat " + arm.name, form: formHeat, title: name(d.Metric) + ", " + arm.name, unit: u,
 			description: "How the " + arm.name + "'s requests are spread. Darker is more.",
 			targets:     []target{{expr: expr, legend: "{{le}}", heat: true}},

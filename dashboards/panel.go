@@ -84,7 +84,7 @@ func (p panel) queries() []cog.Builder[variants.Dataquery] {
 	return out
 }
 
-// refID names the n-th query: A, B, … Z, A1, …
+// refID names the n-th query: A to Z, then A1.
 func refID(n int) string {
 	id := string(rune('A' + n%26))
 	if n >= 26 {

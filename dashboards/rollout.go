@@ -30,7 +30,7 @@ func Draw(s Subject) (Board, error) {
 	sh := newSheet()
 	s.verdictRow(sh)
 	for i, m := range s.judged() {
-		s.metricRow(sh, uint32(idMetrics+i*perMetric), m) //nolint:gosec // a plan has few metrics
+		s.metricRow(sh, uint32(idMetrics+i*perMetric), m)
 	}
 	s.evidenceRow(sh)
 	s.resourceRow(sh)

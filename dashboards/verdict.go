@@ -55,7 +55,7 @@ func (s Subject) verdictRow(sh *sheet) {
 		if stats[i].noValue == "" {
 			stats[i].noValue = notHere
 		}
-		ids = append(ids, idVerdict+1+uint32(i)) //nolint:gosec // six
+		ids = append(ids, idVerdict+1+uint32(i))
 	}
 	sh.fill(4, 4, ids, stats)
 }

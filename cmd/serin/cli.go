@@ -59,6 +59,7 @@ type cli struct {
 	Ask     askCmd     `cmd:"" help:"Ask a server from a pipeline, and wait for its answer."`
 	Rollout rolloutCmd `cmd:"" help:"Tell a server of a pipeline's rollout: its weight, its end."`
 	Plan    planCmd    `cmd:"" help:"Check plans; print their schema."`
+	Import  importCmd  `cmd:"" help:"Make plans of what Flagger, Argo or Kayenta judge by."`
 	Demo    demoCmd    `cmd:"" help:"Watch a healthy canary be promoted and a failing one be rolled back."`
 	Lab     labCmd     `cmd:"" help:"Measure false alarms and detection on simulated rollouts."`
 	Config  configCmd  `cmd:"" help:"Check a server's configuration."`
@@ -97,14 +98,19 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return exitFailure
 }
 
-func command(ctx context.Context, args []string, s *streams) error {
-	k, err := kong.New(&cli{},
+// grammar returns the reader of command lines.
+func grammar(ctx context.Context, s *streams) (*kong.Kong, error) {
+	return kong.New(&cli{},
 		kong.Name("serin"), kong.Description(about), kong.Writers(s.out, s.err),
 		kong.NoDefaultHelp(), kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: false, WrapUpperBound: 100}),
 		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(s),
 		kong.Vars{"listen": app.DefaultListen, "plans": app.DefaultPlans, "journal": app.DefaultJournal},
 		kong.TypeMapper(reflect.TypeFor[label](), labelMapper{}),
 	)
+}
+
+func command(ctx context.Context, args []string, s *streams) error {
+	k, err := grammar(ctx, s)
 	if err != nil {
 		return fmt.Errorf("the command line cannot be read: %w", err)
 	}

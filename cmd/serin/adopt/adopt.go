@@ -1,0 +1,122 @@
+package adopt
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"github.com/serin-canary/serin/judge/plan"
+)
+
+// File is one file to read.
+type File struct {
+	Name string // as it is shown
+	Text []byte
+}
+
+// Options settle what the files leave open.
+type Options struct {
+	// Service is the plan's service where the files do not name one.
+	Service string
+	// Provider is the mesh or ingress of a Canary that names none: Flagger takes it
+	// from a flag of its own, and Istio where there is none.
+	Provider string
+	// Args are values of an AnalysisTemplate's arguments. They win.
+	Args map[string]string
+}
+
+// Fate is what became of a part of the input.
+type Fate string
+
+// The fates.
+const (
+	Carried Fate = "carried over"     // it means what it meant
+	Changed Fate = "changed"          // it is in the plan, and means something else
+	Left    Fate = "not carried over" // it is in a comment
+)
+
+// Note says what became of one part of the input.
+type Note struct {
+	File   string `json:"file"`
+	Line   int    `json:"line"`
+	Column int    `json:"column"`
+	Path   string `json:"path"` // the field, from its document's root
+	Fate   Fate   `json:"fate"`
+	Text   string `json:"text"`
+}
+
+// Translation is one plan.
+type Translation struct {
+	Service string `json:"service"`
+	// From says what it was made of.
+	From  string `json:"from"`
+	Notes []Note `json:"notes"`
+	// Plan is the plan file.
+	Plan []byte `json:"-"`
+}
+
+// Flagger translates Flagger's Canaries with the MetricTemplates that they name, one
+// plan for each Canary; without a Canary, all templates into one plan. Faults of all
+// files are returned at once, as [plan.Faults].
+func Flagger(files []File, o Options) ([]Translation, error) {
+	docs, err := readAll(files)
+	if err != nil {
+		return nil, err
+	}
+	return settled(flagger{docs: docs, options: o}.drafts(), docs)
+}
+
+// Argo translates Argo's AnalysisTemplates, one plan for each Rollout that names some;
+// without a Rollout, all templates into one plan. Faults of all files are returned at
+// once, as [plan.Faults].
+func Argo(files []File, o Options) ([]Translation, error) {
+	docs, err := readAll(files)
+	if err != nil {
+		return nil, err
+	}
+	return settled(argo{docs: docs, options: o}.drafts(), docs)
+}
+
+// Kayenta translates canary configs, one plan for each. Faults of all files are
+// returned at once, as [plan.Faults].
+func Kayenta(files []File, o Options) ([]Translation, error) {
+	docs, err := readAll(files)
+	if err != nil {
+		return nil, err
+	}
+	return settled(kayenta{docs: docs, options: o}.drafts(), docs)
+}
+
+// settled makes every draft a plan that loads, unless the input had faults.
+func settled(drafts []*draft, docs []document) ([]Translation, error) {
+	var faults plan.Faults
+	for _, d := range docs {
+		faults = append(faults, d.book.faults...)
+		d.book.faults = nil // a book may have several documents
+	}
+	if len(faults) > 0 {
+		return nil, inOrder(faults)
+	}
+	var out []Translation
+	for _, d := range drafts {
+		text, err := d.settle()
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, Translation{Service: d.service, From: d.from, Notes: d.notes, Plan: text})
+	}
+	return out, nil
+}
+
+// inOrder sorts faults, and leaves out what is said twice.
+func inOrder(fs plan.Faults) plan.Faults {
+	slices.SortStableFunc(fs, func(a, b plan.Fault) int {
+		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column), cmp.Compare(a.Path, b.Path))
+	})
+	return slices.Compact(fs)
+}
+
+// errFault is a fault of the files as a whole.
+func errFault(d document, t tree, format string, args ...any) {
+	d.book.fault(t.n, t.path, fmt.Sprintf(format, args...))
+}

@@ -1,0 +1,241 @@
+package adopt
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/serin-canary/serin/judge/plan"
+)
+
+// draft is a plan that is being made: fields and rows in the order in which they are
+// written, each with the comments that stand above it.
+type draft struct {
+	service string
+	command string // flagger, argo, kayenta
+	from    string // what it was made of, in words
+	about   []string
+
+	settings []field  // of the plan itself, service first
+	presets  []string // comments that stand above preset, and the preset
+	preset   string
+	arms     []armFact // what the caller does not say
+	reserved []string  // names of the preset's metrics
+	sources  []string  // where the input's queries were asked
+	metrics  []*row
+	limits   []*row
+	checks   []*row
+	rest     []string // what has no place of its own
+
+	notes []Note
+}
+
+// armFact is a fact that tells the arms apart: a field of the arms, or a label.
+type armFact struct {
+	name, baseline, canary string
+	label                  bool
+}
+
+// label adds a label of the arms, unless it is there already with other values.
+func (d *draft) label(name, baseline, canary string) bool {
+	for _, l := range d.arms {
+		if l.label && l.name == name {
+			return l.baseline == baseline && l.canary == canary
+		}
+	}
+	d.arms = append(d.arms, armFact{name, baseline, canary, true})
+	return true
+}
+
+// field is one key with its value.
+type field struct {
+	key   string
+	value string
+	block bool     // written as a block of lines
+	raw   bool     // written as it is
+	above []string // comments
+}
+
+// row is an element of a list. A row that is off is its comments alone.
+type row struct {
+	name   string
+	above  []string
+	fields []field
+	off    bool
+	// weighs says that the row can roll back by itself; demands that promotion needs
+	// it; gauge that it could do both, if the plan said so.
+	weighs, demands, gauge bool
+	of                     string // a limit's metric
+}
+
+func (r *row) add(key, value string) { r.fields = append(r.fields, field{key: key, value: value}) }
+
+// raw adds a value that needs no quotes: a number, a quantity, a list.
+func (r *row) raw(key, value string) {
+	r.fields = append(r.fields, field{key: key, value: value, raw: true})
+}
+
+func (r *row) say(format string, args ...any) {
+	r.above = append(r.above, fmt.Sprintf(format, args...))
+}
+
+func (d *draft) set(key, value string, above ...string) {
+	d.settings = append(d.settings, field{key: key, value: value, above: above})
+}
+
+// note records what became of a part of the input.
+func (d *draft) note(t tree, f Fate, format string, args ...any) {
+	n := Note{File: t.b.file, Line: 1, Column: 1, Path: oneLine(t.path), Fate: f, Text: cut(oneLine(fmt.Sprintf(format, args...)), 400)}
+	if t.n != nil {
+		n.Line, n.Column = t.n.Line, t.n.Column
+	}
+	d.notes = append(d.notes, n)
+}
+
+// leave says in the plan and in the report that something is not carried over.
+func (d *draft) leave(where *[]string, t tree, format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	*where = append(*where, "Not carried over: "+text)
+	d.note(t, Left, "%s", text)
+}
+
+// leaveRow does the same where a row of the list would stand.
+func (d *draft) leaveRow(list *[]*row, t tree, format string, args ...any) *row {
+	r := &row{off: true}
+	text := "Not carried over: " + fmt.Sprintf(format, args...)
+	if slices.ContainsFunc(*list, func(o *row) bool { return o.off && len(o.above) > 0 && o.above[0] == text }) {
+		return r // a template that is used twice
+	}
+	d.leave(&r.above, t, format, args...)
+	*list = append(*list, r)
+	return r
+}
+
+// asks notes where a query of the input was asked.
+func (d *draft) asks(url string) {
+	if url != "" {
+		d.sources = add(d.sources, address(url))
+	}
+}
+
+// unique returns a name that no row of the list has yet, nor any that is reserved.
+func unique(rows []*row, name string, reserved ...string) string {
+	taken := func(s string) bool {
+		return slices.Contains(reserved, s) || slices.ContainsFunc(rows, func(r *row) bool { return r.name == s && !r.off })
+	}
+	out := name
+	for i := 2; taken(out); i++ {
+		out = fmt.Sprintf("%s-%d", name, i)
+	}
+	return out
+}
+
+// slug makes a name of any text.
+func slug(s, or string) string {
+	var b strings.Builder
+	gap := false
+	for _, r := range strings.ToLower(s) {
+		switch {
+		case r >= 'a' && r <= 'z' || r >= '0' && r <= '9':
+			if gap && b.Len() > 0 {
+				b.WriteByte('-')
+			}
+			gap = false
+			b.WriteRune(r)
+		default:
+			gap = true
+		}
+		if b.Len() >= 100 {
+			break
+		}
+	}
+	if b.Len() == 0 {
+		return or
+	}
+	return b.String()
+}
+
+// settle writes the plan and loads it. A row that the plan refuses is turned into a
+// comment with the reason, and what follows from that is settled again.
+func (d *draft) settle() ([]byte, error) {
+	for range len(d.metrics) + len(d.limits) + len(d.checks) + 4 {
+		d.decide()
+		text := d.write()
+		_, err := plan.Parse(d.command+".yaml", text)
+		if err == nil {
+			return text, nil
+		}
+		faults, ok := err.(plan.Faults) //nolint:errorlint // Parse returns them bare
+		if !ok || !d.retreat(faults) {
+			return nil, fmt.Errorf("the plan made of %s is not one that can be used; this is a defect of serin import, please report it with the file: %w", d.from, err)
+		}
+	}
+	return nil, fmt.Errorf("the plan made of %s cannot be settled; this is a defect of serin import, please report it with the file", d.from)
+}
+
+// retreat turns the rows that have faults into comments, and reports whether there
+// were any.
+func (d *draft) retreat(faults plan.Faults) bool {
+	found := false
+	for name, rows := range map[string][]*row{"metrics": d.metrics, "limits": d.limits, "checks": d.checks} {
+		i := 0
+		for _, r := range rows {
+			if r.off {
+				continue
+			}
+			path := fmt.Sprintf("%s[%d]", name, i)
+			i++
+			for _, f := range faults {
+				if f.Path == path || strings.HasPrefix(f.Path, path+".") {
+					r.off, found = true, true
+					r.say("Not carried over: a plan refuses it (%s).", cut(oneLine(f.Text), 300))
+					d.notes = append(d.notes, Note{File: d.from, Line: 1, Column: 1, Path: r.name, Fate: Left, Text: "a plan refuses it: " + cut(oneLine(f.Text), 300)})
+					break
+				}
+			}
+		}
+	}
+	return found
+}
+
+// decide makes sure that something can roll back and something can promote: where
+// there are gauges alone, they do; where there is nothing, the preset http does.
+func (d *draft) decide() {
+	live := func(of func(*row) bool) bool {
+		return slices.ContainsFunc(d.metrics, func(r *row) bool { return !r.off && of(r) })
+	}
+	for _, l := range d.limits { // a limit goes with its metric
+		if !l.off && l.of != "" && d.preset == "" && !live(func(r *row) bool { return r.name == l.of }) {
+			l.off = true
+			l.say("Not carried over: there is no metric %s to bound.", l.of)
+		}
+	}
+	if d.preset != "" {
+		return
+	}
+	weighs, demands := func(r *row) bool { return r.weighs }, func(r *row) bool { return r.demands }
+	for _, r := range d.metrics {
+		if r.off || !r.gauge {
+			continue
+		}
+		if !live(weighs) {
+			r.weighs = true
+			r.raw("weight", "1")
+			r.say("It has weight and is required because nothing else here is.")
+		}
+		if !live(demands) {
+			r.demands = true
+			r.raw("required", "true")
+		}
+	}
+	checked := slices.ContainsFunc(d.checks, func(r *row) bool { return !r.off })
+	if checked && !live(func(*row) bool { return true }) {
+		return // checks decide
+	}
+	if !live(weighs) || !live(demands) {
+		d.preset = "http"
+		d.presets = append(d.presets,
+			"Nothing that was carried over can decide by itself, so the preset http stands in: it asks the pods' own",
+			"http_requests_total and http_request_duration_seconds. Replace it by what your service counts (docs/plan.md).")
+	}
+}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/serin-canary/serin/judge"
 	"github.com/serin-canary/serin/judge/journal"
+	"github.com/serin-canary/serin/judge/rollout"
 )
 
 // The words that an answer to Argo begins with. Conditions are written on them:
@@ -40,12 +41,19 @@ func wordOf(v judge.Verdict, g gate) string {
 	switch {
 	case v.RollBack.Yes && !shadow(v):
 		return wordFail
-	case v.Promotion.Yes, g == gateStep && v.Advance.Yes, shadow(v):
+	case v.Promotion.Yes, g == gateStep && v.Advance.Yes && !untouched(v), shadow(v):
 		return wordPass
 	case v.Outcome == judge.Inconclusive:
 		return wordInconclusive
 	}
 	return wordRunning
+}
+
+// untouched reports whether the canary has had no request, and nobody declared a
+// weight of 0. The judge lets traffic begin then. An analysis of Argo comes after a
+// step, whose weight it is seldom told: without data it has seen nothing yet.
+func untouched(v judge.Verdict) bool {
+	return v.Rollout.Comparison != rollout.ChecksOnly && v.Phase == rollout.Announced && v.Progress.Weight == nil
 }
 
 // finishes reports whether an answer ends the judging: Argo goes on or aborts and

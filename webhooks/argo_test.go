@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/serin-canary/serin/judge"
+	"github.com/serin-canary/serin/judge/rollout"
 )
 
 // argoArgs are the arguments that a template sends: all of them strings.
@@ -54,11 +55,18 @@ func TestArgoVerdicts(t *testing.T) {
 		pending int // status with ?pending=503
 		closed  bool
 	}{
-		"continue":             {func(v *judge.Verdict) {}, "", "running", 0, 503, false},
-		"promote, not final":   {func(v *judge.Verdict) { v.Outcome = judge.Promote }, "", "running", 0, 503, false},
-		"promote":              {func(v *judge.Verdict) { v.Outcome, v.Promotion = judge.Promote, yes("proven") }, "", "pass", 1, 200, true},
-		"promote, at a step":   {func(v *judge.Verdict) { v.Outcome, v.Promotion = judge.Promote, yes("proven") }, "step", "pass", 1, 200, false},
-		"promote, to a guard":  {func(v *judge.Verdict) { v.Outcome, v.Promotion = judge.Promote, yes("proven") }, "guard", "pass", 1, 200, false},
+		"continue":            {func(v *judge.Verdict) {}, "", "running", 0, 503, false},
+		"promote, not final":  {func(v *judge.Verdict) { v.Outcome = judge.Promote }, "", "running", 0, 503, false},
+		"promote":             {func(v *judge.Verdict) { v.Outcome, v.Promotion = judge.Promote, yes("proven") }, "", "pass", 1, 200, true},
+		"promote, at a step":  {func(v *judge.Verdict) { v.Outcome, v.Promotion = judge.Promote, yes("proven") }, "step", "pass", 1, 200, false},
+		"promote, to a guard": {func(v *judge.Verdict) { v.Outcome, v.Promotion = judge.Promote, yes("proven") }, "guard", "pass", 1, 200, false},
+		"no traffic yet":      {func(v *judge.Verdict) { v.Advance, v.Phase = yes("no traffic"), rollout.Announced }, "step", "running", 0, 503, false},
+		"declared as none": {func(v *judge.Verdict) {
+			v.Advance, v.Phase, v.Progress.Weight = yes("-"), rollout.Announced, new(float64)
+		}, "step", "pass", 1, 200, false},
+		"without any traffic": {func(v *judge.Verdict) {
+			v.Advance, v.Phase, v.Rollout.Comparison = yes("-"), rollout.Announced, "checks"
+		}, "step", "pass", 1, 200, false},
 		"advance":              {func(v *judge.Verdict) { v.Advance = yes("no harm") }, "", "running", 0, 503, false},
 		"advance, at a step":   {func(v *judge.Verdict) { v.Advance = yes("no harm") }, "step", "pass", 1, 200, false},
 		"advance, to a guard":  {func(v *judge.Verdict) { v.Advance = yes("no harm") }, "guard", "running", 0, 503, false},

@@ -12,6 +12,7 @@ import (
 
 	"github.com/serin-canary/serin/judge/plan"
 	"github.com/serin-canary/serin/judge/rollout"
+	"github.com/serin-canary/serin/queries"
 )
 
 var update = flag.Bool("update", false, "rewrite golden files")
@@ -113,5 +114,24 @@ func TestGolden(t *testing.T) {
 			}
 			golden(t, name+"-closed.json", one)
 		})
+	}
+}
+
+func TestStandingGolden(t *testing.T) {
+	s := Standing{Self: []queries.Matcher{{Label: "job", Op: queries.Equal, Value: "serin"}}, Server: "https://serin.example.com"}
+	fleet, err := Fleet(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	service, err := Service(s, "shop", "checkout")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, b := range map[string]Board{"fleet": fleet, "service": service} {
+		text, err := b.JSON()
+		if err != nil {
+			t.Fatal(err)
+		}
+		golden(t, name+".json", text)
 	}
 }

@@ -25,6 +25,11 @@ func (s Subject) own(name string, by []string, pairs ...string) string {
 
 // ownSeries selects one of Serin's metrics.
 func ownSeries(self []queries.Matcher, name string, by []string, pairs ...string) string {
+	return (&parser.AggregateExpr{Op: parser.MAX, Expr: selector(self, name, pairs...), Grouping: by}).String()
+}
+
+// selector selects one of Serin's metrics of every replica.
+func selector(self []queries.Matcher, name string, pairs ...string) *parser.VectorSelector {
 	v := &parser.VectorSelector{Name: name}
 	for i := 0; i+1 < len(pairs); i += 2 {
 		v.LabelMatchers = append(v.LabelMatchers, labels.MustNewMatcher(labels.MatchEqual, pairs[i], pairs[i+1]))
@@ -38,7 +43,7 @@ func ownSeries(self []queries.Matcher, name string, by []string, pairs ...string
 		}
 	}
 	v.LabelMatchers = append(v.LabelMatchers, labels.MustNewMatcher(labels.MatchEqual, model.MetricNameLabel, name))
-	return (&parser.AggregateExpr{Op: parser.MAX, Expr: v, Grouping: by}).String()
+	return v
 }
 
 // outcomes are what the numbers of an outcome mean: told by word and colour.

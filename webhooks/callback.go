@@ -32,6 +32,9 @@ type CallbackConfig struct {
 	Hosts []string
 	// PlainHTTP allows http beside https.
 	PlainHTTP bool
+	// Bearers are the tokens of receivers that want one, beside the signature. The
+	// first whose host fits is sent, over https only.
+	Bearers []CallbackBearer
 	// Guard refuses addresses that may not be dialled. It is asked about every
 	// resolved address.
 	Guard func(netip.AddrPort) error
@@ -42,12 +45,25 @@ type CallbackConfig struct {
 	Client *http.Transport
 }
 
+// CallbackBearer is a receiver's token.
+type CallbackBearer struct {
+	Host  string // as in [CallbackConfig.Hosts], but not *
+	Token string // sent as Authorization: Bearer
+}
+
+// bearer is one with its host read.
+type bearer struct {
+	hostPattern
+	token string
+}
+
 // Callbacks tell how rollouts end, to the URLs that their announcements gave. They
 // are signed by the Standard Webhooks specification.
 type Callbacks struct {
 	c       CallbackConfig
 	signers []*standardwebhooks.Webhook
 	hosts   []hostPattern
+	bearers []bearer
 	client  *http.Client
 }
 
@@ -81,6 +97,13 @@ func NewCallbacks(c CallbackConfig) (*Callbacks, error) {
 			return nil, fmt.Errorf("webhooks: %w", err)
 		}
 		cb.hosts = append(cb.hosts, p)
+	}
+	for _, b := range c.Bearers {
+		p, err := readBearer(b)
+		if err != nil {
+			return nil, fmt.Errorf("webhooks: %w", err)
+		}
+		cb.bearers = append(cb.bearers, p)
 	}
 	cb.client = cb.newClient()
 	return cb, nil
@@ -184,6 +207,8 @@ func (cb *Callbacks) Check(text string) error {
 		return bad("tell callbacks apart by the path", field+": a URL here may have no query and no fragment, since it is recorded and shown")
 	case u.Scheme == "http" && !cb.c.PlainHTTP:
 		return bad(next, field+": plain http is not allowed here")
+	case u.Scheme == "http" && cb.tokenFor(u) != "":
+		return bad(next, field+": this host is sent a token, which plain http would show to others")
 	}
 	allowed := false
 	for _, p := range cb.hosts {

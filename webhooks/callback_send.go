@@ -46,12 +46,46 @@ func (cb *Callbacks) request(ctx context.Context, key string, b callbackBody) (*
 			return nil, fmt.Errorf("the callback could not be signed: %w", err)
 		}
 	}
+	if token := cb.tokenFor(r.URL); token != "" {
+		r.Header.Set("Authorization", "Bearer "+token)
+	}
 	r.Header.Set("Content-Type", "application/json")
 	r.Header.Set("User-Agent", "serin")
 	r.Header.Set(standardwebhooks.HeaderWebhookID, key)
 	r.Header.Set(standardwebhooks.HeaderWebhookTimestamp, strconv.FormatInt(now.Unix(), 10))
 	r.Header.Set(standardwebhooks.HeaderWebhookSignature, strings.Join(signatures, " "))
 	return r, nil
+}
+
+// readBearer reads a receiver's token. The error does not quote it.
+func readBearer(b CallbackBearer) (bearer, error) {
+	if err := CheckBearerHost(b.Host); err != nil {
+		return bearer{}, err
+	}
+	p, err := readHost(b.Host)
+	if b.Token == "" || strings.ContainsFunc(b.Token, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return bearer{}, fmt.Errorf("the token for %s is empty, or has a character that no header may have; write it alone into its file", b.Host)
+	}
+	return bearer{p, b.Token}, err
+}
+
+// CheckBearerHost says what is wrong with the host of a token.
+func CheckBearerHost(text string) error {
+	p, err := readHost(text)
+	if err == nil && p.host == "*" {
+		err = errors.New("a token cannot be for every host; name the one that wants it")
+	}
+	return err
+}
+
+// tokenFor returns the token that a receiver wants, or "".
+func (cb *Callbacks) tokenFor(u *url.URL) string {
+	for _, b := range cb.bearers {
+		if b.fits(u) {
+			return b.token
+		}
+	}
+	return ""
 }
 
 // unreachable says why there was no answer. The client's own text has the whole

@@ -92,6 +92,9 @@ func apiError(err error) error {
 // ?wait=30s it is judged again until nothing can change the verdict or the wait is
 // over. 200 has a final verdict; 202 has the verdict so far, and where to ask on.
 func (s *Server) judgeOnce(c echo.Context) error {
+	if later(c.Request().Header) {
+		return s.judgeLater(c)
+	}
 	wait, err := readWait(c.QueryParams())
 	if err != nil {
 		return err
@@ -105,11 +108,14 @@ func (s *Server) judgeOnce(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	done, err := s.take(ctx, a)
+	done, err := s.takeOnce(ctx, c, a)
 	if err != nil {
 		return err
 	}
 	v, err := s.judgeUntil(ctx, done.Rollout, wait)
+	if errors.Is(err, journal.ErrClosed) && c.Request().Header.Get(headerIdempotency) != "" {
+		v, err = s.lastVerdict(ctx, done.Rollout.ID, err)
+	}
 	if err != nil {
 		return err
 	}
@@ -120,6 +126,21 @@ func (s *Server) judgeOnce(c echo.Context) error {
 	}
 	s.tell(ctx, v)
 	return writeJSON(c, code, v)
+}
+
+// lastVerdict is what a request is told again whose rollout is over by now; without a
+// look there is nothing to tell.
+func (s *Server) lastVerdict(ctx context.Context, id string, closed error) (judge.Verdict, error) {
+	sum, err := s.cfg.Journal.Get(ctx, id)
+	if err == nil && sum.Last == nil {
+		err = closed
+	}
+	if err != nil {
+		return judge.Verdict{}, err
+	}
+	v := *sum.Last
+	v.Phase = rollout.Closed
+	return v, nil
 }
 
 // judgeUntil looks until the verdict is final, the wait is over or the server

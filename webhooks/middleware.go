@@ -68,6 +68,8 @@ func levelOf(c echo.Context, status int) slog.Level {
 	switch {
 	case status >= http.StatusInternalServerError:
 		return slog.LevelError
+	case isPoll(c):
+		return slog.LevelDebug // ten a second, and a wait is a normal answer
 	case status == http.StatusConflict || status < http.StatusBadRequest:
 		// A refusal by verdict is a normal answer.
 		if isOpen(c) {
@@ -77,6 +79,9 @@ func levelOf(c echo.Context, status int) slog.Level {
 	}
 	return slog.LevelWarn
 }
+
+// isPoll reports whether a route is asked many times a second.
+func isPoll(c echo.Context) bool { return within(c.Path(), pathThrottle) }
 
 // recoverPanics turns a panic into an error: logged with its stack, and of which
 // the caller learns nothing. (The library's own way of logging it bypasses slog.)

@@ -49,6 +49,7 @@ func TestTheSpecificationIsTheRoutes(t *testing.T) {
 		"KayentaRemoteCall": remoteCall{}, "KayentaThresholds": kayentaThresholds{}, "KayentaScope": kayentaScope{}, "KayentaRequest": kayentaRequest{},
 		"KayentaPair": kayentaPair{}, "KayentaExecution": kayentaExecution{},
 		"AzureCall": azureCall{}, "AzureAnswer": azureAnswered{}, "Taken": taken{},
+		"Status": statusBody{}, "Cancelled": cancelled{}, "Throttled": throttled{},
 		"Verdict": judge.Verdict{}, "Finding": judge.Finding{}, "Effect": judge.Effect{}, "Moved": judge.Moved{},
 		"Trace": judge.Trace{}, "MetricTrace": judge.MetricTrace{}, "TracePoint": judge.TracePoint{},
 	} {

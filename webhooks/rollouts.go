@@ -191,7 +191,7 @@ func (s *Server) announce(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	done, err := s.take(c.Request().Context(), a)
+	done, err := s.takeOnce(c.Request().Context(), c, a)
 	if err != nil {
 		return err
 	}
@@ -237,7 +237,16 @@ func (s *Server) getRollout(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return writeJSON(c, http.StatusOK, sum)
+	b := s.describe(sum)
+	b.Status, _ = wordOfRecord(sum)
+	return writeJSON(c, http.StatusOK, standing{sum, b.Status, b.Progress})
+}
+
+// standing is a rollout with how it stands, in words.
+type standing struct {
+	journal.Summary
+	Status   string `json:"status"`
+	Progress string `json:"progress"`
 }
 
 // listVerdicts is GET /v1/rollouts/{id}/verdicts.

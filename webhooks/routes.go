@@ -50,6 +50,7 @@ func (s *Server) routes() http.Handler {
 	e.POST("/v1/rollouts", needs(s.announce, RightAnnounce))
 	e.GET("/v1/rollouts", needs(s.listRollouts, RightRead))
 	e.GET("/v1/rollouts/:id", needs(s.getRollout, RightRead))
+	e.GET("/v1/rollouts/:id/status", needs(s.getStatus, RightRead))
 	e.DELETE("/v1/rollouts/:id", needs(s.closeRollout, RightAnnounce))
 	e.GET("/v1/rollouts/:id/verdicts", needs(s.listVerdicts, RightRead))
 	e.GET("/v1/rollouts/:id/trace", needs(s.trace, RightRead))
@@ -60,6 +61,12 @@ func (s *Server) routes() http.Handler {
 	e.GET("/v1/work", needsAll(s.listWork, RightAdmin))
 	e.POST("/v1/work/:id/retry", needsAll(s.retryWork, RightAdmin))
 	e.POST(pathJudge, needs(s.judgeOnce, RightJudge, RightAnnounce))
+	e.POST(pathJudge+"/cancel", needs(s.cancelJudging, RightAnnounce))
+
+	for _, method := range [...]string{http.MethodHead, http.MethodGet} {
+		e.Add(method, pathThrottle+"/:id", needs(s.throttleByID, RightRead))
+		e.Add(method, pathThrottle+"/:namespace/:service", needs(s.throttleByService, RightRead))
+	}
 
 	return e
 }

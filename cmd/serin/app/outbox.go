@@ -32,6 +32,32 @@ type Callbacks struct {
 	Hosts []string `yaml:"hosts"`
 	// PlainHTTP allows http beside https.
 	PlainHTTP bool `yaml:"plainHTTP"`
+	// Bearer lists receivers that want a token beside the signature.
+	Bearer []BearerOf `yaml:"bearer"`
+}
+
+// BearerOf says where the token of a receiver is: in a file or in an environment
+// variable.
+type BearerOf struct {
+	Host string `yaml:"host"` // as in hosts, but not *
+	File string `yaml:"file"`
+	Env  string `yaml:"env"`
+}
+
+// read returns the token.
+func (b BearerOf) read() (webhooks.CallbackBearer, error) {
+	if b.Env != "" {
+		s, ok := os.LookupEnv(b.Env)
+		if !ok {
+			return webhooks.CallbackBearer{}, fmt.Errorf("the environment variable %s, which holds the token for callbacks to %s, is not set", b.Env, b.Host)
+		}
+		return webhooks.CallbackBearer{Host: b.Host, Token: strings.TrimSpace(s)}, nil
+	}
+	text, err := os.ReadFile(b.File)
+	if err != nil {
+		return webhooks.CallbackBearer{}, fmt.Errorf("cannot read the token for callbacks to %s: %w", b.Host, err)
+	}
+	return webhooks.CallbackBearer{Host: b.Host, Token: strings.TrimSpace(string(text))}, nil
 }
 
 // on reports whether callbacks are configured.
@@ -46,7 +72,16 @@ func (c Callbacks) check(fault func(path, format string, args ...any)) {
 			fault(fmt.Sprintf("callbacks.hosts[%d]", i), "%s", err)
 		}
 	}
-	if !c.on() && (len(c.Hosts) > 0 || c.PlainHTTP) {
+	for i, b := range c.Bearer {
+		path := fmt.Sprintf("callbacks.bearer[%d]", i)
+		if err := webhooks.CheckBearerHost(b.Host); err != nil {
+			fault(path+".host", "%s", err)
+		}
+		if (b.File == "") == (b.Env == "") {
+			fault(path, "a token is in a file or in an environment variable; write one of file and env")
+		}
+	}
+	if !c.on() && (len(c.Hosts) > 0 || c.PlainHTTP || len(c.Bearer) > 0) {
 		fault("callbacks.secretFiles", "callbacks are signed, and there is no secret; name a file (secretFiles) or a variable (secretEnv)")
 	}
 }
@@ -111,8 +146,16 @@ func newLater(c Config, log *slog.Logger) (*later, error) {
 	if err != nil {
 		return nil, err
 	}
+	var bearers []webhooks.CallbackBearer
+	for _, b := range c.Callbacks.Bearer {
+		token, err := b.read()
+		if err != nil {
+			return nil, err
+		}
+		bearers = append(bearers, token)
+	}
 	l.callbacks, err = webhooks.NewCallbacks(webhooks.CallbackConfig{
-		Secrets: secrets, Hosts: c.Callbacks.Hosts, PlainHTTP: c.Callbacks.PlainHTTP,
+		Secrets: secrets, Bearers: bearers, Hosts: c.Callbacks.Hosts, PlainHTTP: c.Callbacks.PlainHTTP,
 		Guard: c.Outgoing.ForCallbacks().Guard, BaseURL: c.BaseURL,
 	})
 	return l, err

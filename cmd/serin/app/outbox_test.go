@@ -16,10 +16,13 @@ func TestFaultsOfCallbacks(t *testing.T) {
 		yaml string
 		want []string // path, then a part of the text
 	}{
-		"no host":   {`callbacks: { secretFiles: [x] }`, []string{"callbacks.hosts", "no host that may be called"}},
-		"no secret": {`callbacks: { hosts: [ci.example.com] }`, []string{"callbacks.secretFiles", "there is no secret"}},
-		"bad host":  {`callbacks: { secretFiles: [x], hosts: ["*", "https://ci"] }`, []string{"callbacks.hosts[1]", "is no host"}},
-		"unknown":   {`callbacks: { secret: whsec_hunter2 }`, []string{"callbacks.secret", "unknown key"}},
+		"no host":       {`callbacks: { secretFiles: [x] }`, []string{"callbacks.hosts", "no host that may be called"}},
+		"no secret":     {`callbacks: { hosts: [ci.example.com] }`, []string{"callbacks.secretFiles", "there is no secret"}},
+		"bad host":      {`callbacks: { secretFiles: [x], hosts: ["*", "https://ci"] }`, []string{"callbacks.hosts[1]", "is no host"}},
+		"token for all": {`callbacks: { secretFiles: [x], hosts: ["*"], bearer: [{ host: "*", file: x }] }`, []string{"callbacks.bearer[0].host", "every host"}},
+		"no token":      {`callbacks: { secretFiles: [x], hosts: ["*"], bearer: [{ host: ci.example.com }] }`, []string{"callbacks.bearer[0]", "one of file and env"}},
+		"two tokens":    {`callbacks: { secretFiles: [x], hosts: ["*"], bearer: [{ host: ci.example.com, file: x, env: X }] }`, []string{"callbacks.bearer[0]", "one of file and env"}},
+		"unknown":       {`callbacks: { secret: whsec_hunter2 }`, []string{"callbacks.secret", "unknown key"}},
 	} {
 		_, err := Parse("serin.yaml", []byte(c.yaml))
 		var fs plan.Faults
@@ -42,12 +45,17 @@ func TestSecretsOfCallbacks(t *testing.T) {
 		return filepath.Join(dir, name)
 	}
 	good, bad := file("good", callbackSecret+"\n"), file("bad", "whsec_hunter2")
+	empty := file("empty", "\n")
 	t.Setenv("SERIN_TEST_SECRET", callbackSecret)
 	for name, c := range map[string]struct {
 		callbacks Callbacks
 		want      string
 	}{
 		"a file and a variable": {Callbacks{SecretFiles: []string{good}, SecretEnv: []string{"SERIN_TEST_SECRET"}}, ""},
+		"a token":               {Callbacks{SecretFiles: []string{good}, Bearer: []BearerOf{{Host: "ci.example.com", File: bad}, {Host: "x.example.com", Env: "SERIN_TEST_SECRET"}}}, ""},
+		"no file of a token":    {Callbacks{SecretFiles: []string{good}, Bearer: []BearerOf{{Host: "ci.example.com", File: "none"}}}, "no such file"},
+		"no variable of one":    {Callbacks{SecretFiles: []string{good}, Bearer: []BearerOf{{Host: "ci.example.com", Env: "SERIN_TEST_NONE"}}}, "SERIN_TEST_NONE"},
+		"an empty token":        {Callbacks{SecretFiles: []string{good}, Bearer: []BearerOf{{Host: "ci.example.com", File: empty}}}, "is empty"},
 		"no such file":          {Callbacks{SecretFiles: []string{filepath.Join(dir, "none")}}, "no such file"},
 		"no such variable":      {Callbacks{SecretEnv: []string{"SERIN_TEST_NONE"}}, "SERIN_TEST_NONE"},
 		"no secret in it":       {Callbacks{SecretFiles: []string{good, bad}}, "callback secret 2"},

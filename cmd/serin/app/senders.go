@@ -20,6 +20,7 @@ type senderKind struct {
 // senderKinds lists them, one a line.
 func senderKinds() []senderKind {
 	return []senderKind{
+		{name: reply.SenderPolled, open: func(Config, *slog.Logger) (reply.Sender, error) { return reply.Polled{}, nil }},
 		{name: azure.Name, open: azureSender},
 		{name: github.Name, open: githubSender},
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/serin-canary/serin/judge"
+	"github.com/serin-canary/serin/judge/rollout"
 )
 
 // asRun adds the AnalysisRun that asks, which was created so long ago.
@@ -129,5 +130,17 @@ func TestArgoRunRefusals(t *testing.T) {
 				t.Errorf("got %q, want %q and nothing opened", got, tt.says)
 			}
 		})
+	}
+}
+
+// TestArgoStepWithoutSharedTraffic: where checks alone decide, nobody waits for a
+// request.
+func TestArgoStepWithoutSharedTraffic(t *testing.T) {
+	for comparison, want := range map[string]string{"checks": wordPass, "concurrent": wordRunning} {
+		w := newWorld(t)
+		w.judge.say(func(v *judge.Verdict) { v.Advance, v.Phase = yes("no required check has failed"), rollout.Announced })
+		if m := w.poll("", map[string]any{"gate": "step", "comparison": comparison}, 200); m["verdict"] != want {
+			t.Errorf("%s: got %v, want %s", comparison, m, want)
+		}
 	}
 }

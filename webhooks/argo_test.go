@@ -64,9 +64,6 @@ func TestArgoVerdicts(t *testing.T) {
 		"declared as none": {func(v *judge.Verdict) {
 			v.Advance, v.Phase, v.Progress.Weight = yes("-"), rollout.Announced, new(float64)
 		}, "step", "pass", 1, 200, false},
-		"without any traffic": {func(v *judge.Verdict) {
-			v.Advance, v.Phase, v.Rollout.Comparison = yes("-"), rollout.Announced, "checks"
-		}, "step", "pass", 1, 200, false},
 		"advance":              {func(v *judge.Verdict) { v.Advance = yes("no harm") }, "", "running", 0, 503, false},
 		"advance, at a step":   {func(v *judge.Verdict) { v.Advance = yes("no harm") }, "step", "pass", 1, 200, false},
 		"advance, to a guard":  {func(v *judge.Verdict) { v.Advance = yes("no harm") }, "guard", "running", 0, 503, false},

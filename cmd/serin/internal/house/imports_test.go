@@ -32,7 +32,9 @@ func importTable() []row {
 		// What tells answers in a caller's tongue, with that caller's SDK.
 		{pkg: "webhooks/*", storey: 4, may: []string{"judge", "judge/rollout", "judge/journal", "judge/journal/outbox", "webhooks/reply"}},
 		{pkg: "dashboards", storey: 4, may: []string{"judge/plan", "judge/rollout", "queries"}},
+		{pkg: "dashboards/*", storey: 4, may: []string{"dashboards", "judge/rollout"}},
 		{pkg: "alerts", storey: 4, may: []string{"judge/plan", "judge/rollout", "queries"}},
+		{pkg: "alerts/*", storey: 4, may: []string{"alerts", "judge/rollout"}},
 
 		{pkg: "judge/lab", storey: 3, may: []string{"judge", "judge/plan", "judge/rollout", "judge/aca", "queries", "stats", "stats/sequential"}},
 		// The journal stores judge.Record, which holds frames and check results.

@@ -1,0 +1,42 @@
+// Package publish brings rules to where they are evaluated: the files of a Prometheus,
+// a ruler's API, a Grafana, or manifests for a cluster; and takes them away again.
+//
+// Rules of Serin's are told by their names and labels. Nothing else is ever changed or
+// removed.
+package publish
+
+import (
+	"context"
+	"time"
+
+	"github.com/serin-canary/serin/alerts"
+)
+
+// Publisher is one place for rules.
+type Publisher interface {
+	// Publish writes a set, or replaces the one of its name. A set that the place does
+	// not accept leaves it as it was before.
+	Publish(ctx context.Context, s alerts.Set) error
+	// Firing reports whether the place still holds alerts of a set as active, pending
+	// ones included: a tombstone stays until there is none.
+	Firing(ctx context.Context, s alerts.Set) (bool, error)
+	// Remove takes a set away by its name. One that is not there is no error.
+	Remove(ctx context.Context, name string) error
+	// Owned lists the names of the sets that Serin wrote there, sorted.
+	Owned(ctx context.Context) ([]string, error)
+}
+
+// Error is a failure to publish. Its text holds no credentials.
+type Error struct {
+	Err error
+	// Permanent says that trying again is of no use before somebody mends something.
+	Permanent bool
+	// After is how long to wait at least, where the place said so.
+	After time.Duration
+}
+
+// Error returns the text of the cause.
+func (e *Error) Error() string { return e.Err.Error() }
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Err }

@@ -59,7 +59,7 @@ func Fleet(s Standing) (Board, error) {
 		},
 	})
 	s.judgeRow(sh)
-	return s.board(sh, FleetUID, "Serin: all rollouts", "All live rollouts, and how the judge itself does.", []string{tagManaged, tagFleet})
+	return s.board(sh, frame{uid: FleetUID, title: "Serin: all rollouts", description: "All live rollouts, and how the judge itself does.", tags: []string{tagManaged, tagFleet}})
 }
 
 // judgeRow shows how Serin itself does: the same signals as of any service.
@@ -132,8 +132,10 @@ func Service(s Standing, namespace, service string) (Board, error) {
 		description: "Closed rollouts of this service by their last verdict.",
 		targets:     []target{{expr: "sum by (outcome) (increase(" + s.plain("serin_rollouts_closed_total", pairs...) + "[1w]))", legend: "{{outcome}}"}},
 	})
-	return s.board(sh, ServiceUID(namespace, service), "Serin: "+join(namespace, service), "Rollouts of this service.",
-		[]string{tagManaged, "service:" + service}, constant("namespace", namespace), constant("service", service))
+	return s.board(sh, frame{
+		uid: ServiceUID(namespace, service), title: "Serin: " + join(namespace, service), description: "Rollouts of this service.",
+		tags: []string{tagManaged, "service:" + service},
+	}, constant("namespace", namespace), constant("service", service))
 }
 
 // count is a number of rollouts.
@@ -169,8 +171,14 @@ func (s Standing) outcomeOf(by, pairs []string) string {
 	return one("promote", "") + " + " + one("inconclusive", "2 * ") + " + " + one("rollback", "3 * ")
 }
 
+// frame is what a standing board has beside its panels.
+type frame struct {
+	uid, title, description string
+	tags                    []string
+}
+
 // board makes a standing board of a sheet.
-func (s Standing) board(sh *sheet, uid, title, description string, tags []string, more ...cog.Builder[dashboard.VariableModel]) (Board, error) {
+func (s Standing) board(sh *sheet, f frame, more ...cog.Builder[dashboard.VariableModel]) (Board, error) {
 	if sh.err != nil {
 		return Board{}, sh.err
 	}
@@ -179,7 +187,7 @@ func (s Standing) board(sh *sheet, uid, title, description string, tags []string
 		return Board{}, err
 	}
 	d := dashboard.NewDashboard()
-	d.Uid, d.Title, d.Tags, d.Description = &uid, &title, tags, cog.ToPtr("Written by Serin. "+description+" Changes made here are overwritten.")
+	d.Uid, d.Title, d.Tags, d.Description = &f.uid, &f.title, f.tags, cog.ToPtr("Written by Serin. "+f.description+" Changes made here are overwritten.")
 	d.Editable, d.GraphTooltip, d.Timezone = cog.ToPtr(false), cog.ToPtr(dashboard.DashboardCursorSyncCrosshair), cog.ToPtr("utc")
 	d.Panels, d.Refresh = sh.panels(), cog.ToPtr("30s")
 	d.Time = &dashboard.DashboardDashboardTime{From: "now-6h", To: "now"}
@@ -187,7 +195,7 @@ func (s Standing) board(sh *sheet, uid, title, description string, tags []string
 	if s.Server != "" {
 		d.Links = []dashboard.DashboardLink{{Title: "Serin", Type: dashboard.DashboardLinkTypeLink, Icon: "external link", Url: cog.ToPtr(s.Server), TargetBlank: true, Tags: []string{}}}
 	}
-	return Board{UID: uid, Title: title, LeftOut: sh.left, d: *d}, nil
+	return Board{UID: f.uid, Title: f.title, LeftOut: sh.left, d: *d}, nil
 }
 
 // shortHash is eleven characters of a name's digest.

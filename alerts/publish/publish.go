@@ -17,13 +17,17 @@ type Publisher interface {
 	// Publish writes a set, or replaces the one of its name. A set that the place does
 	// not accept leaves it as it was before.
 	Publish(ctx context.Context, s alerts.Set) error
-	// Firing reports whether the place still holds alerts of a set as active, pending
-	// ones included: a tombstone stays until there is none.
-	Firing(ctx context.Context, s alerts.Set) (bool, error)
 	// Remove takes a set away by its name. One that is not there is no error.
 	Remove(ctx context.Context, name string) error
 	// Owned lists the names of the sets that Serin wrote there, sorted.
 	Owned(ctx context.Context) ([]string, error)
+}
+
+// Watcher is a [Publisher] that knows how its alerts stand.
+type Watcher interface {
+	// Firing reports whether the place still holds alerts of a set as active, pending
+	// ones included: a tombstone stays until there is none.
+	Firing(ctx context.Context, s alerts.Set) (bool, error)
 }
 
 // Error is a failure to publish. Its text holds no credentials.

@@ -203,16 +203,9 @@ func askGates(t *testing.T, server string, g *gatekeepers) {
 	if code != http.StatusOK || strings.Contains(body, runToken) {
 		t.Fatalf("azure: got %d %s", code, body)
 	}
-	event := `{"action": "requested", "environment": "prod", "deployment": {"id": 99, "sha": "` + strings.Repeat("ab", 20) + `"},
-		"deployment_callback_url": "` + g.URL + `/api/v3/repos/shop/checkout/actions/runs/7/deployment_protection_rule",
-		"repository": {"full_name": "shop/checkout"}, "installation": {"id": 42}}`
-	mac := hmac.New(sha256.New, []byte(gateSecret))
-	mac.Write([]byte(event))
+	event := githubEvent(g.URL+"/api/v3", "shop/checkout", "prod", 99)
 	for range 2 { // the second is a replay
-		code, body = post(t, server+"/github/events", event, map[string]string{
-			"Content-Type": "application/json", "X-GitHub-Event": "deployment_protection_rule", "X-GitHub-Delivery": "72d3162e",
-			"X-Hub-Signature-256": "sha256=" + hex.EncodeToString(mac.Sum(nil)),
-		})
+		code, body = post(t, server+"/github/events", event, signedEvent(event))
 		if code != http.StatusAccepted {
 			t.Fatalf("github: got %d %s", code, body)
 		}
@@ -230,6 +223,22 @@ func TestGatesAreTold(t *testing.T) {
 	server.end(syscall.SIGKILL)
 	wantNoToken(t, journal, log)
 	wantTaken(t, g)
+}
+
+// githubEvent is a deployment that waits at an environment.
+func githubEvent(api, repository, environment string, deployment int) string {
+	return fmt.Sprintf(`{"action": "requested", "environment": %q, "deployment": {"id": %d, "sha": %q}, "repository": {"full_name": %q}, "installation": {"id": 42},
+		"deployment_callback_url": "%s/repos/%s/actions/runs/7/deployment_protection_rule"}`, environment, deployment, strings.Repeat("ab", 20), repository, api, repository)
+}
+
+// signedEvent returns the headers of an event.
+func signedEvent(event string) map[string]string {
+	mac := hmac.New(sha256.New, []byte(gateSecret))
+	mac.Write([]byte(event))
+	return map[string]string{
+		"Content-Type": "application/json", "X-GitHub-Event": "deployment_protection_rule", "X-GitHub-Delivery": "72d3162e",
+		"X-Hub-Signature-256": "sha256=" + hex.EncodeToString(mac.Sum(nil)),
+	}
 }
 
 // A server is killed while both callers are being told. The next one tells them, once,

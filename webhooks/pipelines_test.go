@@ -15,8 +15,6 @@ import (
 	"testing"
 	"time"
 
-	"go.yaml.in/yaml/v3"
-
 	"github.com/serin-canary/serin/judge"
 	"github.com/serin-canary/serin/judge/journal"
 )
@@ -207,56 +205,52 @@ func TestTheScript(t *testing.T) {
 	}
 }
 
+// blockOfYAML returns the text of a block (key: |) without its indentation. The house
+// test reads the whole file as YAML.
+func blockOfYAML(t *testing.T, text, key string) string {
+	t.Helper()
+	_, rest, found := strings.Cut(text, key+": |\n")
+	if !found {
+		t.Fatalf("there is no block %s", key)
+	}
+	indent := len(rest) - len(strings.TrimLeft(rest, " "))
+	var lines []string
+	for _, line := range strings.Split(rest, "\n") {
+		if strings.TrimSpace(line) != "" && len(line)-len(strings.TrimLeft(line, " ")) < indent {
+			break
+		}
+		lines = append(lines, line[min(indent, len(line)):])
+	}
+	return strings.Join(lines, "\n")
+}
+
 // The first step's request is understood, and its answer has what the second needs;
 // the second's script comes to an end with each status.
 func TestHarnessExample(t *testing.T) {
-	var doc struct {
-		Stage struct {
-			Spec struct {
-				Execution struct {
-					Steps []struct {
-						Step struct {
-							Type string `yaml:"type"`
-							Spec struct {
-								URL         string              `yaml:"url"`
-								Method      string              `yaml:"method"`
-								Headers     []map[string]string `yaml:"headers"`
-								RequestBody string              `yaml:"requestBody"`
-								Assertion   string              `yaml:"assertion"`
-								Source      struct {
-									Spec struct {
-										Script string `yaml:"script"`
-									} `yaml:"spec"`
-								} `yaml:"source"`
-							} `yaml:"spec"`
-						} `yaml:"step"`
-					} `yaml:"steps"`
-				} `yaml:"execution"`
-			} `yaml:"spec"`
-		} `yaml:"stage"`
+	text := pipelineExample(t, "harness/judge.yaml", map[string]string{"<+artifact.tag>": "v2", "<+pipeline.executionId>": "run-1"})
+	field := func(key string) string {
+		m := regexp.MustCompile(`\n\s+` + key + `: (.+)\n`).FindStringSubmatch(text)
+		if m == nil {
+			t.Fatalf("there is no %s", key)
+		}
+		return m[1]
 	}
-	if err := yaml.Unmarshal([]byte(pipelineExample(t, "harness/judge.yaml", map[string]string{"<+artifact.tag>": "v2", "<+pipeline.executionId>": "run-1"})), &doc); err != nil {
+	u, err := url.Parse(field("url"))
+	if err != nil {
 		t.Fatal(err)
 	}
-	begin, wait := doc.Stage.Spec.Execution.Steps[0].Step.Spec, doc.Stage.Spec.Execution.Steps[1].Step.Spec
 	for want, say := range map[int]func(*judge.Verdict){0: promoting, 1: func(v *judge.Verdict) { v.Outcome, v.RollBack = judge.Rollback, judge.Answer{Yes: true} }} {
 		w, d := newDeskWorld(t)
 		w.judge.say(say)
-		u, err := url.Parse(begin.URL)
-		if err != nil {
-			t.Fatal(err)
-		}
-		r := httptest.NewRequest(begin.Method, u.RequestURI(), strings.NewReader(begin.RequestBody))
-		for _, h := range begin.Headers {
-			if h["key"] != "Authorization" {
-				r.Header.Set(h["key"], h["value"])
-			}
+		r := httptest.NewRequest(field("method"), u.RequestURI(), strings.NewReader(blockOfYAML(t, text, "requestBody")))
+		for _, h := range regexp.MustCompile(`\{ key: ([\w-]+), value: ([^'\n]+) \}`).FindAllStringSubmatch(text, -1) {
+			r.Header.Set(h[1], h[2])
 		}
 		a := w.send(r)
-		if !strings.HasSuffix(begin.Assertion, fmt.Sprintf("== %d", a.code)) {
-			t.Fatalf("got %d %s, want %s", a.code, a.body, begin.Assertion)
+		if !strings.HasSuffix(field("assertion"), fmt.Sprintf("== %d", a.code)) {
+			t.Fatalf("got %d %s, want %s", a.code, a.body, field("assertion"))
 		}
-		c := exec.CommandContext(t.Context(), "bash", "-c", wait.Source.Spec.Script)
+		c := exec.CommandContext(t.Context(), "bash", "-c", blockOfYAML(t, text, "script"))
 		c.Env = []string{"STATUS=SERVER" + a.object(t)["self"].(string)}
 		if code, out := shell(t, w, d, c); code != want || !strings.Contains(out, "announced; no look yet") {
 			t.Errorf("got exit code %d, want %d:\n%s", code, want, out)

@@ -183,6 +183,23 @@ func TestARolloutThatIsGone(t *testing.T) {
 	}
 }
 
+// Work that is handed out twice looks no more once there is an answer.
+func TestHandedOutAgain(t *testing.T) {
+	w := newWorld(t)
+	w.says = from(2, promote)
+	a := w.answers(w.question(GateStep))
+	looks := w.looks
+	for _, j := range w.jobs {
+		if j.Kind == KindQuestion {
+			j.State = outbox.Queued
+		}
+	}
+	w.finish()
+	if w.looks != looks || len(w.sent) != 1 || w.sent[0] != a {
+		t.Errorf("got %d more looks and %d answers, want none and one", w.looks-looks, len(w.sent))
+	}
+}
+
 // Looks that fail again and again end with the configured answer, which says why.
 func TestLooksThatFail(t *testing.T) {
 	for _, fallback := range []bool{false, true} {
@@ -213,7 +230,7 @@ func TestLooksThatFail(t *testing.T) {
 func TestTheFallbackDoesNotCoverAFailedCheck(t *testing.T) {
 	w := newWorld(t)
 	q := w.question(GateStart)
-	q.Fallback, q.Deadline = true, w.began.Add(20*time.Second) // one look, and then the last
+	q.Fallback, q.Deadline = true, w.began.Add(4*time.Second) // one look, and then the last, before a block closes
 	w.says = always(withCheck(judge.CheckFailed, false))
 	if a := w.answers(q); a.Yes {
 		t.Errorf("got %+v, want no", a)

@@ -100,14 +100,14 @@ func refuses(t *testing.T, s *server, want string) {
 	client := &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
 	l := newLedger(t)
 	c := &caller{ledger: l, client: client}
-	code, text, err := c.once(http.MethodPost, "http://"+s.addr+"/v1/rollouts", announcement{revision: "refused", plan: "checkout", canary: "good"}.body())
+	code, text, err := c.once(nil, http.MethodPost, "http://"+s.addr+"/v1/rollouts", announcement{revision: "refused", plan: "checkout", canary: "good"}.body())
 	if err != nil || code < 500 || !strings.Contains(string(text), "error") || !strings.Contains(string(text), want) {
 		t.Errorf("announce: got %d %s, error %v; want an error with %q", code, text, err, want)
 	}
 	t.Logf("announce: %d %s", code, text)
 	for _, hook := range []string{"pre-rollout", "confirm-traffic-increase", "confirm-promotion", "rollback"} {
 		began := time.Now()
-		code, text, err := c.once(http.MethodPost, "http://"+s.addr+"/flagger/"+hook, `{"name": "checkout", "namespace": "refused", "phase": "Progressing", "checksum": "1"}`)
+		code, text, err := c.once(nil, http.MethodPost, "http://"+s.addr+"/flagger/"+hook, `{"name": "checkout", "namespace": "refused", "phase": "Progressing", "checksum": "1"}`)
 		if took := time.Since(began); err != nil || code < 400 || len(text) == 0 || took > 10*time.Second {
 			t.Errorf("%s: got %d %s after %s, error %v; want a refusal within 10 s", hook, code, text, took, err)
 		}

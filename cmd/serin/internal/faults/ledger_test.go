@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -56,11 +57,16 @@ func (l *ledger) caller(t *testing.T, servers ...*server) *caller {
 // call asks until there is an answer that is no 503, at most for patience. A 500
 // would be a fault that nobody foresaw.
 func (c *caller) call(method, path, body string) (code int, text []byte, err error) {
+	return c.callWith(nil, method, path, body)
+}
+
+// callWith is call with headers.
+func (c *caller) callWith(header http.Header, method, path, body string) (code int, text []byte, err error) {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for end := time.Now().Add(patience); time.Now().Before(end); <-tick.C {
 		base := c.bases[int(c.next.Add(1))%len(c.bases)]
-		code, text, err = c.once(method, base+path, body)
+		code, text, err = c.once(header, method, base+path, body)
 		switch {
 		case err != nil:
 			c.ledger.broken.Add(1)
@@ -76,11 +82,12 @@ func (c *caller) call(method, path, body string) (code int, text []byte, err err
 	return code, text, errors.Join(fmt.Errorf("%s %s: no answer in %s; the last was %d %.300s", method, path, patience, code, text), err)
 }
 
-func (c *caller) once(method, url, body string) (int, []byte, error) {
+func (c *caller) once(header http.Header, method, url, body string) (int, []byte, error) {
 	req, err := http.NewRequestWithContext(c.ledger.t.Context(), method, url, strings.NewReader(body))
 	if err != nil {
 		return 0, nil, err
 	}
+	maps.Copy(req.Header, header)
 	resp, err := c.client.Do(req)
 	if err != nil {
 		return 0, nil, err

@@ -306,7 +306,7 @@ func (x *trial) hooks() {
 
 func (x *trial) hook(hook string) (code int, text string, took time.Duration) {
 	began := time.Now()
-	code, b, err := x.caller.once(http.MethodPost, x.caller.bases[0]+"/flagger/"+hook,
+	code, b, err := x.caller.once(nil, http.MethodPost, x.caller.bases[0]+"/flagger/"+hook,
 		fmt.Sprintf(`{"name": %q, "namespace": "shop", "phase": "Progressing", "checksum": "1"}`, x.name))
 	if err != nil {
 		x.t.Errorf("%s: %s: %v", x.name, hook, err)

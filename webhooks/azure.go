@@ -105,7 +105,8 @@ func (a azureCall) read() (azureCheck, error) {
 	if err := checkArm("baseline", a.Baseline); err != nil {
 		return c, err
 	}
-	return c, c.readTimes()
+	err := c.readTimes()
+	return c, err
 }
 
 // readTimes reads the gate, the weight and the patience.

@@ -17,7 +17,7 @@ import (
 // example reads a file of examples/.
 func example(t *testing.T, path string) []byte {
 	t.Helper()
-	b, err := os.ReadFile(filepath.Join("../../../examples", path))
+	b, err := os.ReadFile(filepath.Join("..", "..", "..", "examples", path))
 	if err != nil {
 		t.Fatal(err)
 	}

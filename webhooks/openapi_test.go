@@ -50,6 +50,7 @@ func TestTheSpecificationIsTheRoutes(t *testing.T) {
 		"KayentaPair": kayentaPair{}, "KayentaExecution": kayentaExecution{},
 		"AzureCall": azureCall{}, "AzureAnswer": azureAnswered{}, "Taken": taken{},
 		"Status": statusBody{}, "Cancelled": cancelled{}, "Throttled": throttled{},
+		"CodeDeployCall": codeDeployCall{}, "BusEvent": busEvent{}, "EventTaken": eventTaken{}, "LambdaEvent": lambdaEvent{}, "LambdaAnswer": lambdaAnswer{},
 		"Verdict": judge.Verdict{}, "Finding": judge.Finding{}, "Effect": judge.Effect{}, "Moved": judge.Moved{},
 		"Trace": judge.Trace{}, "MetricTrace": judge.MetricTrace{}, "TracePoint": judge.TracePoint{},
 	} {

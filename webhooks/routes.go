@@ -45,6 +45,9 @@ func (s *Server) routes() http.Handler {
 	s.kayentaRoutes(e)
 	e.POST(pathAzure, s.azure)
 	e.POST(pathGitHub, s.github)
+	e.POST(pathCodeDeploy, s.codeDeploy)
+	e.POST(pathEvents, s.awsEvents)
+	e.POST(pathECSHook, s.ecsHook)
 
 	e.GET("/v1/plans", needs(s.listPlans, RightRead))
 	e.POST("/v1/rollouts", needs(s.announce, RightAnnounce))

@@ -41,7 +41,7 @@ const anything = "*"
 
 // Callers lists the names of what may call: the controllers' dialects, and the API.
 func Callers() []string {
-	return []string{controllerAPI, controllerFlagger, controllerArgo, controllerKayenta, controllerAzure, controllerGitHub}
+	return []string{controllerAPI, controllerFlagger, controllerArgo, controllerKayenta, controllerAzure, controllerGitHub, controllerCodeDeploy, controllerECS}
 }
 
 // Token is one credential of a caller and what it is good for. Exactly one of Hash,

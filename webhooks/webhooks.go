@@ -78,6 +78,8 @@ type Config struct {
 	Azure AzureCallback
 	// GitHub is what deployment protection rules need; nil where there are none.
 	GitHub *GitHub
+	// AWS is what hooks of CodeDeploy and ECS need; nil refuses them.
+	AWS *AWS
 	// Work is what is done later; nil where nothing is.
 	Work Work
 	// Asker takes the questions of callers that are told later; nil refuses them.

@@ -17,6 +17,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	awssdk "github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
@@ -32,11 +33,13 @@ type Options struct {
 	Regions []string
 	// Version is sent as part of the user agent.
 	Version string
+	Now     func() time.Time // default time.Now
 }
 
 // Client calls Amazon's services. It is safe for concurrent use.
 type Client struct {
 	regions    []string
+	now        func() time.Time
 	shared     awssdk.Config
 	codedeploy *codedeploy.Client
 	ecs        *ecs.Client
@@ -65,6 +68,9 @@ func New(ctx context.Context, o Options) (*Client, error) {
 			return nil, fmt.Errorf("aws: %w", err)
 		}
 	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
 	version := o.Version
 	if version == "" {
 		version = "unknown"
@@ -78,7 +84,7 @@ func New(ctx context.Context, o Options) (*Client, error) {
 		return nil, fmt.Errorf("aws: the configuration of the SDK cannot be read: %s", oneLine(err.Error()))
 	}
 	return &Client{
-		regions: slices.Clone(o.Regions), shared: c,
+		regions: slices.Clone(o.Regions), now: o.Now, shared: c,
 		codedeploy: codedeploy.NewFromConfig(c), ecs: ecs.NewFromConfig(c),
 	}, nil
 }
@@ -105,6 +111,15 @@ func (c *Client) may(region string) error {
 		return fmt.Errorf("region %q is not among those configured (%s): %w", region, strings.Join(c.regions, ", "), outbox.ErrPermanent)
 	}
 	return nil
+}
+
+// inTime refuses a call that comes when nobody waits for it any more. A zero time is
+// no bound.
+func (c *Client) inTime(until time.Time) error {
+	if until.IsZero() || c.now().Before(until) {
+		return nil
+	}
+	return fmt.Errorf("nobody waits for it since %s, so nothing was sent: %w", until.UTC().Format(time.RFC3339), outbox.ErrPermanent)
 }
 
 // read reads what says whom to call. What is there and not known is refused, since

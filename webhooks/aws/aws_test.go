@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/serin-canary/serin/judge/journal/outbox"
 	"github.com/serin-canary/serin/webhooks/aws/awstest"
@@ -310,5 +311,32 @@ func TestRollsBack(t *testing.T) {
 	f.Fail(awstest.Get, awstest.Failure{Status: 400, Code: "ExpiredTokenException"})
 	if _, err := c.RollsBack(t.Context(), "eu-west-1", "d-USER"); err == nil || errors.Is(err, ErrDenied) {
 		t.Errorf("got %v, want an error that passes", err)
+	}
+}
+
+// TestNothingIsSentTooLate: a server that was away for long finds nobody who waits.
+func TestNothingIsSentTooLate(t *testing.T) {
+	f, _ := open(t)
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	c, err := New(t.Context(), Options{Regions: []string{"eu-west-1", "us-east-2"}, Now: func() time.Time { return now }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	until := func(q reply.Question, at time.Time) reply.Question {
+		q.To = json.RawMessage(strings.TrimSuffix(string(q.To), "}") + `,"until":"` + at.Format(time.RFC3339) + `"}`)
+		return q
+	}
+	for _, at := range []time.Time{now, now.Add(-time.Second)} {
+		for _, err := range []error{c.CodeDeploy().Send(t.Context(), until(hookQuestion(), at), reply.Answer{}), c.ECS().Send(t.Context(), until(pauseQuestion(), at), reply.Answer{})} {
+			if class(err) != "dead" || !strings.Contains(err.Error(), "nobody waits") {
+				t.Errorf("until %s: got %v, want it given up", at, err)
+			}
+		}
+	}
+	if n := len(f.Calls(awstest.Put)) + len(f.Calls(awstest.Continue)); n != 0 {
+		t.Errorf("got %d calls, want none", n)
+	}
+	if err := errors.Join(c.CodeDeploy().Send(t.Context(), until(hookQuestion(), now.Add(time.Second)), reply.Answer{}), c.ECS().Send(t.Context(), until(pauseQuestion(), now.Add(time.Second)), reply.Answer{})); err != nil {
+		t.Errorf("got %v, want both sent in time", err)
 	}
 }

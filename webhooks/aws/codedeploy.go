@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	awssdk "github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/codedeploy"
@@ -21,6 +22,8 @@ type hookTo struct {
 	Region      string `json:"region"`
 	Deployment  string `json:"deploymentId"`
 	HookExecute string `json:"lifecycleEventHookExecutionId"`
+	// Until is when CodeDeploy gives the hook up.
+	Until time.Time `json:"until,omitzero"`
 }
 
 // CodeDeploy reports the results of lifecycle hooks.
@@ -52,7 +55,7 @@ func (s CodeDeploy) Send(ctx context.Context, q reply.Question, a reply.Answer) 
 	if err := read(q.To, &to); err != nil {
 		return err
 	}
-	if err := s.client.may(to.Region); err != nil {
+	if err := errors.Join(s.client.may(to.Region), s.client.inTime(to.Until)); err != nil {
 		return err
 	}
 	status := types.LifecycleEventStatusFailed

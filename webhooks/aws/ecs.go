@@ -2,9 +2,11 @@ package aws
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
@@ -20,6 +22,8 @@ type pauseTo struct {
 	Region     string `json:"region"`
 	Deployment string `json:"serviceDeploymentArn"`
 	Hook       string `json:"hookId"`
+	// Until is when the hook expires.
+	Until time.Time `json:"until,omitzero"`
 }
 
 // ECS releases the paused hooks of service deployments.
@@ -45,7 +49,7 @@ func (s ECS) Send(ctx context.Context, q reply.Question, a reply.Answer) error {
 	if err := read(q.To, &to); err != nil {
 		return err
 	}
-	if err := s.client.may(to.Region); err != nil {
+	if err := errors.Join(s.client.may(to.Region), s.client.inTime(to.Until)); err != nil {
 		return err
 	}
 	action := types.DeploymentLifecycleHookActionRollback

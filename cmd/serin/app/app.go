@@ -101,7 +101,7 @@ func (a *App) open(ctx context.Context, o Options) error {
 	if a.sources, err = openShared(c.Sources, c.Limits, a.log); err != nil {
 		return err
 	}
-	if err := a.checkSources(plans); err != nil {
+	if err := errors.Join(a.checkSources(plans), a.checkAWSPlans(plans)); err != nil {
 		return err
 	}
 	if a.tracing == nil {
@@ -125,7 +125,7 @@ func (a *App) open(ctx context.Context, o Options) error {
 	a.front, err = webhooks.New(webhooks.Config{
 		Judge: a.tracing.decider(a.judge), Journal: a.journal, Plans: a.plans, Ready: a.ready(), Wrap: a.tracing.handler,
 		Tokens: sec.tokens, TLS: sec.tls, Limits: sec.limits, Pressure: c.Limits.pressure(), BaseURL: c.BaseURL, Version: version, Log: a.log, Now: o.now,
-		Callbacks: a.later.callbacks, Work: a.later.queue, Asker: a.later.desk, Azure: a.later.azure(), GitHub: a.later.github(c.GitHub), Kayenta: a.kayenta(), Sources: a.sources.ByName(), Collectors: append(a.sources.Collectors(), newWorkMetrics(a.later.queue, a.log)),
+		Callbacks: a.later.callbacks, Work: a.later.queue, Asker: a.later.desk, Azure: a.later.azure(), GitHub: a.later.github(c.GitHub), AWS: a.frontAWS(), Kayenta: a.kayenta(), Sources: a.sources.ByName(), Collectors: append(a.sources.Collectors(), newWorkMetrics(a.later.queue, a.log)),
 	})
 	if err != nil {
 		return err

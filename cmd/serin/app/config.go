@@ -54,7 +54,9 @@ type Config struct {
 	// Azure lets checks of Azure DevOps be told later how they end.
 	Azure Azure `yaml:"azure"`
 	// GitHub lets deployment protection rules ask.
-	GitHub  GitHub   `yaml:"github"`
+	GitHub GitHub `yaml:"github"`
+	// AWS lets hooks of CodeDeploy and ECS ask.
+	AWS     AWS      `yaml:"aws"`
 	Sources []Source `yaml:"sources"`
 	Log     Log      `yaml:"log"`
 	Debug   Debug    `yaml:"debug"`
@@ -127,6 +129,7 @@ func (c Config) Check() plan.Faults {
 	c.Kayenta.check(fault)
 	c.Azure.check(fault)
 	c.GitHub.check(fault)
+	c.AWS.check(fault)
 	seen := map[string]bool{}
 	for i, s := range c.Sources {
 		at := fmt.Sprintf("sources[%d]", i)

@@ -63,6 +63,7 @@ func Examine(ctx context.Context, c Config) []Diagnosis {
 	x.callbacks()
 	x.azure()
 	x.github()
+	x.aws(ctx)
 	x.address(ctx)
 	x.links(ctx)
 	x.traces(ctx)

@@ -12,6 +12,7 @@ import (
 	"github.com/serin-canary/serin/judge/journal"
 	"github.com/serin-canary/serin/judge/journal/outbox"
 	"github.com/serin-canary/serin/webhooks"
+	"github.com/serin-canary/serin/webhooks/aws"
 	"github.com/serin-canary/serin/webhooks/reply"
 )
 
@@ -113,6 +114,7 @@ type later struct {
 	callbacks *webhooks.Callbacks // nil where they are off
 	watcher   *watcher
 	senders   map[string]reply.Sender
+	aws       *aws.Client // nil where it is not configured
 	desk      *reply.Desk // once there is a journal
 	link      string      // how people reach this server
 }
@@ -125,6 +127,7 @@ func kinds() map[string]outbox.Kind {
 		kindSweep:             {Timeout: 15 * time.Second, Patience: 365 * 24 * time.Hour, Concurrency: 1, First: time.Minute},
 	}
 	maps.Copy(m, reply.Kinds())
+	m[aws.KindStop] = aws.StopKind()
 	return m
 }
 
@@ -137,6 +140,9 @@ func newLater(c Config, log *slog.Logger) (*later, error) {
 	l := &later{queue: q, watcher: &watcher{now: time.Now, log: log}, link: c.BaseURL}
 	l.watcher.add = q.Enqueue
 	if l.senders, err = openSenders(c, log); err != nil {
+		return nil, err
+	}
+	if err = l.openAWS(c); err != nil {
 		return nil, err
 	}
 	if !c.Callbacks.on() {
@@ -176,6 +182,9 @@ func (x *examination) callbacks() {
 // follow returns the work that follows from an event, for [journal.Options].
 func (l *later) follow(e journal.Event) []outbox.Job {
 	jobs := follow(e)
+	if l.aws != nil {
+		jobs = append(jobs, aws.Follow(e)...)
+	}
 	if l.callbacks != nil {
 		jobs = append(jobs, l.callbacks.Follow(e)...)
 	}
@@ -195,6 +204,9 @@ func (l *later) attach(ctx context.Context, j *journal.Journal, d webhooks.Decid
 func (l *later) run(ctx context.Context) error {
 	handlers := map[string]outbox.Handler{kindLook: l.watcher.look, kindSweep: l.watcher.sweep}
 	maps.Copy(handlers, l.desk.Handlers())
+	if l.aws != nil {
+		handlers[aws.KindStop] = l.aws.Stop
+	}
 	if l.callbacks != nil {
 		handlers[webhooks.KindCallback] = l.callbacks.Send
 		defer l.callbacks.Close()

@@ -52,7 +52,7 @@ func (e *evaluator) latchFindings() {
 				at := max(e.tl.closed-1, 0)
 				e.latch = &Latch{
 					Block: at, End: e.tl.end(at).UTC(), Metrics: []string{f.Name}, Reason: f.Name + ": " + f.Reason,
-					Proven: f.Class != Silent && f.Class != NoData && f.Class != QueryFailed,
+					Proven: f.Class != Silent && f.Class != NoData && f.Class != QueryFailed && f.Class != AlertFiring,
 				}
 				break
 			}

@@ -70,6 +70,7 @@ func Evaluate(in Input) Verdict {
 	e.findNotes()
 	e.findLimits()
 	e.findChecks()
+	e.findAlerts()
 	e.findRollout()
 	e.findMetrics()
 	e.findOverrides()

@@ -95,7 +95,7 @@ func (j *Judge) look(ctx context.Context, id string, now time.Time) (Verdict, er
 	v := Evaluate(in)
 	err = j.cfg.Journal.Commit(ctx, Look{
 		Rollout: id, Freeze: got.frozen, Checks: in.Checks, Problems: got.problems, Verdict: v,
-		Context: Context{Closed: in.Closed, Skew: in.Skew, Others: rec.Others, Earlier: rec.Earlier, Overrides: rec.Overrides, Notes: got.notes},
+		Context: Context{Closed: in.Closed, Skew: in.Skew, Others: rec.Others, Earlier: rec.Earlier, Overrides: rec.Overrides, Alerts: rec.Alerts, Notes: got.notes},
 	})
 	if err != nil {
 		return Verdict{}, fmt.Errorf("recording the verdict of rollout %s: %w", id, err)

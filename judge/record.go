@@ -45,6 +45,8 @@ type Record struct {
 	Earlier []Earlier `json:"earlier,omitempty"`
 	// Overrides are what people decided, oldest first.
 	Overrides []Override `json:"overrides,omitempty"`
+	// Alerts are those of others that the plan watches, the oldest first.
+	Alerts []Alert `json:"alerts,omitempty"`
 }
 
 // Earlier quotes the last verdict of an earlier attempt.
@@ -75,6 +77,8 @@ type Context struct {
 	Earlier []Earlier         `json:"earlier,omitempty"`
 	// Overrides are those that were recorded when the look began.
 	Overrides []Override `json:"overrides,omitempty"`
+	// Alerts are those that were recorded when the look began.
+	Alerts []Alert `json:"alerts,omitempty"`
 	// Notes are what the source remarked at this look, each once, sorted.
 	Notes []queries.Note `json:"notes,omitempty"`
 }

@@ -20,7 +20,7 @@ func Replay(p plan.Plan, looks []Look, engine string) ([]Verdict, error) {
 			return nil, fmt.Errorf("look %d of rollout %s is missing", i+1, l.Rollout)
 		}
 		rec.Rollout, rec.Others, rec.Earlier = l.Verdict.Rollout, l.Context.Others, l.Context.Earlier
-		rec.Overrides = l.Context.Overrides
+		rec.Overrides, rec.Alerts = l.Context.Overrides, l.Context.Alerts
 		joined, err := rec.with(l.Freeze)
 		if err != nil {
 			return nil, fmt.Errorf("look %d of rollout %s: %w", i+1, l.Rollout, err)

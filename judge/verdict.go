@@ -133,7 +133,8 @@ const (
 	CheckBroken Class = "check-broken"
 	Passed      Class = "passed" // a check passed, a limit is respected
 	Overlap     Class = "overlap"
-	Shown       Class = "shown" // information without weight
+	AlertFiring Class = "alert-firing" // an alert of others fires
+	Shown       Class = "shown"        // information without weight
 	Warning     Class = "warning"
 )
 
@@ -145,6 +146,7 @@ const (
 	AboutMetric  About = "metric"
 	AboutLimit   About = "limit"
 	AboutCheck   About = "check"
+	AboutAlert   About = "alert"   // of others, as an Alertmanager sends them
 	AboutTraffic About = "traffic" // requests and shares
 	AboutRollout About = "rollout" // everything else
 )

@@ -118,6 +118,14 @@ func compile(ms []Matcher) ([]*labels.Matcher, error) {
 	return out, nil
 }
 
+// Accepts reports whether a matcher accepts a label's value; a label that is not there
+// is empty. A matcher that cannot be, such as one with a broken expression, accepts
+// nothing.
+func (m Matcher) Accepts(value string) bool {
+	c, err := compile([]Matcher{m})
+	return err == nil && c[0].Matches(value)
+}
+
 // ParseSelector reads a PromQL matcher list without braces:
 // namespace="shop", pod=~"checkout-.*". Blank text is an empty list.
 func ParseSelector(text string) (out []Matcher, err error) {

@@ -61,7 +61,7 @@ func (cb *Callbacks) Follow(e journal.Event) []outbox.Job {
 	case journal.EventLooked:
 		what = terminal(e.Verdict)
 		d.describe(e.Verdict)
-	case journal.EventAnnounced, journal.EventOverridden:
+	case journal.EventAnnounced, journal.EventOverridden, journal.EventAlerted:
 	}
 	if what == "" {
 		return nil

@@ -18,6 +18,7 @@ const (
 	EventLooked     EventKind = "looked" // a look was committed
 	EventClosed     EventKind = "closed"
 	EventOverridden EventKind = "overridden"
+	EventAlerted    EventKind = "alerted" // an alert of others began or was resolved
 )
 
 // Event is something that happened to a rollout and is being recorded.
@@ -34,6 +35,8 @@ type Event struct {
 	Why string
 	// Override is what a person decided (EventOverridden).
 	Override *judge.Override
+	// Alert is what began or was resolved (EventAlerted).
+	Alert *judge.Alert
 }
 
 // tell adds the work that follows from an event, in the event's own transaction.

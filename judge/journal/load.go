@@ -39,7 +39,10 @@ func (j *Journal) Load(ctx context.Context, id string) (judge.Record, error) {
 		if rec.Earlier, err = earlier(ctx, t, r.rollout); err != nil {
 			return err
 		}
-		rec.Overrides, err = overrides(ctx, t, id)
+		if rec.Overrides, err = overrides(ctx, t, id); err != nil {
+			return err
+		}
+		rec.Alerts, err = alertsOf(ctx, t, id)
 		return err
 	})
 	if err != nil {

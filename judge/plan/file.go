@@ -49,6 +49,8 @@ type file struct {
 
 	DependsOn []string `yaml:"dependsOn" jsonschema_description:"Services whose own rollouts may disturb this one; a live one holds."`
 
+	Alertmanager []alertFile `yaml:"alertmanager" jsonschema_description:"Alerts of others that count while the rollout lasts, as an Alertmanager sends them."`
+
 	Dashboard *publishingFile `yaml:"dashboard" jsonschema_description:"Where each rollout's dashboard goes."`
 	Alerts    *publishingFile `yaml:"alerts" jsonschema_description:"Where each rollout's alert rules go."`
 }

@@ -57,6 +57,9 @@ type Plan struct {
 	Guarantee  Guarantee  `json:"guarantee"`
 	DependsOn  []string   `json:"dependsOn,omitempty"`
 
+	// Alertmanager says which alerts of others count.
+	Alertmanager []AlertWatch `json:"alertmanager,omitempty"`
+
 	Dashboard Publishing `json:"dashboard,omitzero"`
 	Alerts    Publishing `json:"alerts,omitzero"`
 }

@@ -144,6 +144,7 @@ type rolled struct {
 		ID, Revision, Comparison string
 		Attempt                  int
 		Baseline, Canary         struct{ PodPattern string }
+		Weights                  []struct{ Percent float64 }
 	}
 	Closed time.Time
 	Why    string

@@ -42,8 +42,12 @@ func promote(t *testing.T, w *world) {
 	if got := s.phases("Step"); got != "Successful Successful" || s.stable() != "2" {
 		t.Errorf("got image %s after analyses %s, want 2 after two successful ones", s.stable(), got)
 	}
-	if r := s.ended("argo: pass delivered at step 3")[0]; r.Last == nil || r.Last.Outcome != "promote" {
+	r := s.ended("argo: pass delivered at step 3")[0]
+	if r.Last == nil || r.Last.Outcome != "promote" {
 		t.Errorf("got %+v, want promote", r.Last)
+	}
+	if ws := r.Rollout.Weights; len(ws) != 2 || ws[0].Percent != 25 || ws[1].Percent != 50 {
+		t.Errorf("got weights %v, want those that Argo had set", ws)
 	}
 }
 
@@ -63,7 +67,7 @@ func guarded(pauses ...v1alpha1.RolloutPause) told {
 		c := ro.Spec.Strategy.Canary
 		var args []v1alpha1.AnalysisRunArgument
 		for _, a := range c.Steps[1].Analysis.Args {
-			if a.Name != "step" && a.Name != "gate" {
+			if a.Name != "step" && a.Name != "gate" && a.Name != "weight" {
 				args = append(args, a)
 			}
 		}

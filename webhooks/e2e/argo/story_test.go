@@ -88,8 +88,9 @@ func (w *world) newStory(t *testing.T, file string, change told) *story {
 			t.Logf("%s\nrecorded: %+v", s.describe(), s.serin.rollouts(name))
 		}
 	})
-	s.untilPhase(v1alpha1.RolloutPhaseHealthy)
-	eventually(t, "a past", func() bool { return time.Since(began) > past })
+	// Argo may look before it has heard of the Services, and says so until it has.
+	s.until("the first version", func() bool { return s.rollout().Status.Phase == v1alpha1.RolloutPhaseHealthy })
+	s.until("a past", func() bool { return time.Since(began) > past })
 	return s
 }
 

@@ -69,8 +69,9 @@ func blueGreen(t *testing.T, w *world) {
 	if pre, post := s.phases("PrePromotion"), s.phases("PostPromotion"); pre != "Successful" || post != "Successful" || s.active() != "2" {
 		t.Errorf("got image %s after analyses %s and %s, want 2 after successful ones", s.active(), pre, post)
 	}
-	if r := s.ended("")[0]; r.Rollout.Comparison != "before-after" {
-		t.Errorf("got comparison %s, want before-after", r.Rollout.Comparison)
+	r := s.ended("")[0].Rollout
+	if ws := r.Weights; r.Comparison != "before-after" || len(ws) != 2 || ws[0].Percent != 0 || ws[1].Percent != 100 {
+		t.Errorf("got comparison %s with weights %v, want before-after with 0 and 100", r.Comparison, ws)
 	}
 }
 

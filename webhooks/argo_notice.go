@@ -46,6 +46,7 @@ type argoNotice struct {
 	Phase      text `json:"phase"`      // for the log
 	Image      text `json:"image"`      // for the log
 	Plan       text `json:"plan"`       // default: the plan of the service of this name
+	Comparison text `json:"comparison"` // where the arms share no traffic
 	Watch      text `json:"watch"`      // true: Serin itself looks at each block's close
 	At         text `json:"at"`         // by the controller's clock; the same whenever it is sent again
 }
@@ -54,7 +55,7 @@ type argoNotice struct {
 func (n *argoNotice) fields() []*text {
 	return []*text{
 		&n.Event, &n.Namespace, &n.Rollout, &n.UID, &n.Revision, &n.CanaryHash, &n.StableHash, &n.Strategy, &n.Step,
-		&n.Weight, &n.MaxWeight, &n.Aborted, &n.Phase, &n.Image, &n.Plan, &n.Watch, &n.At,
+		&n.Weight, &n.MaxWeight, &n.Aborted, &n.Phase, &n.Image, &n.Plan, &n.Comparison, &n.Watch, &n.At,
 	}
 }
 
@@ -92,14 +93,10 @@ func (n *argoNotice) read() error {
 // call is the measurement that a poll of the same revision would be: both find the
 // same rollout, with the same arms.
 func (n *argoNotice) call() argoCall {
-	c := argoCall{
+	return argoCall{
 		Namespace: n.Namespace, Rollout: n.Rollout, UID: n.UID, Revision: n.Revision,
-		CanaryHash: n.CanaryHash, StableHash: n.StableHash, Plan: n.Plan,
+		CanaryHash: n.CanaryHash, StableHash: n.StableHash, Plan: n.Plan, Comparison: n.Comparison,
 	}
-	if n.Strategy == "blueGreen" {
-		c.Comparison = "checks" // before the switch there is no shared traffic
-	}
-	return c
 }
 
 // number is the revision as a number, 0 where it is none.

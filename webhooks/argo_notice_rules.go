@@ -102,11 +102,12 @@ func (s *Server) noticeOnTrial(ctx context.Context, n *argoNotice) (noticed, err
 	}
 	sum, found := n.newest(list)
 	if !found {
-		if why := n.untried(list); why != "" {
-			return noticed{state: noticeNone, text: why}, nil
+		why := n.untried(list)
+		if why == "" {
+			sum, why, err = s.openNotice(ctx, n)
 		}
-		if sum, err = s.openNotice(ctx, n); err != nil {
-			return noticed{}, err
+		if err != nil || why != "" {
+			return noticed{state: noticeNone, text: why}, err
 		}
 	}
 	did := noticed{id: sum.Rollout.ID, state: noticeOpen, text: "the rollout is judged"}
@@ -165,12 +166,24 @@ func (n *argoNotice) untried(list []journal.Summary) string {
 	return ""
 }
 
-// openNotice opens the rollout that a poll of the same revision will find.
-func (s *Server) openNotice(ctx context.Context, n *argoNotice) (journal.Summary, error) {
+// openNotice opens the rollout that a poll of the same revision will find, or says
+// why not. A blue-green Rollout shares no traffic, and how it is compared is not to
+// be guessed: the analysis that asks says it, where nobody else does.
+func (s *Server) openNotice(ctx context.Context, n *argoNotice) (journal.Summary, string, error) {
 	a := n.call()
+	if n.Strategy == "blueGreen" && n.Comparison == "" {
+		p, err := s.cfg.Plans.Find(string(n.Plan), string(n.Namespace), string(n.Rollout))
+		if err != nil {
+			return journal.Summary{}, "", err
+		}
+		if p.Comparison == "" {
+			return journal.Summary{}, "how a blue-green Rollout is compared is not told (by the plan, or by the annotation serin/comparison): its analysis opens it", nil
+		}
+	}
 	r := a.rollout()
 	r.Watch = n.Watch == "true"
-	return s.openArgo(ctx, a, r)
+	sum, err := s.openArgo(ctx, a, r)
+	return sum, "", err
 }
 
 // noticeAnalysis tells of an analysis that failed, which may be anybody's. Whether

@@ -206,11 +206,21 @@ func TestNotificationsAndPollsOpenTheSameRollout(t *testing.T) {
 		t.Errorf("got %s\nwant %s", got, want)
 	}
 	a = newWorld(t)
-	a.notice("paused", map[string]any{"strategy": "blueGreen", "watch": "true", "plan": "dark", "weight": ""}, 200)
+	a.notice("paused", map[string]any{"strategy": "blueGreen", "comparison": "checks", "watch": "true", "plan": "dark", "weight": ""}, 200)
 	r := a.only().Rollout
 	if r.Comparison != "checks" || !r.Watch || r.Plan != "dark" || len(r.Weights) != 0 {
 		t.Errorf("got %+v, want checks alone, watched, by the named plan", r)
 	}
+	// How blue-green is compared is for the plan, the annotation or the analysis to say.
+	a = newWorld(t)
+	if m := a.notice("paused", map[string]any{"strategy": "blueGreen"}, 200); m["state"] != "none" || len(a.rollouts()) != 0 {
+		t.Errorf("got %v, want nothing opened", m)
+	}
+	a.notice("paused", map[string]any{"strategy": "blueGreen", "plan": "arms"}, 200)
+	if r := a.only().Rollout; r.Comparison != "checks" {
+		t.Errorf("got %s, want the plan's comparison", r.Comparison)
+	}
+	a.notice("paused", map[string]any{"comparison": "sideways", "revision": "3", "canaryHash": "77"}, 400)
 }
 
 func TestNotificationsTellWeights(t *testing.T) {

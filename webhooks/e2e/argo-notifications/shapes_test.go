@@ -77,6 +77,7 @@ func stories() map[string][]event {
 	// While it is updated, a Rollout tells of the revision before.
 	updated := shape{revision: "2", current: "5b48864f7f", stable: "5b48864f7f", step: ptr.To[int32](4), canary: routed}
 	preview := shape{revision: "2", current: "6cb7cc687d", stable: "5b48864f7f", blueGreen: &v1alpha1.BlueGreenStrategy{ActiveService: "a"}}
+	compared := changed(preview, func(ro *v1alpha1.Rollout) { ro.Annotations["serin/comparison"] = "before-after" })
 	return map[string][]event{
 		"the first deployment": {
 			{"RolloutUpdated", shape{revision: "1", canary: routed}, ""},
@@ -125,7 +126,8 @@ func stories() map[string][]event {
 		},
 		"blue-green": {
 			{"RolloutUpdated", shape{revision: "2", current: "5b48864f7f", stable: "5b48864f7f", blueGreen: preview.blueGreen}, ""},
-			{"RolloutPaused", preview, second + " live"},
+			{"RolloutPaused", preview, ""},
+			{"RolloutPaused", compared, second + " live"},
 			{"AnalysisRunError", preview, second + " live"},
 			{"RolloutCompleted", preview, second + " Argo completed the rollout"},
 		},

@@ -105,6 +105,11 @@ func TestGolden(t *testing.T) {
 			if name != "http" {
 				return
 			}
+			second, err := b.Manifest("canaries")
+			if err != nil {
+				t.Fatal(err)
+			}
+			golden(t, name+"-v2.json", second)
 			s.Closed, s.Why, s.Verdict.Outcome, s.Verdict.Proven = s.Rollout.Started.Add(40*time.Minute), "Flagger's phase is Failed", "rollback", true
 			if b, err = Draw(s); err != nil {
 				t.Fatal(err)

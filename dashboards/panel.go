@@ -171,7 +171,7 @@ func (p panel) stat() *stat.PanelBuilder {
 	reduce := common.NewReduceDataOptionsBuilder().Calcs([]string{"lastNotNull"})
 	b := named(stat.NewPanelBuilder(), p).Targets(p.queries()).Unit(p.unit).NoValue(p.missing()).
 		ReduceOptions(reduce).ColorMode(common.BigValueColorModeValue).GraphMode(common.BigValueGraphModeNone).
-		Mappings(p.mappings).JustifyMode(common.BigValueJustifyModeAuto)
+		Mappings(p.mappings).JustifyMode(common.BigValueJustifyModeAuto).Orientation(common.VizOrientationAuto)
 	if len(p.steps) > 0 {
 		b = b.Thresholds(thresholds(p.steps))
 	}

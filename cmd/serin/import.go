@@ -184,7 +184,7 @@ func (c importFlags) write(name string, text []byte) error {
 	if c.Force {
 		flags = os.O_WRONLY | os.O_CREATE | os.O_TRUNC
 	}
-	f, err := os.OpenFile(name, flags, 0o640)
+	f, err := os.OpenFile(name, flags, 0o644) //nolint:gosec // a plan is no secret, and the server may be another user
 	if errors.Is(err, fs.ErrExist) {
 		return fmt.Errorf("%s exists already; write --force to replace it", name)
 	}

@@ -2,7 +2,6 @@ package adopt
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 
 	"github.com/serin-canary/serin/judge/plan"
@@ -59,40 +58,36 @@ type Translation struct {
 // plan for each Canary; without a Canary, all templates into one plan. Faults of all
 // files are returned at once, as [plan.Faults].
 func Flagger(files []File, o Options) ([]Translation, error) {
-	docs, err := readAll(files)
-	if err != nil {
-		return nil, err
-	}
-	return settled(flagger{docs: docs, options: o}.drafts(), docs)
+	docs, unread := readAll(files)
+	return settled(flagger{docs: docs, options: o}.drafts(), docs, unread)
 }
 
 // Argo translates Argo's AnalysisTemplates, one plan for each Rollout that names some;
 // without a Rollout, all templates into one plan. Faults of all files are returned at
 // once, as [plan.Faults].
 func Argo(files []File, o Options) ([]Translation, error) {
-	docs, err := readAll(files)
-	if err != nil {
-		return nil, err
-	}
-	return settled(argo{docs: docs, options: o}.drafts(), docs)
+	docs, unread := readAll(files)
+	return settled(argo{docs: docs, options: o}.drafts(), docs, unread)
 }
 
 // Kayenta translates canary configs, one plan for each. Faults of all files are
 // returned at once, as [plan.Faults].
 func Kayenta(files []File, o Options) ([]Translation, error) {
-	docs, err := readAll(files)
-	if err != nil {
-		return nil, err
-	}
-	return settled(kayenta{docs: docs, options: o}.drafts(), docs)
+	docs, unread := readAll(files)
+	return settled(kayenta{docs: docs, options: o}.drafts(), docs, unread)
 }
 
-// settled makes every draft a plan that loads, unless the input had faults.
-func settled(drafts []*draft, docs []document) ([]Translation, error) {
-	var faults plan.Faults
-	for _, d := range docs {
+// settled makes every draft a plan that loads, unless the input had faults. What is
+// missing from the files as a whole is a fault only where nothing else is.
+func settled(drafts []*draft, docs []document, unread plan.Faults) ([]Translation, error) {
+	faults, missing := unread, plan.Faults{}
+	for _, d := range docs { // a book may have several documents
 		faults = append(faults, d.book.faults...)
-		d.book.faults = nil // a book may have several documents
+		missing = append(missing, d.book.missing...)
+		d.book.faults, d.book.missing = nil, nil
+	}
+	if len(faults) == 0 {
+		faults = missing
 	}
 	if len(faults) > 0 {
 		return nil, inOrder(faults)
@@ -116,7 +111,11 @@ func inOrder(fs plan.Faults) plan.Faults {
 	return slices.Compact(fs)
 }
 
-// errFault is a fault of the files as a whole.
-func errFault(d document, t tree, format string, args ...any) {
-	d.book.fault(t.n, t.path, fmt.Sprintf(format, args...))
+// lacking notes what is missing from the files as a whole.
+func lacking(t tree, format string, args ...any) {
+	kept := t.b.faults
+	t.b.faults = nil
+	t.fault(format, args...)
+	t.b.missing = append(t.b.missing, t.b.faults...)
+	t.b.faults = kept
 }

@@ -1,6 +1,7 @@
 package adopt
 
 import (
+	"fmt"
 	"math"
 	"strconv"
 	"strings"
@@ -42,4 +43,12 @@ func short(d time.Duration) string {
 		s = strings.TrimSuffix(s, "0m")
 	}
 	return s
+}
+
+// count says how many there are of something.
+func count(n int, what string) string {
+	if n != 1 {
+		what += "s"
+	}
+	return fmt.Sprintf("%d %s", n, what)
 }

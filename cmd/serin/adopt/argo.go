@@ -46,12 +46,12 @@ func (a argo) drafts() []*draft {
 	switch {
 	case len(out) > 0:
 	case len(templates) == 0:
-		errFault(rollouts[0], rollouts[0].root.get("spec"), "no Rollout here has an analysis, so there is nothing to carry over; name the files of its AnalysisTemplates")
+		lacking(rollouts[0].root.get("spec"), "no Rollout here has an analysis, so there is nothing to carry over; name the files of its AnalysisTemplates")
 	case a.options.Service == "":
-		errFault(templates[0], templates[0].root.get("kind"), "no Rollout among these files uses these templates, so it is not known which service the plan judges; add the Rollout's file, or write --service NAME")
+		lacking(templates[0].root.get("kind"), "no Rollout among these files uses these templates, so it is not known which service the plan judges; add the Rollout's file, or write --service NAME")
 	default:
 		d := &rolloutDraft{draft: &draft{command: "argo", service: a.options.Service}, a: a, rollout: tree{b: templates[0].book}}
-		d.from = fmt.Sprintf("%d templates without a Rollout", len(templates))
+		d.from = count(len(templates), "template") + " without a Rollout"
 		d.about = head(d.from, "argo")
 		out = append(out, d.judge(usesOf(templates)))
 	}
@@ -99,9 +99,9 @@ func (a argo) rollout(doc document) *rolloutDraft {
 	d.canaryName, d.stableName = canary.get("canaryService").text(), canary.get("stableService").text()
 	switch {
 	case d.name == "":
-		errFault(doc, doc.root.get("metadata"), "the Rollout has no metadata.name")
+		doc.root.get("metadata").fault("the Rollout has no metadata.name")
 	case !validName(d.name):
-		errFault(doc, doc.root.at("metadata", "name"), "%q is no name of a Rollout", cut(d.name, 60))
+		doc.root.at("metadata", "name").fault("%q is no name of a Rollout", cut(d.name, 60))
 	}
 	d.service, d.from = d.name, "the Rollout "+d.name+" of "+doc.book.file
 	d.about = head(d.from, "argo")

@@ -198,6 +198,19 @@ func (d *draft) retreat(faults plan.Faults) bool {
 	return found
 }
 
+// promote gives a field to the metrics that could have it, because none other has.
+func (d *draft) promote(could func(*row) bool, key, value string) {
+	for _, r := range d.metrics {
+		if r.off || !could(r) {
+			continue
+		}
+		r.fields = slices.DeleteFunc(r.fields, func(f field) bool { return f.key == key })
+		r.raw(key, value)
+		r.weighs, r.demands = true, r.demands || key == "required"
+		r.say("It has %s: %s because nothing else here has.", key, value)
+	}
+}
+
 // decide makes sure that something can roll back and something can promote: where
 // there are gauges alone, they do; where there is nothing, the preset http does.
 func (d *draft) decide() {
@@ -214,19 +227,11 @@ func (d *draft) decide() {
 		return
 	}
 	weighs, demands := func(r *row) bool { return r.weighs }, func(r *row) bool { return r.demands }
-	for _, r := range d.metrics {
-		if r.off || !r.gauge {
-			continue
-		}
-		if !live(weighs) {
-			r.weighs = true
-			r.raw("weight", "1")
-			r.say("It has weight and is required because nothing else here is.")
-		}
-		if !live(demands) {
-			r.demands = true
-			r.raw("required", "true")
-		}
+	if !live(weighs) {
+		d.promote(func(r *row) bool { return r.gauge }, "weight", "1")
+	}
+	if !live(demands) {
+		d.promote(weighs, "required", "true")
 	}
 	checked := slices.ContainsFunc(d.checks, func(r *row) bool { return !r.off })
 	if checked && !live(func(*row) bool { return true }) {

@@ -35,7 +35,7 @@ func (f flagger) drafts() []*draft {
 	}
 	if len(canaries) == 0 {
 		if f.options.Service == "" {
-			errFault(templates[0], templates[0].root.get("kind"), "there is no Canary among these files, so it is not known which service the plan judges; add the Canary's file, or write --service NAME")
+			lacking(templates[0].root.get("kind"), "there is no Canary among these files, so it is not known which service the plan judges; add the Canary's file, or write --service NAME")
 			return nil
 		}
 		out = append(out, f.alone(templates))
@@ -56,7 +56,7 @@ func foreign(docs []document, needed, advice string) {
 		found = "found: " + strings.Join(kinds[:min(len(kinds), 8)], ", ")
 	}
 	if len(docs) > 0 {
-		errFault(docs[0], docs[0].root, "is no %s (%s); %s", needed, found, advice)
+		lacking(docs[0].root, "is no %s (%s); %s", needed, found, advice)
 	}
 }
 
@@ -82,12 +82,12 @@ func (f flagger) canary(doc document) *draft {
 	}
 	switch {
 	case c.name == "":
-		errFault(doc, doc.root.get("metadata"), "the Canary has no metadata.name")
+		doc.root.get("metadata").fault("the Canary has no metadata.name")
 	case !validName(c.name):
-		errFault(doc, doc.root.at("metadata", "name"), "%q is no name of a Canary", cut(c.name, 60))
+		doc.root.at("metadata", "name").fault("%q is no name of a Canary", cut(c.name, 60))
 	}
 	if c.target == "" {
-		errFault(doc, spec, "the Canary has no spec.targetRef.name")
+		spec.fault("the Canary has no spec.targetRef.name")
 		c.target = c.name
 	}
 	if c.serviceName == "" {
@@ -160,7 +160,7 @@ func validName(s string) bool { return nameText.MatchString(s) }
 // alone translates templates without a Canary.
 func (f flagger) alone(templates []document) *draft {
 	c := &canaryDraft{draft: &draft{command: "flagger", service: f.options.Service}, f: f, canary: templates[0].root, name: f.options.Service}
-	c.from = fmt.Sprintf("%d metric templates without a Canary", len(templates))
+	c.from = count(len(templates), "metric template") + " without a Canary"
 	c.about = head(c.from, "flagger")
 	for _, t := range templates {
 		name := t.root.at("metadata", "name").text()

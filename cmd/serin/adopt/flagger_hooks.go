@@ -103,6 +103,7 @@ func (c *canaryDraft) ticks(analysis tree) int {
 // hooks says what becomes of webhooks. A plain curl becomes a check.
 func (c *canaryDraft) hooks(analysis tree) {
 	var stay []string
+	ours := false
 	for _, h := range analysis.get("webhooks").list() {
 		if !h.isMap() {
 			continue
@@ -112,6 +113,7 @@ func (c *canaryDraft) hooks(analysis tree) {
 			kind = "rollout"
 		}
 		if strings.Contains(where, "/flagger/") { // Serin's own
+			ours = true
 			continue
 		}
 		if kind == "pre-rollout" || kind == "rollout" {
@@ -130,8 +132,9 @@ func (c *canaryDraft) hooks(analysis tree) {
 		c.note(h, Left, "%s", text)
 		stay = append(stay, "Not carried over: "+text)
 	}
-	if len(stay) > 0 {
-		c.rest = append(c.rest, stay...)
+	c.rest = append(c.rest, stay...)
+	if ours {
+		return
 	}
 	c.rest = append(c.rest, "The Canary needs Serin's hooks: examples/flagger and docs/flagger.md have them for each strategy.")
 }

@@ -21,7 +21,7 @@ func (k kayenta) drafts() (out []*draft) {
 			config = inner
 		}
 		if !config.get("metrics").there() {
-			errFault(doc, doc.root, "is no canary config: it has no metrics")
+			doc.root.fault("is no canary config: it has no metrics")
 			continue
 		}
 		out = append(out, k.config(doc, config))

@@ -42,6 +42,9 @@ func (d *draft) metric(a asked) *row {
 	}
 	for _, remark := range a.question.remarks {
 		r.say("%s", remark)
+		if changed, ok := strings.CutPrefix(remark, "Changed: "); ok {
+			d.note(a.at, Changed, "%s: %s", r.name, strings.TrimSuffix(changed, "."))
+		}
 	}
 	if len(a.question.free) > 0 {
 		r.say("Left out of its query, because the arm's pods say as much: %s.", strings.Join(a.question.free, ", "))
@@ -99,7 +102,7 @@ func (d *draft) share(r *row, a asked) {
 		for _, b := range a.bounds {
 			high = high || b.below && b.value/scale >= 0.5
 		}
-		if same || high || a.success {
+		if (same || high || a.success) && counted(bad) != "" {
 			query, turned = bad, true
 		}
 	}

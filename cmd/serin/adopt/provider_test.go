@@ -49,29 +49,38 @@ spec:
 		if len(loaded.Limits) != 2 {
 			t.Errorf("%s: got %d limits, want 2", p.names[0], len(loaded.Limits))
 		}
-		for i, want := range []queries.Kind{queries.Ratio, queries.Histogram} {
-			m := loaded.Metrics[i]
-			baseline, canary := flagger.Baseline, flagger.Canary
-			baseline.Labels, canary.Labels = loaded.Arms.Baseline.Labels, loaded.Arms.Canary.Labels
-			b, err := m.Scoped(baseline)
-			if err != nil {
-				t.Errorf("%s: %v", p.names[0], err)
-			}
-			c, err := m.Scoped(canary)
-			if err != nil || c.Kind != want || b.Query.Expr == c.Query.Expr {
-				t.Errorf("%s: got a %s %s against %s, %v; want a %s that differs between the arms", p.names[0], c.Kind, c.Query.Expr, b.Query.Expr, err, want)
-			}
-		}
+		narrowed(t, p.names[0], loaded, flagger)
 		for _, l := range loaded.Limits {
-			if l.Metric == "" && l.Above != nil {
-				seconds := *l.Above
-				if l.Unit == "ms" {
-					seconds /= 1000
-				}
-				if seconds != 0.5 {
-					t.Errorf("%s: got a limit of %v %s, want 500 ms", p.names[0], *l.Above, l.Unit)
-				}
+			if l.Metric == "" {
+				halfASecond(t, p.names[0], l)
 			}
 		}
+	}
+}
+
+// narrowed ensures that errors and latency are counts, and differ between the arms.
+func narrowed(t *testing.T, name string, p plan.Plan, arms plan.Arms) {
+	t.Helper()
+	arms.Baseline.Labels, arms.Canary.Labels = p.Arms.Baseline.Labels, p.Arms.Canary.Labels
+	for i, want := range []queries.Kind{queries.Ratio, queries.Histogram} {
+		b, err := p.Metrics[i].Scoped(arms.Baseline)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		c, err := p.Metrics[i].Scoped(arms.Canary)
+		if err != nil || c.Kind != want || b.Query.Expr == c.Query.Expr {
+			t.Errorf("%s: got a %s %s against %s, %v; want a %s that differs between the arms", name, c.Kind, c.Query.Expr, b.Query.Expr, err, want)
+		}
+	}
+}
+
+func halfASecond(t *testing.T, name string, l plan.Limit) {
+	t.Helper()
+	seconds := *l.Above
+	if l.Unit == "ms" {
+		seconds /= 1000
+	}
+	if seconds != 0.5 {
+		t.Errorf("%s: got a limit of %v %s, want 500 ms", name, *l.Above, l.Unit)
 	}
 }

@@ -31,28 +31,23 @@ type document struct {
 // kind returns the document's kind, as Kubernetes names it.
 func (d document) kind() string { return d.root.peek("kind") }
 
-// readAll reads every document of every file, and notes all faults before it gives up.
-func readAll(files []File) ([]document, error) {
-	var docs []document
-	var faults plan.Faults
+// readAll reads every document of every file that can be read, and says what is wrong
+// with the others.
+func readAll(files []File) (docs []document, unread plan.Faults) {
 	for _, f := range files {
 		b := &book{file: f.Name, lines: strings.Split(string(f.Text), "\n")}
 		read := b.read(f.Text)
 		if len(b.faults) == 0 && len(read) == 0 {
 			b.fault(nil, "", "is empty")
 		}
-		faults = append(faults, b.faults...)
-		b.faults = nil
 		if docs = append(docs, read...); len(docs) > maxDocs {
 			b.fault(nil, "", fmt.Sprintf("makes more than %d documents together with the files before it; name fewer files", maxDocs))
-			faults = append(faults, b.faults...)
-			break
+			return nil, append(unread, b.faults...)
 		}
+		unread = append(unread, b.faults...)
+		b.faults = nil
 	}
-	if len(faults) > 0 {
-		return nil, inOrder(faults)
-	}
-	return docs, nil
+	return docs, unread
 }
 
 // read reads one file: JSON where it begins with a brace, else YAML.

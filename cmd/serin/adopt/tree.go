@@ -25,7 +25,9 @@ type book struct {
 	file   string
 	lines  []string
 	faults plan.Faults
-	visits int
+	// missing are the faults of the files as a whole.
+	missing plan.Faults
+	visits  int
 }
 
 func (b *book) fault(n *yaml.Node, path, text string) {

@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -205,49 +206,71 @@ func within(t *testing.T, patience time.Duration, what string, ok func() bool) {
 	}
 }
 
-// TestAmazonIsToldOnceAfterAKill: the server dies when the services have done what it
+// TestAmazonIsToldOnceAfterAnEnd: the server ends when the services have done what it
 // asked for and it does not know. The next one tries again, and finds it done.
+func TestAmazonIsToldOnceAfterAnEnd(t *testing.T) {
+	var a *App
+	toldOnce(t, func(text string) string {
+		config, err := Parse("serin.yaml", []byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if a, err = New(t.Context(), Options{Config: config}); err != nil {
+			t.Fatal(err)
+		}
+		a.Start()
+		return a.URL()
+	}, func() {
+		if err := a.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// TestAmazonIsToldOnceAfterAKill is the same with kill -9.
 func TestAmazonIsToldOnceAfterAKill(t *testing.T) {
-	for name, signal := range map[string]syscall.Signal{"kill -9": syscall.SIGKILL, "in peace": syscall.SIGTERM} {
-		t.Run(name, func(t *testing.T) {
-			if signal == syscall.SIGKILL && os.Getenv("SERIN_E2E") == "" {
-				t.Skip("what a killed process had begun is taken over after 20 s; set SERIN_E2E=1 to run it")
-			}
-			f := newAWS(t)
-			f.Put(serviceARN+"checkout/hook-1", `{"status":"IN_PROGRESS","targetServiceRevision":{"arn":"a/222"},"sourceServiceRevisions":[{"arn":"a/111"}]}`)
-			f.Put("d-CHECKOUT", `{"creator":"user"}`)
-			for _, target := range []string{awstest.Put, awstest.Continue, awstest.Stop} {
-				f.Fail(target, awstest.Failure{Status: 500, After: true}, awstest.Failure{Status: 503}, awstest.Failure{Status: 503})
-			}
-			config, journal := awsConfig(t, "")
-			server := &replica{t: t, config: config}
-			server.start()
-			taken(t, server.url, "/codedeploy/hook", hookOf("checkout", "d-CHECKOUT"))
-			taken(t, server.url, "/aws/events", pauseOf("checkout", "hook-1"))
-			within(t, time.Minute, "every call arriving", func() bool {
-				return len(f.Calls(awstest.Put)) > 0 && len(f.Calls(awstest.Continue)) > 0 && len(f.Calls(awstest.Stop)) > 0
-			})
-			q := opened(t, journal)
-			if signal == syscall.SIGTERM {
-				// What is under way would be handed back, and taken over after 20 s only.
-				within(t, time.Minute, "the failures being recorded", func() bool { return counted(t, q, func(w outbox.Work) bool { return w.Error != "" }) == 3 })
-			}
-			server.end(signal)
-			server.start()
-			within(t, 2*time.Minute, "nothing left to tell", func() bool { return counted(t, q, func(w outbox.Work) bool { return w.State == outbox.Done }) == 3 })
-			server.end(syscall.SIGTERM)
-			for _, target := range []string{awstest.Put, awstest.Continue, awstest.Stop} {
-				if n := f.Taken(target); n != 1 {
-					t.Errorf("%s: got %d calls taken, want 1: that which had no answer", target, n)
-				}
-				if len(f.Calls(target)) < 2 {
-					t.Errorf("%s: got %d calls, want it tried again", target, len(f.Calls(target)))
-				}
-			}
-			if f.Reported("exec-d-CHECKOUT") != "Failed" || f.Released("hook-1") != "ROLLBACK" {
-				t.Errorf("got %s and %s, want one answer each", f.Reported("exec-d-CHECKOUT"), f.Released("hook-1"))
-			}
-		})
+	if os.Getenv("SERIN_E2E") == "" {
+		t.Skip("what a killed process had begun is taken over after 20 s; set SERIN_E2E=1 to run it")
+	}
+	var r *replica
+	toldOnce(t, func(text string) string {
+		r = &replica{t: t, config: text}
+		r.start()
+		return r.url
+	}, func() { r.end(syscall.SIGKILL) })
+}
+
+func toldOnce(t *testing.T, start func(config string) (url string), end func()) {
+	f := newAWS(t)
+	f.Put(serviceARN+"checkout/hook-1", `{"status":"IN_PROGRESS","targetServiceRevision":{"arn":"a/222"},"sourceServiceRevisions":[{"arn":"a/111"}]}`)
+	f.Put("d-CHECKOUT", `{"creator":"user"}`)
+	targets := []string{awstest.Put, awstest.Continue, awstest.Stop}
+	for _, target := range targets {
+		f.Fail(target, awstest.Failure{Status: 500, After: true}, awstest.Failure{Status: 503}, awstest.Failure{Status: 503})
+	}
+	config, journal := awsConfig(t, "")
+	url := start(config)
+	taken(t, url, "/codedeploy/hook", hookOf("checkout", "d-CHECKOUT"))
+	taken(t, url, "/aws/events", pauseOf("checkout", "hook-1"))
+	within(t, time.Minute, "every call arriving", func() bool {
+		return !slices.ContainsFunc(targets, func(target string) bool { return len(f.Calls(target)) == 0 })
+	})
+	end()
+	before := len(f.Calls(awstest.Put))
+	start(config)
+	q := opened(t, journal)
+	within(t, 2*time.Minute, "nothing left to tell", func() bool { return counted(t, q, func(w outbox.Work) bool { return w.State == outbox.Done }) == 3 })
+	end()
+	for _, target := range targets {
+		if n := f.Taken(target); n != 1 {
+			t.Errorf("%s: got %d calls taken, want 1: that which had no answer", target, n)
+		}
+	}
+	if n := len(f.Calls(awstest.Put)); n <= before {
+		t.Errorf("got %d reports after %d before the end, want it tried again by the next server", n, before)
+	}
+	if f.Reported("exec-d-CHECKOUT") != "Failed" || f.Released("hook-1") != "ROLLBACK" {
+		t.Errorf("got %s and %s, want one answer each", f.Reported("exec-d-CHECKOUT"), f.Released("hook-1"))
 	}
 }
 

@@ -50,8 +50,17 @@ func TestTheQuestionHidesTheToken(t *testing.T) {
 	if want := "azure/" + strings.ToLower(planID) + "/" + jobID + "/" + taskID; q.ID != want || again.ID != want {
 		t.Errorf("got %q and %q, want %q for both", q.ID, again.ID, want)
 	}
+	var to struct {
+		Token struct {
+			Key string `json:"key"`
+			Box []byte `json:"box"`
+		} `json:"token"`
+	}
+	if err := json.Unmarshal(q.To, &to); err != nil || to.Token.Key != "2026-05" || len(to.Token.Box) != 12+len(runToken)+16 {
+		t.Fatalf("got %s, want a box with a nonce and a tag", q.To)
+	}
 	for _, part := range append(strings.Split(runToken, "."), runToken) {
-		if strings.Contains(string(q.To), part) {
+		if strings.Contains(string(q.To)+string(to.Token.Box), part) {
 			t.Errorf("got %s, want nothing of the token in it", q.To)
 		}
 	}

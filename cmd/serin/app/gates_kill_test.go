@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/hmac"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/hex"
 	"encoding/pem"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -294,6 +296,17 @@ func wantTaken(t *testing.T, g *gatekeepers) {
 	}
 }
 
+// inBase64 returns what base64 makes of a text wherever it stands among others, less
+// what its neighbours change, and the text.
+func inBase64(text string) []string {
+	out := []string{text}
+	for before := range 3 {
+		e := base64.StdEncoding.EncodeToString([]byte(strings.Repeat("x", before) + text))
+		out = append(out, e[4:len(e)-4])
+	}
+	return out
+}
+
 // wantNoToken fails where a credential is in one of the journal's files or in the log.
 func wantNoToken(t *testing.T, journal string, log *recording) {
 	t.Helper()
@@ -312,7 +325,7 @@ func wantNoToken(t *testing.T, journal string, log *recording) {
 	found := false
 	for where, text := range texts {
 		found = found || strings.Contains(text, "azure/b2b2b2b2-0000-4000-8000-000000000002") && strings.Contains(where, "serin.db")
-		for _, secret := range append(strings.Split(runToken, "."), runToken, "ghs_installation", gateSecret, sealKey) {
+		for _, secret := range append(strings.Split(runToken, "."), slices.Concat(inBase64(runToken), []string{"ghs_installation", gateSecret, sealKey})...) {
 			if strings.Contains(text, secret) {
 				t.Errorf("%s has %q in it", where, secret)
 			}

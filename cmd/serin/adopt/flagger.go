@@ -96,6 +96,7 @@ func (f flagger) canary(doc document) *draft {
 	c.service, c.from = c.name, "the Canary "+c.name+" of "+doc.book.file
 	c.about = head(c.from, "flagger")
 	c.identity()
+	c.asks(spec.get("metricsServer").text())
 	analysis := spec.get("analysis")
 	if old := spec.get("canaryAnalysis"); !analysis.there() && old.there() {
 		analysis = old

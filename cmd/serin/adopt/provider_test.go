@@ -67,6 +67,7 @@ func narrowed(t *testing.T, name string, p plan.Plan, arms plan.Arms) {
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
+		separates(t, name, p.Metrics[i], arms)
 		c, err := p.Metrics[i].Scoped(arms.Canary)
 		if err != nil || c.Kind != want || b.Query.Expr == c.Query.Expr {
 			t.Errorf("%s: got a %s %s against %s, %v; want a %s that differs between the arms", name, c.Kind, c.Query.Expr, b.Query.Expr, err, want)

@@ -50,14 +50,14 @@ func readAll(files []File) (docs []document, unread plan.Faults) {
 	return docs, unread
 }
 
-// read reads one file: JSON where it begins with a brace, else YAML.
+// read reads one file: JSON where it begins with a brace or bracket, else YAML.
 func (b *book) read(text []byte) []document {
 	if len(text) > maxFile {
 		b.fault(nil, "", fmt.Sprintf("is longer than %d MiB; name the files that define the canary", maxFile>>20))
 		return nil
 	}
 	text = bytes.TrimPrefix(text, []byte("\xef\xbb\xbf"))
-	if trimmed := bytes.TrimSpace(text); len(trimmed) > 0 && trimmed[0] == '{' {
+	if trimmed := bytes.TrimSpace(text); len(trimmed) > 0 && (trimmed[0] == '{' || trimmed[0] == '[') {
 		if n := b.readJSON(text); n != nil {
 			return b.split(n)
 		}
@@ -70,20 +70,27 @@ func (b *book) read(text []byte) []document {
 func (b *book) split(n *yaml.Node) []document {
 	b.check(n, "", 0)
 	root := tree{n: n, b: b}
+	if n.Kind == yaml.SequenceNode { // what Kayenta's API lists
+		return b.each(root)
+	}
 	if n.Kind != yaml.MappingNode {
 		b.fault(n, "", "is "+describe(n)+"; an object with keys is needed here")
 		return nil
 	}
 	if items := root.get("items"); root.peek("kind") == "List" || items.n != nil && strings.HasSuffix(root.peek("kind"), "List") {
-		var out []document
-		for _, item := range items.list() {
-			if item.isMap() {
-				out = append(out, document{b, tree{n: item.resolved(), b: b, path: item.path}})
-			}
-		}
-		return out
+		return b.each(items)
 	}
 	return []document{{b, root}}
+}
+
+// each returns the objects of a list.
+func (b *book) each(items tree) (out []document) {
+	for _, item := range items.list() {
+		if item.isMap() {
+			out = append(out, document{b, tree{n: item.resolved(), b: b, path: item.path}})
+		}
+	}
+	return out
 }
 
 func (b *book) readYAML(text []byte) []document {

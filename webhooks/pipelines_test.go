@@ -22,7 +22,7 @@ import (
 // pipelineExample reads one, with its expressions replaced.
 func pipelineExample(t *testing.T, path string, with map[string]string) string {
 	t.Helper()
-	b, err := os.ReadFile(filepath.Join("../examples", path))
+	b, err := os.ReadFile(filepath.Join("..", "examples", path))
 	if err != nil {
 		t.Fatal(err)
 	}

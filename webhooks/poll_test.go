@@ -166,6 +166,21 @@ func TestNothingIsAnsweredLaterHere(t *testing.T) {
 	w.want(w.keyed("/v1/rollouts", "run-1", announced1), 400)
 }
 
+// No server was there when the question's time was over: a poller does not wait for
+// ever.
+func TestNobodyWasThereToAnswer(t *testing.T) {
+	w, _ := newDeskWorld(t)
+	where := w.want(w.later("?wait=45m", "", announced1), 202).header.Get("Location")
+	w.clock.add(46 * time.Minute)
+	if b := w.get(where); b["status"] != "running" {
+		t.Errorf("got %v, want it still to be answered", b)
+	}
+	w.clock.add(2 * time.Hour)
+	if b := w.get(where); b["status"] != "inconclusive" || b["final"] != true {
+		t.Errorf("got %v, want it over", b)
+	}
+}
+
 // A caller that vanishes leaves nothing open: its question ends at its deadline, and
 // nobody keeps the rollout from being swept after it.
 func TestACallerThatVanishes(t *testing.T) {

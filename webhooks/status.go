@@ -102,6 +102,12 @@ func (s *Server) statusOf(ctx context.Context, sum journal.Summary, name string)
 		return b, nil
 	}
 	b.Status = statusRunning
+	if q.Lapsed(s.now()) {
+		b.Status, b.Final = statusInconclusive, true
+		b.Reason = "no server was there to look when the time was over"
+		b.Progress = b.Reason
+		return b, nil
+	}
 	if sum.Last != nil && sum.Last.Outcome == judge.Inconclusive && !shadow(*sum.Last) {
 		// It is held for a person. Whoever does not wait for one stops here.
 		b.Status = statusInconclusive

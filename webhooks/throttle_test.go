@@ -2,6 +2,7 @@ package webhooks
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -121,5 +122,44 @@ func TestThrottleBySeveralRollouts(t *testing.T) {
 	}
 	if _, a := w.migrates("/throttle/shop/checkout"); a.code != 429 {
 		t.Errorf("got %d, want 429", a.code)
+	}
+}
+
+// What belongs to another namespace is as if it were not there, and what a caller may
+// not do it may not do here.
+func TestPollersStayInTheirNamespaces(t *testing.T) {
+	d := &desk{}
+	w := newWorld(t, func(c *Config) {
+		reader := FullToken("reader", "read-token")
+		reader.Namespaces, reader.Allow = []string{"shop"}, []Right{RightRead}
+		c.Tokens = []Token{FullToken("all", "full-token"), scoped(), reader}
+	}, withDesk(d))
+	d.w = w
+	path := w.want(w.as("full-token", "POST", "/v1/rollouts", in("bank")), 201).header.Get("Location")
+	id := path[len("/v1/rollouts/"):]
+	for path, codes := range map[string][2]int{ // for a token of shop, and for one of everything
+		path + "/status": {404, 200}, "/throttle/" + id: {404, 429}, "/throttle/bank/checkout": {403, 429},
+		"/throttle/shop/checkout": {404, 404}, "/throttle/-/checkout": {404, 404},
+	} {
+		w.want(w.as("shop-token", "GET", path, ""), codes[0])
+		w.want(w.as("full-token", "GET", path, ""), codes[1])
+		w.want(w.as("wrong-token", "GET", path, ""), 401)
+	}
+	w.want(w.as("shop-token", "POST", "/v1/judge/cancel", in("bank")), 403)
+	w.want(w.as("read-token", "POST", "/v1/judge/cancel", in("shop")), 403)
+	w.want(w.as("read-token", "POST", "/v1/judge", in("shop")), 403)
+}
+
+// BenchmarkThrottle is what gh-ost asks ten times a second.
+func BenchmarkThrottle(b *testing.B) {
+	w := newWorld(b)
+	w.judge.say(func(v *judge.Verdict) { v.Advance = judge.Answer{Yes: true} })
+	w.want(w.do("POST", w.announce(announced1)+"/judge", ""), 200)
+	for _, path := range []string{"/throttle/shop/checkout", "/throttle/" + w.only().Rollout.ID} {
+		b.Run(map[bool]string{true: "service", false: "id"}[strings.HasPrefix(path, "/throttle/shop")], func(b *testing.B) {
+			for b.Loop() {
+				w.want(w.do(http.MethodHead, path, ""), 200)
+			}
+		})
 	}
 }

@@ -204,6 +204,10 @@ func (q Question) grace() time.Duration {
 	return min(max(q.Deadline.Sub(q.Asked)/10, least), most)
 }
 
+// Lapsed reports whether a question can have no answer any more, if it has none: no
+// server was there to look when it was time.
+func (q Question) Lapsed(now time.Time) bool { return now.After(q.Deadline.Add(lateness)) }
+
 // giveUp is when a question is looked at for the last time.
 func (q Question) giveUp() time.Time { return q.Deadline.Add(-q.grace()) }
 

@@ -147,8 +147,9 @@ func (d *Desk) keepPace(ctx context.Context, p *pending) error {
 // decide asks the judge. Near the deadline it takes half of the time that is left
 // for the answer, so that the other half is for telling it. A panic is a failure.
 func (d *Desk) decide(ctx context.Context, sum journal.Summary, q Question) (v judge.Verdict, err error) {
-	const longest = 30 * time.Second
-	ctx, cancel := context.WithTimeout(ctx, min(q.grace()/2, longest))
+	const least, longest = time.Second, 30 * time.Second
+	left := q.Deadline.Add(-q.grace() / 2).Sub(d.now())
+	ctx, cancel := context.WithTimeout(ctx, min(max(left, least), longest))
 	defer cancel()
 	defer func() {
 		if p := recover(); p != nil {

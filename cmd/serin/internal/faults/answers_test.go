@@ -118,6 +118,12 @@ type answers struct {
 	by map[string]standing
 }
 
+func (a *answers) add(s standing) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.by[s.Self] = s
+}
+
 // question asks until it is acknowledged, asks the same again, and polls until it is
 // answered.
 func (c *caller) question(n int, told *answers) error {
@@ -148,9 +154,7 @@ func (c *caller) question(n int, told *answers) error {
 		if want := map[string]string{"good": "promote", "bad": "rollback"}[a.canary]; now.Status != want {
 			return fmt.Errorf("%s, a %s canary: got %s (%s), want %s", a.revision, a.canary, now.Status, now.Reason, want)
 		}
-		told.mu.Lock()
-		defer told.mu.Unlock()
-		told.by[now.Self] = now
+		told.add(now)
 		return nil
 	}
 	return fmt.Errorf("%s: no answer in %s", a.revision, 2*patience)

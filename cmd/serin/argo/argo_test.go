@@ -267,3 +267,31 @@ func sprig() template.FuncMap {
 	}
 	return f
 }
+
+// The examples are what is printed; docs/argo.md says with which command.
+func TestExamples(t *testing.T) {
+	const folder = "../../../examples/"
+	p, err := plan.Load(folder + "plans/checkout.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	secret, command := Secret{"serin", "token"}, "serin export argo --plan examples/plans/checkout.yaml "
+	for file, got := range map[string]func() ([]byte, error){
+		"analysistemplate.yaml": Template{Plan: p, Secret: secret, Name: "serin", Command: command + "--secret serin/token --name serin"}.YAML,
+		"guard.yaml":            Template{Plan: p, Secret: secret, Name: "serin-guard", Gate: GateGuard, Command: command + "--gate guard --secret serin/token --name serin-guard"}.YAML,
+		"notifications.yaml":    Notifications{Key: "serin-token", Command: "serin export argo notifications --secret serin-token"}.YAML,
+	} {
+		text, err := got()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if *update {
+			if err := os.WriteFile(folder+"argo/"+file, text, 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if want, err := os.ReadFile(folder + "argo/" + file); err != nil || !bytes.Equal(text, want) {
+			t.Errorf("examples/argo/%s is not what is printed (%v); run go test ./cmd/serin/argo -update", file, err)
+		}
+	}
+}

@@ -66,8 +66,9 @@ type ECSDeployment struct {
 	// shifts at a time, in percent.
 	Strategy string
 	Step     float64
-	// Target and Source are the IDs of the new service revision and of the one before.
-	Target, Source string
+	// Canary and Baseline are the new service revision, its ID as Hash and its task
+	// definition's revision as Version, and the one before.
+	Canary, Baseline rollout.Arm
 	// Weight is the new revision's share of production traffic in percent; nil where
 	// it is not told.
 	Weight *float64
@@ -75,11 +76,14 @@ type ECSDeployment struct {
 	Over bool
 }
 
-// CodeDeployment is what started a deployment of CodeDeploy.
+// CodeDeployment is what a deployment of CodeDeploy is about.
 type CodeDeployment struct {
 	Known bool
 	// RollsBack says that the deployment undoes another one.
 	RollsBack bool
+	// Canary and Baseline are the two that it shifts traffic between: a function's
+	// versions, or task sets.
+	Canary, Baseline rollout.Arm
 }
 
 // AWSService says what the deployments of a service are about. Exactly one of ECS and

@@ -203,12 +203,16 @@ func (s *Server) openDeploy(ctx context.Context, w caller, e busEvent, d deployS
 	if err := w.mayIn(rule.Namespace); err != nil {
 		return eventTaken{}, err
 	}
-	if s.undoes(ctx, d.Region, d.DeploymentID) {
+	about, err := s.aboutDeployment(ctx, d.Region, d.DeploymentID)
+	switch {
+	case err != nil:
+		return eventTaken{}, err
+	case about.RollsBack:
 		return eventTaken{Ignored: "this deployment undoes another one, and a rollback is not judged"}, nil
 	}
 	f, err := s.onDeployment(ctx, deployment{plan: rule.Plan, rollout: rollout.Rollout{
 		Controller: controllerCodeDeploy, Namespace: rule.Namespace, Service: rule.Service, Revision: d.DeploymentID,
-		Canary: rule.Canary, Baseline: rule.Baseline, Comparison: rule.Comparison, Watch: true, Ref: refOf(d.Region, d.DeploymentID),
+		Canary: override(about.Canary, rule.Canary), Baseline: override(about.Baseline, rule.Baseline), Comparison: rule.Comparison, Watch: true, Ref: refOf(d.Region, d.DeploymentID),
 	}})
 	if err != nil {
 		return eventTaken{}, err

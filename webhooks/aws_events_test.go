@@ -15,7 +15,7 @@ const preProduction = "PRE_PRODUCTION_TRAFFIC_SHIFT"
 
 func TestPause(t *testing.T) {
 	a := newAmazon(t)
-	a.described[serviceDeployment("NCWGC2ZR")] = ECSDeployment{Known: true, Strategy: "LINEAR", Step: 20, Target: "222", Source: "111", Weight: percent(0)}
+	a.described[serviceDeployment("NCWGC2ZR")] = ECSDeployment{Known: true, Strategy: "LINEAR", Step: 20, Canary: rollout.Arm{Hash: "222"}, Baseline: rollout.Arm{Hash: "111"}, Weight: percent(0)}
 	got := a.want(a.do("POST", "/aws/events", pauseEvent(t, "ecs-pause-1", preProduction, nil)), 202).object(t)
 	q := a.question(t)
 	if q.ID != "ecs/ecs-pause-1" || q.Sender != "ecs" || q.Gate != reply.GateStart || q.Fallback || !q.Deadline.Equal(start().Add(2*time.Hour-15*time.Second)) {
@@ -29,7 +29,7 @@ func TestPause(t *testing.T) {
 	}
 	r := a.only().Rollout
 	if r.Controller != "ecs" || r.Namespace != "shop" || r.Service != "checkout" || r.Revision != "NCWGC2ZR" || r.Ref != serviceDeployment("NCWGC2ZR") || !r.Watch ||
-		r.Canary.Version != "222" || r.Baseline.Version != "111" || r.Comparison != rollout.Concurrent || len(r.Weights) != 0 {
+		r.Canary.Hash != "222" || r.Baseline.Hash != "111" || r.Comparison != rollout.Concurrent || len(r.Weights) != 0 {
 		t.Errorf("got %+v, want the deployment in it, and no weight: none is not zero", r)
 	}
 	// EventBridge delivers at least once, and not always in order.
@@ -67,7 +67,7 @@ func TestPauseGates(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := newAmazon(t)
-			tt.d.Target, tt.d.Source = "222", "111"
+			tt.d.Canary, tt.d.Baseline = rollout.Arm{Hash: "222", Version: "42"}, rollout.Arm{Hash: "111", Version: "41"}
 			a.described[serviceDeployment("NCWGC2ZR")] = tt.d
 			a.want(a.do("POST", "/aws/events", pauseEvent(t, "ecs-pause-1", tt.stage, nil)), 202)
 			if tt.gate == "" {
@@ -114,7 +114,7 @@ func TestPausesAreCounted(t *testing.T) {
 	}
 	// A pause whose weight was told is counted, too.
 	b := newAmazon(t)
-	b.described[serviceDeployment("NCWGC2ZR")] = ECSDeployment{Known: true, Target: "2", Source: "1", Weight: percent(0)}
+	b.described[serviceDeployment("NCWGC2ZR")] = ECSDeployment{Known: true, Canary: rollout.Arm{Hash: "2"}, Baseline: rollout.Arm{Hash: "1"}, Weight: percent(0)}
 	b.want(b.do("POST", "/aws/events", pauseEvent(t, "ecs-pause-0", preProduction, nil)), 202)
 	b.clock.add(time.Minute)
 	b.described[serviceDeployment("NCWGC2ZR")] = ECSDeployment{}
@@ -190,14 +190,14 @@ func TestEventsThatCannotBeRead(t *testing.T) {
 // another 4xx, so what can be mended must be a 5xx.
 func TestWhatEventBridgeSendsAgain(t *testing.T) {
 	event := pauseEvent(t, "ecs-pause-1", preProduction, nil)
-	described := ECSDeployment{Known: true, Target: "2", Source: "1", Weight: percent(0)}
+	described := ECSDeployment{Known: true, Canary: rollout.Arm{Hash: "2"}, Baseline: rollout.Arm{Hash: "1"}, Weight: percent(0)}
 	for name, change := range map[string]func(*amazon){
 		"no plan":          func(a *amazon) { a.server.cfg.AWS.Services[0].Plan = "nope" },
 		"ECS does not say": func(a *amazon) { a.failed = errBroken },
 		"journal":          func(a *amazon) { a.faults.set("Announce", fmt.Errorf("%w", errBroken)) },
 		"desk":             func(a *amazon) { a.desk.failed = errBroken },
 		"weight is not kept": func(a *amazon) {
-			a.described[serviceDeployment("NCWGC2ZR")] = ECSDeployment{Target: "2", Source: "1", Weight: percent(9)}
+			a.described[serviceDeployment("NCWGC2ZR")] = ECSDeployment{Canary: rollout.Arm{Hash: "2"}, Baseline: rollout.Arm{Hash: "1"}, Weight: percent(9)}
 			a.faults.set("Declare", errBroken)
 		},
 	} {
@@ -221,7 +221,7 @@ func TestDeploymentsOfECSThatEnd(t *testing.T) {
 			fmt.Sprintf(`{"eventType":"INFO","eventName":%q,"deploymentId":"ecs-svc/123","updatedAt":%q,"reason":"r"}`, name, at))
 	}
 	a := newAmazon(t)
-	a.described[serviceDeployment("NCWGC2ZR")] = ECSDeployment{Known: true, Target: "2", Source: "1"}
+	a.described[serviceDeployment("NCWGC2ZR")] = ECSDeployment{Known: true, Canary: rollout.Arm{Hash: "2"}, Baseline: rollout.Arm{Hash: "1"}}
 	a.want(a.do("POST", "/aws/events", pauseEvent(t, "ecs-pause-1", preProduction, nil)), 202)
 	for _, body := range []string{
 		state("SERVICE_DEPLOYMENT_IN_PROGRESS", "2026-03-01T12:30:00Z"),
@@ -257,7 +257,7 @@ func TestTokensOfAmazonsServices(t *testing.T) {
 		})
 	}
 	a := with("ecs")
-	a.described[serviceDeployment("NCWGC2ZR")] = ECSDeployment{Known: true, Target: "2", Source: "1"}
+	a.described[serviceDeployment("NCWGC2ZR")] = ECSDeployment{Known: true, Canary: rollout.Arm{Hash: "2"}, Baseline: rollout.Arm{Hash: "1"}}
 	event, hook := pauseEvent(t, "ecs-pause-1", preProduction, nil), codeDeployHookBody(t, nil)
 	a.want(a.do("POST", "/aws/events", event), 401)
 	a.want(a.as("shop-token", "POST", "/aws/events", event), 202)
@@ -284,7 +284,7 @@ func FuzzAWSEvents(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	a := newAmazon(f, func(c *Config) { c.Judge = quick{judge.Verdict{}} })
-	a.described[serviceDeployment("NCWGC2ZR")] = ECSDeployment{Known: true, Target: "2", Source: "1"}
+	a.described[serviceDeployment("NCWGC2ZR")] = ECSDeployment{Known: true, Canary: rollout.Arm{Hash: "2"}, Baseline: rollout.Arm{Hash: "1"}}
 	f.Fuzz(func(t *testing.T, body []byte) {
 		a.try(t, "/aws/events", string(body)).object(t)
 	})

@@ -296,13 +296,16 @@ func (h lambdaHook) question(now time.Time, rule AWSService) reply.Question {
 // askHook opens the rollout and takes the question. Asked again, the first asking
 // counts.
 func (s *Server) askHook(ctx context.Context, rule AWSService, h lambdaHook, q reply.Question) (lambdaAnswer, error) {
-	d := ECSDeployment{Target: lastOf(h.Details.Target), Source: h.source, Weight: h.weight}
-	if h.LifecycleStage == stagePre && q.Gate == reply.GateStep && h.weight != nil {
+	d, err := s.describeECS(ctx, h.name.region, h.ResourceARN)
+	if err != nil {
+		return lambdaAnswer{}, err
+	}
+	if !d.Known {
+		d.Canary, d.Baseline = rollout.Arm{Hash: lastOf(h.Details.Target)}, rollout.Arm{Hash: h.source}
+	}
+	if d.Known && h.LifecycleStage == stagePre && q.Gate == reply.GateStep && h.weight != nil {
 		// The event does not say whether this step is the last one.
-		if more, err := s.describeECS(ctx, h.name.region, h.ResourceARN); err == nil && more.Known {
-			d.Strategy, d.Step = more.Strategy, more.Step
-			q.Gate = stepOf(*h.weight, d)
-		}
+		q.Gate = stepOf(*h.weight, d)
 	}
 	f, err := s.onDeployment(ctx, ecsDeployment(rule, h.ResourceARN, h.name, d))
 	if err != nil {

@@ -46,7 +46,7 @@ func TestECSLambdaHook(t *testing.T) {
 		t.Errorf("got %+v, want a question that is polled", q)
 	}
 	r := a.only().Rollout
-	if r.Controller != "ecs" || r.Ref != serviceDeployment("NCWGC2ZR") || r.Canary.Version != "222" || r.Baseline.Version != "111" || r.Service != "checkout" || !r.Watch || len(r.Weights) != 0 {
+	if r.Controller != "ecs" || r.Ref != serviceDeployment("NCWGC2ZR") || r.Canary.Hash != "222" || r.Baseline.Hash != "111" || r.Service != "checkout" || !r.Watch || len(r.Weights) != 0 {
 		t.Errorf("got %+v, want the revisions in it", r)
 	}
 	call(shares(0, 100)) // called again: the same question
@@ -162,7 +162,7 @@ func TestECSLambdaDetails(t *testing.T) {
 		"namespace": "shop", "service": "checkout", "fallback": "SUCCEEDED", "within": "40m", "comparison": "checks", "canary": map[string]any{"url": "http://green.shop"},
 	})), 200)
 	q, r := a.question(t), a.only().Rollout
-	if !q.Fallback || !q.Deadline.Equal(start().Add(40*time.Minute)) || r.Comparison != rollout.ChecksOnly || r.Canary.URL != "http://green.shop" || r.Canary.Version != "222" {
+	if !q.Fallback || !q.Deadline.Equal(start().Add(40*time.Minute)) || r.Comparison != rollout.ChecksOnly || r.Canary.URL != "http://green.shop" || r.Canary.Hash != "222" {
 		t.Errorf("got %+v about %+v, want what the service's definition says", q, r)
 	}
 	got := a.want(a.do("POST", "/aws/ecs-hook", with(map[string]any{"service": "a\"b", "fallback": "maybe", "within": "90h", "canary": map[string]any{"podPattern": "("}})), 400).body

@@ -196,7 +196,7 @@ func (s *Server) describeECS(ctx context.Context, region, arn string) (ECSDeploy
 	d, err := s.cfg.AWS.ECSDeployment(ctx, region, arn)
 	if err != nil {
 		return d, &HTTPError{
-			Code: http.StatusServiceUnavailable, Public: "ECS did not say how the deployment stands", Next: "send the event again",
+			Code: http.StatusServiceUnavailable, Public: "ECS did not say how the deployment stands", Next: "ask again",
 			Err: err, RetryAfter: 10 * time.Second,
 		}
 	}
@@ -206,14 +206,13 @@ func (s *Server) describeECS(ctx context.Context, region, arn string) (ECSDeploy
 // ecsDeployment derives who is on trial. The deployment's ID is the revision: ECS
 // makes a new service revision for each.
 func ecsDeployment(rule AWSService, arn string, n ecsName, d ECSDeployment) deployment {
-	canary, baseline := rollout.Arm{Version: d.Target}, rollout.Arm{Version: d.Source}
 	comparison := rule.Comparison
 	if comparison == "" && d.Strategy == "BLUE_GREEN" {
 		comparison = rollout.ChecksOnly // the two never share production traffic
 	}
 	return deployment{plan: rule.Plan, rollout: rollout.Rollout{
 		Controller: controllerECS, Namespace: rule.Namespace, Service: rule.Service, Revision: n.deployment,
-		Canary: override(canary, rule.Canary), Baseline: override(baseline, rule.Baseline),
+		Canary: override(d.Canary, rule.Canary), Baseline: override(d.Baseline, rule.Baseline),
 		Comparison: comparison, Watch: true, Ref: arn,
 	}}
 }

@@ -22,6 +22,7 @@ type amazon struct {
 	described map[string]ECSDeployment
 	rollbacks map[string]bool
 	failed    error
+	unknown   bool // deployments of CodeDeploy may not be asked about
 }
 
 func newAmazon(t testing.TB, change ...func(*Config)) *amazon {
@@ -55,7 +56,12 @@ func (a *amazon) ECSDeployment(_ context.Context, _, arn string) (ECSDeployment,
 }
 
 func (a *amazon) CodeDeployment(_ context.Context, _, id string) (CodeDeployment, error) {
-	return CodeDeployment{Known: true, RollsBack: a.rollbacks[id]}, a.failed
+	if a.unknown {
+		return CodeDeployment{}, nil
+	}
+	return CodeDeployment{
+		Known: true, RollsBack: a.rollbacks[id], Canary: rollout.Arm{Workload: "fn", Version: "8"}, Baseline: rollout.Arm{Workload: "fn", Version: "7"},
+	}, a.failed
 }
 
 // only returns the one question that there must be.

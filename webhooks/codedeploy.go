@@ -269,10 +269,15 @@ func (s *Server) takeHook(ctx context.Context, h codeDeployHook) (taken, error) 
 	if h.Hook == hookFirst {
 		return s.tellNow(ctx, q, to, reply.Answer{Yes: true, Reason: "nothing of the new revision runs before its installation, so there is nothing to judge"})
 	}
-	if s.undoes(ctx, h.Region, h.DeploymentID) {
+	about, err := s.aboutDeployment(ctx, h.Region, h.DeploymentID)
+	switch {
+	case err != nil:
+		return taken{}, err
+	case about.RollsBack:
 		return s.tellNow(ctx, q, to, reply.Answer{Yes: true, Reason: "this deployment undoes another one, and a rollback is not judged"})
 	}
 	d := h.deployment()
+	d.rollout.Canary, d.rollout.Baseline = override(about.Canary, h.Canary), override(about.Baseline, h.Baseline)
 	if h.Hook == hookLast && d.rollout.Comparison == "" {
 		// It counts only where no earlier hook and no event has opened the rollout:
 		// then nobody looked while both arms had traffic.
@@ -291,17 +296,21 @@ func (s *Server) takeHook(ctx context.Context, h codeDeployHook) (taken, error) 
 	return s.askDesk(ctx, q, to)
 }
 
-// undoes reports whether a deployment is known to undo another one. Where that cannot
-// be found out it is judged like any other.
-func (s *Server) undoes(ctx context.Context, region, id string) bool {
+// aboutDeployment asks CodeDeploy what a deployment is about. What may not be asked is
+// not known, and then it is judged like any other.
+func (s *Server) aboutDeployment(ctx context.Context, region, id string) (CodeDeployment, error) {
 	if s.cfg.AWS.AWSReader == nil {
-		return false
+		return CodeDeployment{}, nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, awsAck/2)
+	ctx, cancel := context.WithTimeout(ctx, awsAck*4/5)
 	defer cancel()
 	d, err := s.cfg.AWS.CodeDeployment(ctx, region, id)
 	if err != nil {
-		s.cfg.Log.WarnContext(ctx, "whether a deployment is a rollback could not be found out", "deployment", id, "region", region, cause(err))
+		// A rollback that is taken for a deployment could be stopped.
+		return d, &HTTPError{
+			Code: http.StatusServiceUnavailable, Public: "CodeDeploy did not say what the deployment is about", Next: "ask again",
+			Err: err, RetryAfter: 10 * time.Second,
+		}
 	}
-	return err == nil && d.Known && d.RollsBack
+	return d, nil
 }

@@ -27,7 +27,7 @@ func TestCodeDeployHook(t *testing.T) {
 	}
 	r := a.only().Rollout
 	if r.Controller != "codedeploy" || r.Namespace != "shop" || r.Service != "checkout" || r.Revision != "d-A1B2C3D4E" || r.Ref != "eu-west-1/d-A1B2C3D4E" ||
-		!r.Watch || r.Canary.Version != "2" || r.Baseline.Version != "1" || r.Comparison != rollout.Concurrent {
+		!r.Watch || r.Canary.Version != "2" || r.Baseline.Version != "1" || r.Canary.Workload != "fn" || r.Comparison != rollout.Concurrent {
 		t.Errorf("got %+v, want the deployment in it, watched", r)
 	}
 	// CodeDeploy calls a function again that did not return, and the forwarder tries again.
@@ -144,6 +144,7 @@ func TestCodeDeployFaultsAreAllNamed(t *testing.T) {
 		"same arms":                {map[string]any{"application": "Other", "service": "checkout"}, 400, "nothing to compare"},
 		"long execution":           {map[string]any{"lifecycleEventHookExecutionId": strings.Repeat("a", 9000)}, 400, "longer than"},
 	} {
+		a.unknown = name == "same arms"
 		if got := a.want(a.do("POST", "/codedeploy/hook", codeDeployHookBody(t, tt.change)), tt.code).body; !strings.Contains(got, tt.says) && tt.says != "no plan" {
 			t.Errorf("%s: got %s, want %q", name, got, tt.says)
 		}
@@ -170,8 +171,12 @@ func TestCodeDeployRollbacksAreNotJudged(t *testing.T) {
 	if len(a.desk.asked)+len(a.rollouts()) != 0 || len(a.told) != 1 {
 		t.Errorf("got %v asked, %d rollouts, %v told, want yes at once and nothing to stop", a.desk.asked, len(a.rollouts()), a.told)
 	}
-	// Where that cannot be found out, it is judged as any other.
+	// Where that cannot be found out, it must be asked again: a rollback could be stopped.
 	a.failed = errBroken
+	a.want(a.do("POST", "/codedeploy/hook", codeDeployHookBody(t, nil)), 503)
+	a.want(a.do("POST", "/aws/events", deployEvent(t, "START", "d-A1B2C3D4E")), 503)
+	// Where it may not be asked, it is judged as any other.
+	a.failed, a.unknown = nil, true
 	a.want(a.do("POST", "/codedeploy/hook", codeDeployHookBody(t, nil)), 202)
 	a.question(t)
 	if strings.Contains(a.logs.String(), "hunter2") {

@@ -251,12 +251,22 @@ func TestServiceDeployment(t *testing.T) {
 	f.Put(arn, `{"status":"IN_PROGRESS","deploymentConfiguration":{"strategy":"LINEAR","linearConfiguration":{"stepPercent":20}},
 		"targetServiceRevision":{"arn":"arn:aws:ecs:eu-west-1:123456789012:service-revision/shop/checkout/222","requestedProductionTrafficWeight":40},
 		"sourceServiceRevisions":[{"arn":"arn:aws:ecs:eu-west-1:123456789012:service-revision/shop/checkout/111","requestedProductionTrafficWeight":60}]}`)
+	f.Put("arn:aws:ecs:eu-west-1:123456789012:service-revision/shop/checkout/222", "arn:aws:ecs:eu-west-1:123456789012:task-definition/checkout:42")
+	f.Put("arn:aws:ecs:eu-west-1:123456789012:service-revision/shop/checkout/111", "arn:aws:ecs:eu-west-1:123456789012:task-definition/checkout:41")
 	got, err := c.ServiceDeployment(t.Context(), "eu-west-1", arn)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got.Strategy != "LINEAR" || got.Step != 20 || got.Target != "222" || got.Source != "111" || got.Weight == nil || *got.Weight != 40 || got.Over {
+	if got.Strategy != "LINEAR" || got.Step != 20 || got.Canary != (Side{"checkout", "42", "222"}) || got.Baseline != (Side{"checkout", "41", "111"}) || got.Weight == nil || *got.Weight != 40 || got.Over {
 		t.Errorf("got %+v, want the revisions and the step", got)
+	}
+	f.Fail(awstest.Revise, awstest.Failure{Status: 400, Code: "AccessDeniedException"})
+	if got, err := c.ServiceDeployment(t.Context(), "eu-west-1", arn); err != nil || got.Canary != (Side{ID: "222"}) {
+		t.Errorf("got %+v, %v, want the IDs without the task definitions", got, err)
+	}
+	f.Fail(awstest.Revise, awstest.Failure{Status: 500})
+	if _, err := c.ServiceDeployment(t.Context(), "eu-west-1", arn); err == nil {
+		t.Error("got half a deployment without an error")
 	}
 	f.Put(arn, `{"status":"ROLLBACK_IN_PROGRESS"}`)
 	if got, err := c.ServiceDeployment(t.Context(), "eu-west-1", arn); err != nil || !got.Over || got.Weight != nil {
@@ -338,5 +348,28 @@ func TestNothingIsSentTooLate(t *testing.T) {
 	}
 	if err := errors.Join(c.CodeDeploy().Send(t.Context(), until(hookQuestion(), now.Add(time.Second)), reply.Answer{}), c.ECS().Send(t.Context(), until(pauseQuestion(), now.Add(time.Second)), reply.Answer{})); err != nil {
 		t.Errorf("got %v, want both sent in time", err)
+	}
+}
+
+func TestTargets(t *testing.T) {
+	f, c := open(t)
+	f.Put("targets d-LAMBDA", `{"deploymentTargetType":"LambdaTarget","lambdaTarget":{"lambdaFunctionInfo":{"functionName":"checkout","functionAlias":"live","currentVersion":"7","targetVersion":"8","targetVersionWeight":0}}}`)
+	f.Put("targets d-ECS", `{"deploymentTargetType":"ECSTarget","ecsTarget":{"taskSetsInfo":[
+		{"identifer":"ecs-svc/1","taskSetLabel":"Blue","targetGroup":{"name":"tg-a"},"trafficWeight":100,"status":"PRIMARY"},
+		{"identifer":"ecs-svc/2","taskSetLabel":"Green","targetGroup":{"name":"tg-b"},"trafficWeight":0,"status":"ACTIVE"}]}}`)
+	for id, want := range map[string]Sides{
+		"d-LAMBDA": {Side{Workload: "checkout", Version: "8"}, Side{Workload: "checkout", Version: "7"}},
+		"d-ECS":    {Side{Version: "tg-b", ID: "ecs-svc/2"}, Side{Version: "tg-a", ID: "ecs-svc/1"}},
+		"d-NONE":   {},
+	} {
+		if got, err := c.Targets(t.Context(), "eu-west-1", id); err != nil || got != want {
+			t.Errorf("%s: got %+v, %v, want %+v", id, got, err, want)
+		}
+	}
+	for _, target := range []string{awstest.List, awstest.Targets} {
+		f.Fail(target, awstest.Failure{Status: 400, Code: "AccessDeniedException"})
+		if _, err := c.Targets(t.Context(), "eu-west-1", "d-ECS"); !errors.Is(err, ErrDenied) {
+			t.Errorf("%s: got %v, want it denied", target, err)
+		}
 	}
 }

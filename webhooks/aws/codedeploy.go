@@ -117,7 +117,7 @@ func (c *Client) RollsBack(ctx context.Context, region, deployment string) (bool
 	}
 	d := answer.DeploymentInfo
 	if d == nil {
-		return false, errors.New("codedeploy:GetDeployment: an answer without a deployment")
+		return false, unexpected("codedeploy:GetDeployment")
 	}
 	triggered := d.RollbackInfo != nil && d.RollbackInfo.RollbackTriggeringDeploymentId != nil
 	return d.Creator == types.DeploymentCreatorCodeDeployRollback || triggered && *d.RollbackInfo.RollbackTriggeringDeploymentId != deployment, nil

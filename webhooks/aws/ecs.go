@@ -3,7 +3,6 @@ package aws
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -104,9 +103,9 @@ type Deployment struct {
 	Strategy string
 	// Step is how much traffic a LINEAR deployment shifts at each step, in percent.
 	Step float64
-	// Target and Source are the IDs of the new service revision and of the one that
-	// it replaces; empty where there is none, or more than one.
-	Target, Source string
+	// Sides are the new service revision and the one that it replaces, which is empty
+	// where there is none, or more than one.
+	Sides
 	// Weight is the new revision's share of production traffic, in percent; nil
 	// where it is not told.
 	Weight *float64
@@ -129,13 +128,12 @@ func (c *Client) ServiceDeployment(ctx context.Context, region, arn string) (Dep
 			out.Step = *c.LinearConfiguration.StepPercent
 		}
 	}
+	var target *string
 	if t := d.TargetServiceRevision; t != nil {
-		out.Target, out.Weight = lastPart(t.Arn), t.RequestedProductionTrafficWeight
+		target, out.Weight = t.Arn, t.RequestedProductionTrafficWeight
 	}
-	if len(d.SourceServiceRevisions) == 1 {
-		out.Source = lastPart(d.SourceServiceRevisions[0].Arn)
-	}
-	return out, nil
+	out.Sides, err = c.revisions(ctx, region, target, one(d.SourceServiceRevisions))
+	return out, err
 }
 
 // describe asks for one service deployment.
@@ -149,7 +147,7 @@ func (c *Client) describe(ctx context.Context, region, arn string) (types.Servic
 		return types.ServiceDeployment{}, err
 	}
 	if len(answer.ServiceDeployments) != 1 {
-		return types.ServiceDeployment{}, fmt.Errorf("%d service deployments were described, and one was asked for", len(answer.ServiceDeployments))
+		return types.ServiceDeployment{}, unexpected("ecs:DescribeServiceDeployments")
 	}
 	return answer.ServiceDeployments[0], nil
 }

@@ -150,17 +150,27 @@ func (r awsReader) ECSDeployment(ctx context.Context, region, arn string) (webho
 		return webhooks.ECSDeployment{}, nil
 	}
 	return webhooks.ECSDeployment{
-		Known: err == nil, Strategy: d.Strategy, Step: d.Step, Target: d.Target, Source: d.Source, Weight: d.Weight, Over: d.Over,
+		Known: err == nil, Strategy: d.Strategy, Step: d.Step, Canary: armOf(d.Canary), Baseline: armOf(d.Baseline), Weight: d.Weight, Over: d.Over,
 	}, err
 }
 
 // CodeDeployment implements webhooks.AWSReader.
 func (r awsReader) CodeDeployment(ctx context.Context, region, id string) (webhooks.CodeDeployment, error) {
 	back, err := r.client.RollsBack(ctx, region, id)
-	if errors.Is(err, aws.ErrDenied) {
-		return webhooks.CodeDeployment{}, nil
+	if err != nil && !errors.Is(err, aws.ErrDenied) {
+		return webhooks.CodeDeployment{}, err
 	}
-	return webhooks.CodeDeployment{Known: err == nil, RollsBack: back}, err
+	out := webhooks.CodeDeployment{Known: err == nil, RollsBack: back}
+	sides, err := r.client.Targets(ctx, region, id)
+	if errors.Is(err, aws.ErrDenied) {
+		return out, nil
+	}
+	out.Canary, out.Baseline = armOf(sides.Canary), armOf(sides.Baseline)
+	return out, err
+}
+
+func armOf(s aws.Side) rollout.Arm {
+	return rollout.Arm{Workload: s.Workload, Version: s.Version, Hash: s.ID}
 }
 
 // checkAWSPlans makes sure that every entry's plan is there, so that a typo is found

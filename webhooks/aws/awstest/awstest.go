@@ -23,6 +23,9 @@ const (
 	Get      = "CodeDeploy_20141006.GetDeployment"
 	Continue = "AmazonEC2ContainerServiceV20141113.ContinueServiceDeployment"
 	Describe = "AmazonEC2ContainerServiceV20141113.DescribeServiceDeployments"
+	Revise   = "AmazonEC2ContainerServiceV20141113.DescribeServiceRevisions"
+	List     = "CodeDeploy_20141006.ListDeploymentTargets"
+	Targets  = "CodeDeploy_20141006.BatchGetDeploymentTargets"
 )
 
 // Call is a call that arrived.
@@ -97,7 +100,8 @@ func (f *Fake) Tell(arrived func(Call)) {
 }
 
 // Put has a deployment described by a JSON object: of ECS by its ARN, of CodeDeploy by
-// its ID.
+// its ID, its one target by "targets " and the ID. What is put for the ARN of a service
+// revision is its task definition's ARN.
 func (f *Fake) Put(arn, deployment string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -207,6 +211,8 @@ type input struct {
 	HookID         string   `json:"hookId"`
 	DeploymentARN  string   `json:"serviceDeploymentArn"`
 	DeploymentARNs []string `json:"serviceDeploymentArns"`
+	RevisionARNs   []string `json:"serviceRevisionArns"`
+	TargetIDs      []string `json:"targetIds"`
 	Action         string   `json:"action"`
 }
 
@@ -233,6 +239,15 @@ func (f *Fake) serve(c *Call) (int, string) {
 		return f.release(c, in)
 	case Describe:
 		return f.describe(in)
+	case Revise:
+		return f.revise(in)
+	case List:
+		if _, known := f.deployments["targets "+in.DeploymentID]; !known {
+			return http.StatusOK, `{"targetIds":[]}`
+		}
+		return http.StatusOK, `{"targetIds":["the-only-one"]}`
+	case Targets:
+		return http.StatusOK, `{"deploymentTargets":[` + f.deployments["targets "+in.DeploymentID] + `]}`
 	}
 	f.t.Errorf("got the operation %q, which nothing of Serin's calls", c.Target)
 	return http.StatusBadRequest, exception("UnknownOperationException")
@@ -277,6 +292,22 @@ func (f *Fake) release(c *Call, in input) (int, string) {
 	f.released[in.HookID] = in.Action
 	c.Took = true
 	return http.StatusOK, fmt.Sprintf(`{"serviceDeploymentArn":%q}`, in.DeploymentARN)
+}
+
+// revise answers with the task definitions that the test has put there, by the
+// revisions' ARNs.
+func (f *Fake) revise(in input) (int, string) {
+	list := []map[string]string{}
+	for _, arn := range in.RevisionARNs {
+		if task, known := f.deployments[arn]; known {
+			list = append(list, map[string]string{"serviceRevisionArn": arn, "taskDefinition": task})
+		}
+	}
+	b, err := json.Marshal(map[string]any{"serviceRevisions": list})
+	if err != nil {
+		f.t.Errorf("the answer cannot be written: %v", err)
+	}
+	return http.StatusOK, string(b)
 }
 
 // describe answers with what the test has put there and with the hooks that were

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/serin-canary/serin/cmd/serin/app"
+	"github.com/serin-canary/serin/cmd/serin/pipeline"
 	"github.com/serin-canary/serin/judge/plan"
 	"github.com/serin-canary/serin/queries/prometheus/promtest"
 )
@@ -44,12 +45,34 @@ minRequests: 300
 guarantee: these_pods
 `
 
+// quickPlan comes to a verdict within half a minute.
+const quickPlan = `service: %s
+source: prometheus
+arms:
+  baseline: { labels: { service: %[1]s, track: stable } }
+  canary: { labels: { service: %[1]s, track: canary } }
+metrics:
+  - name: errors
+    query: sum(rate(http_requests_total{code=~"5.."}[2s])) / sum(rate(http_requests_total[2s]))
+    required: true
+block: 2s
+lag: 1s
+prePeriod: 2m
+warmup: { for: 2s, requests: 20, atMost: 4s }
+minDuration: 20s
+maxDuration: 10m
+minBlocks: 8
+finalBlocks: 0
+minRequests: 300
+guarantee: these_pods
+`
+
 // shopHistory has two services with two pods an arm, from a quarter of an hour ago until
 // a quarter of an hour from now: the canary of "good" is like its baseline, that of
-// "bad" fails six times as often.
-func shopHistory(now time.Time) string {
+// "bad" fails six times as often. There is a sample of each series at every step.
+func shopHistory(now time.Time, step time.Duration) string {
 	var h promtest.History
-	start := now.Add(-15 * time.Minute).Truncate(5 * time.Second)
+	start := now.Add(-15 * time.Minute).Truncate(step)
 	type point struct{ ok, failed float64 }
 	for s, service := range []string{"good", "bad"} {
 		for a, track := range []string{"stable", "canary"} {
@@ -61,8 +84,8 @@ func shopHistory(now time.Time) string {
 				luck := rand.New(rand.NewPCG(uint64(s*2+a), uint64(pod)))
 				var sum point
 				var points []point
-				for range 30 * 60 / 5 {
-					for range 190 + luck.IntN(20) {
+				for range 30 * time.Minute / step {
+					for range int(step.Seconds())*38 + luck.IntN(20) {
 						if luck.Float64() < share {
 							sum.failed++
 						} else {
@@ -73,13 +96,13 @@ func shopHistory(now time.Time) string {
 				}
 				for _, code := range []string{"200", "500"} {
 					m := promtest.Metric{Family: "http_requests", Kind: "counter", Suffix: "_total", Labels: fmt.Sprintf(
-						`job="pods",instance="10.0.%d.%d:80",service=%q,track=%q,code=%q`, 2*s+a, pod, service, track, code)}
+						`job="pods",instance="10.0.%d.%d:80",service=%q,track=%q,revision=%[4]q,code=%[5]q`, 2*s+a, pod, service, track, code)}
 					for i, p := range points {
 						value := p.ok
 						if code == "500" {
 							value = p.failed
 						}
-						h.Add(m, start.Add(time.Duration(i)*5*time.Second), value)
+						h.Add(m, start.Add(time.Duration(i)*step), value)
 					}
 				}
 			}
@@ -95,19 +118,38 @@ type askWorld struct {
 	prometheus string
 	dir        string
 	addr       string
+	plan       string // of both services
 	server     *app.App
 }
 
+// newAskWorld sets the environment of this process, too.
 func newAskWorld(t *testing.T) *askWorld {
 	t.Helper()
-	w := &askWorld{t: t, prometheus: promtest.Start(t, promtest.Config{History: shopHistory(time.Now())}), dir: t.TempDir(), addr: freeAddr(t)}
-	w.write("token", askToken+"\n")
-	for _, name := range []string{"SERIN_SERVICE", "SERIN_REVISION", "SERIN_NAMESPACE", "SERIN_PLAN", "SERIN_TOKEN_FILE", "GITHUB_SHA", "CI_COMMIT_SHA"} {
-		t.Setenv(name, "")
-		os.Unsetenv(name)
+	w := newWorldOf(t, askPlan, 5*time.Second)
+	for _, pair := range w.environment() {
+		name, value, _ := strings.Cut(pair, "=")
+		t.Setenv(name, value)
 	}
-	t.Setenv("SERIN_URL", "http://"+w.addr)
-	t.Setenv("SERIN_TOKEN", askToken)
+	return w
+}
+
+// environment is what a pipeline has to reach the server. What the machine says that
+// runs the tests is hidden.
+func (w *askWorld) environment() []string {
+	env := []string{"SERIN_URL=http://" + w.addr, "SERIN_TOKEN=" + askToken}
+	for _, name := range append(pipeline.Variables(), "SERIN_SERVICE", "SERIN_REVISION", "SERIN_NAMESPACE", "SERIN_PLAN", "SERIN_TOKEN_FILE", "K_SERVICE", "LIFECYCLE_EVENT") {
+		env = append(env, name+"=")
+	}
+	return env
+}
+
+func newWorldOf(t *testing.T, plan string, step time.Duration) *askWorld {
+	t.Helper()
+	w := &askWorld{
+		t: t, prometheus: promtest.Start(t, promtest.Config{History: shopHistory(time.Now(), step)}),
+		dir: t.TempDir(), addr: freeAddr(t), plan: plan,
+	}
+	w.write("token", askToken+"\n")
 	return w
 }
 
@@ -123,7 +165,7 @@ func (w *askWorld) write(name, text string) string {
 // planFile writes a service's plan.
 func (w *askWorld) planFile(service string) string {
 	w.t.Helper()
-	return w.write(service+".yaml", fmt.Sprintf(askPlan, service))
+	return w.write(service+".yaml", fmt.Sprintf(w.plan, service))
 }
 
 // start starts the server with the plans of both services; shadow judges the bad one
@@ -132,7 +174,7 @@ func (w *askWorld) start(more string) *askWorld {
 	w.t.Helper()
 	var plans []plan.Plan
 	for _, service := range []string{"good", "bad"} {
-		p, err := plan.Parse(service+".yaml", []byte(fmt.Sprintf(askPlan, service)+more))
+		p, err := plan.Parse(service+".yaml", []byte(fmt.Sprintf(w.plan, service)+more))
 		if err != nil {
 			w.t.Fatal(err)
 		}

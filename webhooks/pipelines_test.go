@@ -205,6 +205,27 @@ func TestTheScript(t *testing.T) {
 	}
 }
 
+// A server that is away for long ends the script, by a code of its own.
+func TestTheScriptGivesUp(t *testing.T) {
+	polls := 0
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPost {
+			w.Header().Set("Location", "/v1/rollouts/abcdefghijklmnop/status?question=promotion.1")
+			w.WriteHeader(http.StatusAccepted)
+			return
+		}
+		polls++
+		w.WriteHeader(http.StatusServiceUnavailable)
+	}))
+	defer server.Close()
+	c := exec.CommandContext(t.Context(), "sh", "../examples/scripts/judge.sh", "../examples/scripts/announcement.json", "run-1")
+	c.Env = append(os.Environ(), "SERIN="+server.URL, "SERIN_TOKEN=token", "SERIN_POLL=0")
+	out, err := c.CombinedOutput()
+	if c.ProcessState.ExitCode() != 3 || polls != 60 || !strings.Contains(string(out), "cannot be reached") {
+		t.Errorf("got exit code %d (%v) after %d polls, want 3 after 60:\n%s", c.ProcessState.ExitCode(), err, polls, out)
+	}
+}
+
 // blockOfYAML returns the text of a block (key: |) without its indentation. The house
 // test reads the whole file as YAML.
 func blockOfYAML(t *testing.T, text, key string) string {

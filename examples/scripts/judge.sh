@@ -32,11 +32,17 @@ done
 status=$(sed -n 's/^[Ll]ocation: *//p' "$headers" | tr -d '\r')
 case "$status" in /*) status=$SERIN$status ;; esac
 
+away=0
 while :; do
   code=$(ask "$status")
   case "$code" in
-  200) ;;
-  000 | 429 | 5??) sleep "$poll" && continue ;;
+  200) away=0 ;;
+  000 | 429 | 5??) # ten minutes of that are enough
+    away=$((away + 1))
+    [ "$away" -lt 60 ] && sleep "$poll" && continue
+    echo "Serin cannot be reached; the last answer was $code" >&2
+    exit 3
+    ;;
   *) echo "Serin answered $code: $(cat "$answer")" >&2 && exit 3 ;;
   esac
   field progress

@@ -134,9 +134,7 @@ func (d *rolloutDraft) uses() (out []use) {
 	out = append(out, analysisUses(green.get("prePromotionAnalysis"), beforeSwitch)...)
 	out = append(out, analysisUses(green.get("postPromotionAnalysis"), "after the switch")...)
 	if green.there() {
-		d.set("comparison", "checks", "Blue/green: users do not share their traffic between the arms, so that checks decide; add some under checks:. "+
-			"Delete this line where the preview has traffic like the active service's.")
-		d.note(green, Changed, "blue/green: comparison: checks, because no traffic is shared")
+		d.checksDecide(green, "users do not share their traffic between the arms.")
 	}
 	return out
 }
@@ -186,6 +184,7 @@ func (d *rolloutDraft) judge(uses []use) *draft {
 		d.use(u)
 	}
 	d.deadline()
+	d.exampleCheck("{{ .Canary.URL }}")
 	if len(d.experiments) > 0 {
 		d.rest = append(d.rest, "The experiment's own pods are the arms: pass their hashes as stableHash and canaryHash (docs/argo.md).")
 	}

@@ -108,8 +108,18 @@ func (d *rolloutDraft) part(args map[string]argument, name string) (part, error)
 	case strings.Contains(lower, "namespace"):
 		return part{fact: "{{ .Namespace }}"}, nil
 	}
-	return part{free: true}, nil
+	if whoseName.MatchString(name) && !whatName.MatchString(name) {
+		return part{free: true}, nil
+	}
+	return part{}, fmt.Errorf("its argument %s has no value; add the file of the Rollout that gives it, or --arg %s=VALUE", oneLine(cut(name, 60)), oneLine(cut(name, 60)))
 }
+
+// whoseName is an argument that says whose series are asked for, as an arm does itself;
+// whatName is one that says which of them.
+var (
+	whoseName = regexp.MustCompile(`(?i)service|svc|host|app|name|workload|deploy|rollout|target|domain|job|pod|canary|ingress|release`)
+	whatName  = regexp.MustCompile(`(?i)metric|path|route|uri|url|status|code|method|quantile|percentile|threshold|limit|query|label`)
+)
 
 // ofService recognises the services that tell the arms apart, by name or by their
 // name in the cluster.

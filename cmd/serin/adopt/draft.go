@@ -111,6 +111,21 @@ func (d *draft) leaveRow(list *[]*row, t tree, format string, args ...any) *row 
 	return r
 }
 
+// checksDecide writes that checks decide, and shows one where there is none.
+func (d *draft) checksDecide(t tree, why string) {
+	d.set("comparison", "checks", "Blue/green: "+why+" So checks decide, and without one nothing is promoted. "+
+		"Delete this line where the canary has traffic like the baseline's: mirrored, or from a load test that calls both.")
+	d.note(t, Changed, "blue/green: comparison: checks, because users' traffic is not shared")
+}
+
+// exampleCheck stands in the place of checks, where they decide and there are none.
+func (d *draft) exampleCheck(url string) {
+	decide := slices.ContainsFunc(d.settings, func(f field) bool { return f.key == "comparison" && f.value == "checks" })
+	if decide && !slices.ContainsFunc(d.checks, func(r *row) bool { return !r.off }) {
+		d.checks = append(d.checks, &row{off: true, above: []string{"For example:", "  - name: health\n    http: { get: " + quoteFlow(url+"/health") + ", status: 200, within: 1s }"}})
+	}
+}
+
 // asks notes where a query of the input was asked.
 func (d *draft) asks(url string) {
 	if url != "" {

@@ -22,9 +22,7 @@ func (c *canaryDraft) strategy(spec, analysis tree) {
 			"write weight: \"50\" (your share) in the metadata of Serin's hooks.")
 		c.note(analysis.get("match"), Changed, "A/B test: compared concurrently; the hooks' metadata say the share")
 	case iterations > 0 && !mirror:
-		c.set("comparison", "checks", "Blue/green: users do not share their traffic between the arms before the switch, so that checks decide; add some under checks:. "+
-			"Delete this line where the canary has traffic like the baseline's (mirrored, or from a load test that calls both).")
-		c.note(analysis.get("iterations"), Changed, "blue/green: comparison: checks, because no traffic is shared before the switch")
+		c.checksDecide(analysis.get("iterations"), "users do not share their traffic between the arms before the switch.")
 	case mirror:
 		c.note(analysis.get("mirror"), Carried, "mirrored traffic: compared concurrently")
 	}
@@ -133,6 +131,11 @@ func (c *canaryDraft) hooks(analysis tree) {
 		stay = append(stay, "Not carried over: "+text)
 	}
 	c.rest = append(c.rest, stay...)
+	where := "{{ .Canary.URL }}"
+	if port := c.canary.at("spec", "service", "port").text(); validName(c.serviceName) && validName(c.namespace) && validName(port) {
+		where = "http://" + c.serviceName + "-canary." + c.namespace + ":" + port
+	}
+	c.exampleCheck(where)
 	if ours {
 		return
 	}

@@ -169,3 +169,17 @@ spec:
 		t.Errorf("a credential was copied:\n%s", out)
 	}
 }
+
+// TestExampleCheck ensures that the check that a comment shows is one.
+func TestExampleCheck(t *testing.T) {
+	text := "kind: Canary\nmetadata: {name: a, namespace: b}\nspec: {provider: kubernetes, targetRef: {name: a}, service: {port: 80}, analysis: {iterations: 3}}\n"
+	got, err := Flagger([]File{{"in.yaml", []byte(text)}}, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown := strings.NewReplacer("# checks:", "checks:", "#   - name:", "  - name:", "#     http:", "    http:").Replace(string(got[0].Plan))
+	p, err := plan.Parse("out.yaml", []byte(shown))
+	if err != nil || len(p.Checks) != 1 || p.Checks[0].HTTP.URL != "http://a-canary.b:80/health" {
+		t.Errorf("got %v, %v of\n%s", p.Checks, err, shown)
+	}
+}

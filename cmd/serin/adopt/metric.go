@@ -47,7 +47,8 @@ func (d *draft) metric(a asked) *row {
 		}
 	}
 	if len(a.question.free) > 0 {
-		r.say("Left out of its query, because the arm's pods say as much: %s.", strings.Join(a.question.free, ", "))
+		r.say("Left out of its query, because an arm says whose series are meant: %s.", strings.Join(a.question.free, ", "))
+		d.note(a.at, Changed, "%s: left out of its query: %s", r.name, strings.Join(a.question.free, ", "))
 	}
 	if a.question.selector == "" {
 		r.say("Its query names no arm. Unless the caller gives the arms labels, Serin narrows it by the labels namespace and pod, which its series must have.")

@@ -2,6 +2,7 @@ package adopt
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 )
 
@@ -60,6 +61,34 @@ func TestConditions(t *testing.T) {
 		}
 		if got != tt.want {
 			t.Errorf("success %q, failure %q: got %s, want %s", tt.success, tt.failure, got, tt.want)
+		}
+	}
+}
+
+// TestArguments ensures that an argument without a value is left out only where the arm
+// says as much itself, and is never guessed elsewhere.
+func TestArguments(t *testing.T) {
+	for _, tt := range []struct {
+		query, want, selector string
+		args                  map[string]string
+	}{
+		{`foo{service="{{args.service-name}}"}`, `foo`, ``, nil},
+		{`foo{service="{{args.service-name}}"}`, `foo{service="web"}`, ``, map[string]string{"service-name": "web"}},
+		{`foo{path="{{args.path}}"}`, `off: its argument path has no value`, ``, nil},
+		{`foo{path="{{args.path}}"}`, `foo{path="/x"}`, ``, map[string]string{"path": "/x"}},
+		{`foo{ns="{{args.namespace}}",hash="{{args.latest-hash}}"}`, `foo`, `ns="{{ .Namespace }}", hash="{{ .Hash }}"`, nil},
+		{`foo{hash="{{ args.canary-hash }}"} / foo{hash="{{ args.stable-hash }}"}`, `off: it compares the arms itself`, ``, nil},
+		{`foo{a="{{args.api-token}}"}`, `off: it needs the argument api-token, which may be a credential`, ``, nil},
+		{`foo{a="{{args.x"}`, `off: its template does more than fill in names`, ``, nil},
+	} {
+		d := &rolloutDraft{draft: &draft{}, a: argo{options: Options{Args: tt.args}}, seen: map[string]bool{}}
+		q, err := d.ask(d.arguments(nil, nil), tt.query)
+		got := q.reading.Query.Expr
+		if err != nil {
+			got = "off: " + err.Error()
+		}
+		if !strings.HasPrefix(got, tt.want) || q.selector != tt.selector {
+			t.Errorf("%s:\ngot  %s with %s\nwant %s with %s", tt.query, got, q.selector, tt.want, tt.selector)
 		}
 	}
 }

@@ -18,7 +18,7 @@ func ruleUID() rule {
 			if b.Title == "" || len(b.Title) > 180 {
 				out = append(out, "its title is empty or too long")
 			}
-			if !slices.Contains(b.Tags, tagManaged) {
+			if !slices.Contains(b.Tags, Tag) {
 				out = append(out, "nothing says that Serin wrote it")
 			}
 			return out

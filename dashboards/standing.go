@@ -59,7 +59,7 @@ func Fleet(s Standing) (Board, error) {
 		},
 	})
 	s.judgeRow(sh)
-	return s.board(sh, frame{uid: FleetUID, title: "Serin: all rollouts", description: "All live rollouts, and how the judge itself does.", tags: []string{tagManaged, tagFleet}})
+	return s.board(sh, frame{uid: FleetUID, title: "Serin: all rollouts", description: "All live rollouts, and how the judge itself does.", tags: []string{Tag, tagFleet}})
 }
 
 // judgeRow shows how Serin itself does: the same signals as of any service.
@@ -134,7 +134,7 @@ func Service(s Standing, namespace, service string) (Board, error) {
 	})
 	return s.board(sh, frame{
 		uid: ServiceUID(namespace, service), title: "Serin: " + join(namespace, service), description: "Rollouts of this service.",
-		tags: []string{tagManaged, "service:" + service},
+		tags: []string{Tag, "service:" + service},
 	}, constant("namespace", namespace), constant("service", service))
 }
 

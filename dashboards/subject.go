@@ -65,10 +65,10 @@ func (s Subject) check() error {
 // UID returns the identifier of a rollout's board, the same for ever.
 func UID(rolloutID string) string { return "serin-" + rolloutID }
 
-// tagManaged marks boards that Serin wrote, and may take away.
-const tagManaged = "managed-by:serin"
+// Tag marks boards that Serin wrote, and may take away.
+const Tag = "managed-by:serin"
 
 // Tags returns a rollout's tags, by which boards and annotations are found.
 func Tags(r rollout.Rollout) []string {
-	return []string{tagManaged, "rollout:" + r.ID, "service:" + r.Service}
+	return []string{Tag, "rollout:" + r.ID, "service:" + r.Service}
 }

@@ -11,8 +11,9 @@ import (
 	"github.com/grafana/grafana-foundation-sdk/go/resource"
 )
 
-// apiV2 is the API that boards of the second format are sent to, from Grafana 12 on.
-const apiV2 = "dashboard.grafana.app/v2beta1"
+// ResourceAPI is the API that boards of the second format are sent to, from Grafana 12
+// on.
+const ResourceAPI = "dashboard.grafana.app/v2beta1"
 
 // Manifest writes the board in the second format, as a resource of Grafana's own API:
 // the same panels, in rows that keep their places by themselves.
@@ -22,7 +23,7 @@ func (b Board) Manifest(folder string) ([]byte, error) {
 		return nil, err
 	}
 	m := resource.NewManifest()
-	m.ApiVersion, m.Kind, m.Spec = apiV2, "Dashboard", spec
+	m.ApiVersion, m.Kind, m.Spec = ResourceAPI, "Dashboard", spec
 	m.Metadata.Name = b.UID
 	if folder != "" {
 		m.Metadata.Annotations = map[string]string{"grafana.app/folder": folder}

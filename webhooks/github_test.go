@@ -180,6 +180,27 @@ func TestARunThatWasRejectedIsNotJudgedAnew(t *testing.T) {
 	}
 }
 
+func TestARunWhoseRevisionWasSupersededAsksAgain(t *testing.T) {
+	desk, with := withGitHub()
+	w := newWorld(t, with)
+	ask := func(sha, run string, deployment int) reply.Question {
+		w.clock.add(time.Second)
+		body := githubBodyOf(func(m map[string]any) {
+			m["deployment"].(map[string]any)["id"], m["deployment"].(map[string]any)["sha"] = deployment, strings.Repeat(sha, 20)
+			m["deployment_callback_url"] = "https://api.github.com/repos/shop/checkout/actions/runs/" + run + "/deployment_protection_rule"
+		})
+		w.want(w.deliver(protection, body, githubSign(githubSecretText, body)), 202)
+		return desk.asked[fmt.Sprintf("github/shop/checkout/runs/%s/deployments/%d", run, deployment)]
+	}
+	old, newer := ask("ab", "7", 1), ask("cd", "8", 2)
+	if again := ask("ab", "7", 3); again.Rollout != old.Rollout {
+		t.Errorf("got rollout %s, want it told of %s, which is over", again.Rollout, old.Rollout)
+	}
+	if got := w.rollouts()[0]; got.Rollout.ID != newer.Rollout || !live(got) {
+		t.Errorf("got %+v, want the newer one left alone", got)
+	}
+}
+
 func TestEventsThatAreNotSigned(t *testing.T) {
 	body := githubBodyOf(nil)
 	good := githubSign(githubSecretText, body)
@@ -289,7 +310,7 @@ func TestEventsThatAreRefused(t *testing.T) {
 func TestLargeEvents(t *testing.T) {
 	_, with := withGitHub()
 	w := newWorld(t, with)
-	for size, want := range map[int]int{githubBody - 4096: 202, githubBody + 1: 413} {
+	for size, want := range map[int]int{252 << 10: 202, 256<<10 + 1: 413} {
 		body := githubBodyOf(func(m map[string]any) { m["padding"] = "" })
 		body = strings.Replace(body, `"padding":""`, `"padding":"`+strings.Repeat("a", size-len(body))+`"`, 1)
 		w.want(w.deliver(protection, body, githubSign(githubSecretText, body)), want)

@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// argo translates Argo Rollouts' objects.
+// argo translates Argo Rollouts' objects. An Experiment of its own is read as a Rollout
+// that has no other step.
 type argo struct {
 	docs    []document
 	options Options
@@ -27,7 +28,7 @@ func (a argo) of(kinds ...string) (out []document) {
 func (a argo) templates() []document { return a.of("AnalysisTemplate", "ClusterAnalysisTemplate") }
 
 func (a argo) drafts() []*draft {
-	rollouts, templates := a.of("Rollout"), a.templates()
+	rollouts, templates := a.of("Rollout", "Experiment"), a.templates()
 	if len(rollouts)+len(templates) == 0 {
 		foreign(a.docs, "AnalysisTemplate, ClusterAnalysisTemplate or Rollout", "serin import flagger and serin import kayenta read those of others")
 		return nil
@@ -99,11 +100,11 @@ func (a argo) rollout(doc document) *rolloutDraft {
 	d.canaryName, d.stableName = canary.get("canaryService").text(), canary.get("stableService").text()
 	switch {
 	case d.name == "":
-		doc.root.get("metadata").fault("the Rollout has no metadata.name")
+		doc.root.get("metadata").fault("it has no metadata.name")
 	case !validName(d.name):
-		doc.root.at("metadata", "name").fault("%q is no name of a Rollout", cut(d.name, 60))
+		doc.root.at("metadata", "name").fault("%q is no name", cut(d.name, 60))
 	}
-	d.service, d.from = d.name, "the Rollout "+d.name+" of "+doc.book.file
+	d.service, d.from = d.name, "the "+doc.kind()+" "+d.name+" of "+doc.book.file
 	d.about = head(d.from, "argo")
 	if d.namespace != "" && validName(d.namespace) {
 		d.set("namespace", d.namespace)
@@ -116,6 +117,9 @@ func (a argo) rollout(doc document) *rolloutDraft {
 func (d *rolloutDraft) uses() (out []use) {
 	spec := d.rollout.get("spec")
 	canary, green := spec.at("strategy", "canary"), spec.at("strategy", "blueGreen")
+	if d.rollout.peek("kind") == "Experiment" {
+		return d.experimentUses(spec)
+	}
 	out = append(out, analysisUses(canary.get("analysis"), "in the background")...)
 	for _, step := range canary.get("steps").list() {
 		if !step.isMap() {
@@ -263,7 +267,7 @@ func (d *rolloutDraft) deadline() {
 	if d.takes > usual*2/3 {
 		most = min((d.takes * 3 / 2).Round(time.Minute), longest)
 	}
-	said := fmt.Sprintf("The Rollout's own steps take %s", short(d.takes))
+	said := fmt.Sprintf("Its own steps take %s", short(d.takes))
 	if d.waits {
 		said += ", and wait for somebody besides"
 	}

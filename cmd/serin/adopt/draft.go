@@ -135,11 +135,15 @@ func (d *draft) asks(url string) {
 
 // unique returns a name that no row of the list has yet, nor any that is reserved.
 func unique(rows []*row, name string, reserved ...string) string {
-	taken := func(s string) bool {
-		return slices.Contains(reserved, s) || slices.ContainsFunc(rows, func(r *row) bool { return r.name == s && !r.off })
+	taken := map[string]bool{}
+	for _, r := range rows {
+		taken[r.name] = taken[r.name] || !r.off
+	}
+	for _, r := range reserved {
+		taken[r] = true
 	}
 	out := name
-	for i := 2; taken(out); i++ {
+	for i := 2; taken[out]; i++ {
 		out = fmt.Sprintf("%s-%d", name, i)
 	}
 	return out
@@ -176,6 +180,9 @@ func (d *draft) settle() ([]byte, error) {
 	for range len(d.metrics) + len(d.limits) + len(d.checks) + 4 {
 		d.decide()
 		text := d.write()
+		if err := d.tooLarge(text); err != nil {
+			return nil, err
+		}
 		_, err := plan.Parse(d.command+".yaml", text)
 		if err == nil {
 			return text, nil
@@ -186,6 +193,30 @@ func (d *draft) settle() ([]byte, error) {
 		}
 	}
 	return nil, fmt.Errorf("the plan made of %s cannot be settled; this is a defect of serin import, please report it with the file", d.from)
+}
+
+// tooLarge refuses what no plan may be: most of it would be somebody else's metrics.
+func (d *draft) tooLarge(text []byte) error {
+	const mostRows, mostBytes = 500, 1 << 20
+	file := d.from
+	if len(d.notes) > 0 {
+		file = d.notes[0].File
+	}
+	for name, rows := range map[string][]*row{"metrics": d.metrics, "limits": d.limits, "checks": d.checks} {
+		live := 0
+		for _, r := range rows {
+			if !r.off {
+				live++
+			}
+		}
+		if live > mostRows {
+			return plan.Faults{{File: file, Line: 1, Column: 1, Text: fmt.Sprintf("makes a plan of %d %s; a plan has at most %d", live, name, mostRows)}}
+		}
+	}
+	if len(text) > mostBytes {
+		return plan.Faults{{File: file, Line: 1, Column: 1, Text: fmt.Sprintf("makes a plan of %d KiB; a plan has at most %d", len(text)>>10, mostBytes>>10)}}
+	}
+	return nil
 }
 
 // retreat turns the rows that have faults into comments, and reports whether there

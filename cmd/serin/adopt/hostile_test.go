@@ -183,3 +183,14 @@ func TestExampleCheck(t *testing.T) {
 		t.Errorf("got %v, %v of\n%s", p.Checks, err, shown)
 	}
 }
+
+// TestTooMuch ensures that input of which no plan can be made is a fault of the file.
+func TestTooMuch(t *testing.T) {
+	metric := "  - name: x\n    failureCondition: result > 2 || result < 1\n    provider: {prometheus: {query: avg(x)}}\n"
+	text := "kind: AnalysisTemplate\nmetadata: {name: a}\nspec:\n  metrics:\n" + strings.Repeat(metric, 300)
+	_, err := Argo([]File{{"in.yaml", []byte(text)}}, Options{Service: "a"})
+	var faults plan.Faults
+	if want := "in.yaml:1:1: makes a plan of 600 limits; a plan has at most 500"; !errors.As(err, &faults) || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}

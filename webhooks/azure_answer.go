@@ -79,7 +79,7 @@ func (s *Server) azureVerdict(ctx context.Context, gate reply.Gate, sum journal.
 		var done context.CancelFunc
 		ctx, done = pastTime(ctx)
 		defer done()
-		v = s.standIn(ctx, sum, err)
+		v, err = s.standIn(ctx, sum, err), nil
 	case s.pinnedShadow(ctx, sum):
 		return judge.Verdict{Reason: "shadow: no verdict could be formed"}, judge.Promote.String(), nil
 	default:

@@ -34,8 +34,8 @@ const resync = 15 * time.Minute
 
 // cluster is Kubernetes' API with Argo Rollouts and Istio in it.
 //
-// Notifications work as they do in a cluster: they need the ConfigMap
-// argo-rollouts-notification-configmap in the namespace argo-rollouts of kube.
+// Notifications work as they do in a cluster, by the ConfigMap and the Secret that
+// world.notify puts into kube.
 type cluster struct {
 	kube *kubefake.Clientset
 	argo *argofake.Clientset

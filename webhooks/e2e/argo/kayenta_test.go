@@ -33,7 +33,7 @@ func asked(t *testing.T, w *world) *story {
 				},
 			}
 		},
-		template: func(a *v1alpha1.AnalysisTemplate) {
+		template: func(_ *testing.T, a *v1alpha1.AnalysisTemplate) {
 			m := &a.Spec.Metrics[0]
 			if k := m.Provider.Kayenta; k != nil {
 				m.InitialDelay, m.Interval = "30s", "30s"

@@ -25,6 +25,7 @@ func TestArgo(t *testing.T) {
 		"experiment": experiment, "experiment-harm": experimentHarm,
 		"blue-green": blueGreen, "blue-green-harm": blueGreenHarm, "blue-green-ill": blueGreenIll,
 		"kayenta": kayenta, "kayenta-harm": kayentaHarm,
+		"exported": exportedGate, "exported-harm": exportedHarm, "noticed": noticed, "noticed-abort": noticedAbort,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -123,8 +124,8 @@ func lastGate(ro *v1alpha1.Rollout) {
 }
 
 // looks sets how often a gate asks.
-func looks(n int) func(*v1alpha1.AnalysisTemplate) {
-	return func(a *v1alpha1.AnalysisTemplate) {
+func looks(n int) func(*testing.T, *v1alpha1.AnalysisTemplate) {
+	return func(_ *testing.T, a *v1alpha1.AnalysisTemplate) {
 		count := intstr.FromInt(n)
 		a.Spec.Metrics[0].Count, a.Spec.Metrics[0].InconclusiveLimit = &count, &count
 	}
@@ -146,7 +147,7 @@ func (s *story) undecided() {
 }
 
 // pendingGate asks with ?pending=503, once, until there is an answer.
-func pendingGate(a *v1alpha1.AnalysisTemplate) {
+func pendingGate(_ *testing.T, a *v1alpha1.AnalysisTemplate) {
 	m := &a.Spec.Metrics[0]
 	once, patient := intstr.FromInt(1), intstr.FromInt(360)
 	m.Interval, m.Count, m.InconclusiveLimit, m.ConsecutiveSuccessLimit, m.ConsecutiveErrorLimit = "", &once, nil, nil, &patient
@@ -224,14 +225,14 @@ func (s *story) retried() {
 
 // shadow: a bad canary is promoted, and the record says what would have been.
 func shadow(t *testing.T, w *world) {
-	s := w.newStory(t, "argo/rollout.yaml", told{})
+	s := w.newStory(t, "argo/rollout.yaml", guarded(v1alpha1.RolloutPause{Duration: v1alpha1.DurationFromInt(10)}))
 	s.service.breakImage("2", 0.5)
 	s.deploy("2")
 	s.untilPhase(v1alpha1.RolloutPhaseHealthy)
-	if got := s.phases("Step"); got != "Successful Successful" || s.stable() != "2" {
-		t.Errorf("got image %s after analyses %s, want 2 after two successful ones", s.stable(), got)
+	s.until("the guard's end", func() bool { return s.phases("Background") == "Successful" })
+	if r := s.ended("")[0]; r.Last == nil || r.Last.Outcome != "rollback" || s.stable() != "2" {
+		t.Errorf("got image %s and %+v, want 2 against a rollback", s.stable(), r.Last)
 	}
-	s.ended("")
 }
 
 // rolledBack waits for the end of a bad canary: degraded, aborted with a message,

@@ -40,7 +40,7 @@ type story struct {
 // told is a change to what the examples say.
 type told struct {
 	rollout  func(*v1alpha1.Rollout)
-	template func(*v1alpha1.AnalysisTemplate)
+	template func(*testing.T, *v1alpha1.AnalysisTemplate)
 	files    []string // of templates, beside analysistemplate.yaml
 	at       string   // the server's address, where it is not Serin's
 }
@@ -139,7 +139,7 @@ func (s *story) template(file string, change told) {
 		m.Provider.Web.URL = strings.Replace(m.Provider.Web.URL, "serin.serin", change.at, 1)
 	}
 	if change.template != nil {
-		change.template(a)
+		change.template(s.t, a)
 	}
 	if _, err := s.cluster.argo.ArgoprojV1alpha1().AnalysisTemplates(s.name).Create(s.t.Context(), a, metav1.CreateOptions{}); err != nil {
 		s.t.Fatal(err)

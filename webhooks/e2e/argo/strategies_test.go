@@ -44,7 +44,7 @@ func (s *story) experimenting() int {
 
 // switched makes the guard after the switch a short one.
 func switched(looks int) told {
-	return told{files: []string{"argo/after-switch.yaml"}, template: func(a *v1alpha1.AnalysisTemplate) {
+	return told{files: []string{"argo/after-switch.yaml"}, template: func(_ *testing.T, a *v1alpha1.AnalysisTemplate) {
 		if a.Name == "serin-after-switch" {
 			n := intstr.FromInt(looks)
 			a.Spec.Metrics[0].Count = &n

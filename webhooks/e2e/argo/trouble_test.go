@@ -56,7 +56,7 @@ func unavailable(t *testing.T, w *world) {
 }
 
 // impatient lets a gate survive one error.
-func impatient(a *v1alpha1.AnalysisTemplate) {
+func impatient(_ *testing.T, a *v1alpha1.AnalysisTemplate) {
 	one := intstr.FromInt(1)
 	a.Spec.Metrics[0].ConsecutiveErrorLimit = &one
 }
@@ -77,8 +77,8 @@ func down(t *testing.T, w *world) {
 
 // noToken: a template without its header.
 func noToken(t *testing.T, w *world) {
-	s := w.newStory(t, "argo/rollout.yaml", told{template: func(a *v1alpha1.AnalysisTemplate) {
-		impatient(a)
+	s := w.newStory(t, "argo/rollout.yaml", told{template: func(_ *testing.T, a *v1alpha1.AnalysisTemplate) {
+		impatient(t, a)
 		a.Spec.Metrics[0].Provider.Web.Headers = nil
 	}})
 	s.deploy("2")

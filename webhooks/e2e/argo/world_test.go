@@ -17,7 +17,7 @@ func services() plans {
 		"promote": "", "harm": "", "guard": "", "guard-harm": "", "pending": "", "pending-harm": "", "pending-late": never, "late": never,
 		"restart": "", "unavailable": "", "down": "", "revision": "", "again": "", "shadow": "mode: shadow\n", "token": "",
 		"experiment": "", "experiment-harm": "", "blue-green": healthCheck, "blue-green-harm": healthCheck, "blue-green-ill": healthCheck,
-		"kayenta": "", "kayenta-harm": "",
+		"kayenta": "", "kayenta-harm": "", "exported": "", "exported-harm": "", "noticed": "", "noticed-abort": "",
 	}
 }
 
@@ -45,6 +45,7 @@ func newWorld(t *testing.T) *world {
 	w.pods = startPods(t, w.cluster, slices.Sorted(maps.Keys(all)))
 	w.prometheus = promtest.Start(t, promtest.Config{ScrapeInterval: "500ms", Scrape: w.pods.scrape()})
 	w.serin = w.newSerin(t)
+	w.notify(t)
 	return w
 }
 

@@ -150,7 +150,7 @@ func TestEventsThatNobodySends(t *testing.T) {
 		`{"DeploymentId":"d-1"}`: "needs DeploymentId and LifecycleEventHookExecutionId",
 		`{"DeploymentId":7,"LifecycleEventHookExecutionId":"exec-1"}`:                                   "needs DeploymentId and LifecycleEventHookExecutionId",
 		`{"DeploymentId":"","LifecycleEventHookExecutionId":"exec-1"}`:                                  "needs DeploymentId and LifecycleEventHookExecutionId",
-		`{"DeploymentId":"` + strings.Repeat("d", 5000) + `","LifecycleEventHookExecutionId":"exec-1"}`: "needs DeploymentId and LifecycleEventHookExecutionId",
+		`{"DeploymentId":"` + strings.Repeat("d", 9000) + `","LifecycleEventHookExecutionId":"exec-1"}`: "needs DeploymentId and LifecycleEventHookExecutionId",
 	} {
 		if text, bad := f.invoke(event); !bad || !strings.Contains(text, want) {
 			t.Errorf("%.60s: got %s (failed: %v), want an error with %q", event, text, bad, want)

@@ -13,7 +13,7 @@
 // few times (it keeps the count in hookDetails), and then the fallback.
 //
 // It is configured by environment variables, which are read once and strictly: see
-// docs/ci.md. With a fault in them every event is failed at once, and the log says
+// docs/lambda-forwarder.md. With a fault in them every event is failed at once, and the log says
 // everything that is wrong.
 //
 // Build it for the runtime provided.al2023, as the file bootstrap:

@@ -21,6 +21,10 @@ const (
 // triesKey is where the count of calls that missed Serin is kept in hookDetails.
 const triesKey = "serinTries"
 
+// reasonKey is where a reason is, for people who read the deployment's record; Serin's
+// own answers have it there too.
+const reasonKey = "serinReason"
+
 // hookAnswer is what ECS is told. Details are merged into those of the next call of
 // the same hook in the same deployment.
 type hookAnswer struct {
@@ -68,7 +72,7 @@ func (f *forwarder) ecs(ctx context.Context, e shape, raw json.RawMessage) hookA
 		status = hookSucceeded
 	}
 	f.log.Error("Serin cannot be reached; answering the fallback", "deployment", e.text("resourceArn"), "status", status, "tries", missed+1, "cause", err.Error())
-	return hookAnswer{HookStatus: status, HookDetails: with(nil, "reason", printable([]byte(err.Error())))}
+	return hookAnswer{HookStatus: status, HookDetails: with(nil, reasonKey, printable([]byte(err.Error())))}
 }
 
 // ask hands an event to Serin and checks its answer.
@@ -94,7 +98,7 @@ func (f *forwarder) ask(ctx context.Context, raw json.RawMessage) (hookAnswer, e
 // fail answers no, with a reason.
 func (f *forwarder) fail(e shape, why error) hookAnswer {
 	f.log.Error("Serin does not judge this hook", "deployment", e.text("resourceArn"), "stage", e.text("lifecycleStage"), "cause", why.Error())
-	return hookAnswer{HookStatus: hookFailed, HookDetails: with(nil, "reason", printable([]byte(why.Error())))}
+	return hookAnswer{HookStatus: hookFailed, HookDetails: with(nil, reasonKey, printable([]byte(why.Error())))}
 }
 
 // undone answers a call that belongs to a rollback: it must succeed, and whatever
@@ -114,7 +118,7 @@ func (f *forwarder) undone(ctx context.Context, e shape, raw json.RawMessage) ho
 
 // goesBack reports whether ECS calls a hook of a traffic shift because it rolls back:
 // there is no stage of its own for that, but the revision that was to be deployed has
-// the weight 0 and another one has all of the traffic.
+// the weight 0, or none, and another one has the traffic.
 func goesBack(e shape) bool {
 	var details struct {
 		Target     string             `json:"targetServiceRevisionArn"`
@@ -133,15 +137,14 @@ func goesBack(e shape) bool {
 		return false
 	}
 	own, known := weightOf(weights, details.Target)
-	if !known || own != 0 {
-		return false
-	}
+	others := -own
 	for _, w := range weights {
-		if w > 0 {
-			return true
-		}
+		others += w
 	}
-	return false
+	if !known { // a revision without traffic may be left out
+		return others >= 100
+	}
+	return own == 0 && others > 0
 }
 
 // weightOf returns the weight of a revision. Weights may be named by the end of the

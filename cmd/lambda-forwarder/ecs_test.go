@@ -10,10 +10,10 @@ import (
 // shift is an event of ECS at a stage, with the weights of the new revision and of the
 // old one, written as in the service's documentation.
 func shift(stage string, own, old float64, details string) string {
-	const arn = "arn:aws:ecs:eu-central-1:1:service-revision/shop/checkout/"
+	const arn = "arn:aws:ecs:eu-central-1:123456789012:service-revision/shop/checkout/"
 	weights := fmt.Sprintf(`{%q:%v,%q:%v}`, arn+"9313", own, arn+"1920", old)
-	return fmt.Sprintf(`{"executionId":"f4fc","lifecycleStage":%q,"resourceArn":"arn:aws:ecs:eu-central-1:1:service-deployment/shop/checkout/ID",`+
-		`"executionDetails":{"serviceArn":"arn:aws:ecs:eu-central-1:1:service/shop/checkout","targetServiceRevisionArn":%q,`+
+	return fmt.Sprintf(`{"executionId":"f4fc","lifecycleStage":%q,"resourceArn":"arn:aws:ecs:eu-central-1:123456789012:service-deployment/shop/checkout/ID",`+
+		`"executionDetails":{"serviceArn":"arn:aws:ecs:eu-central-1:123456789012:service/shop/checkout","targetServiceRevisionArn":%q,`+
 		`"testTrafficWeights":%s,"productionTrafficWeights":%s},"hookDetails":%s}`, stage, arn+"9313", weights, weights, details)
 }
 
@@ -93,7 +93,7 @@ func TestECSIsToldTheFallbackAfterABoundedNumberOfCalls(t *testing.T) {
 				if n < 3 && (a.HookStatus != hookInProgress || a.CallBackDelay != 45 || string(a.HookDetails[triesKey]) != fmt.Sprint(n)) {
 					t.Fatalf("call %d: got %+v, want IN_PROGRESS and the count", n, a)
 				}
-				if n == 3 && (a.HookStatus != want || len(a.HookDetails["reason"]) < 10) {
+				if n == 3 && (a.HookStatus != want || len(a.HookDetails[reasonKey]) < 10) {
 					t.Fatalf("call %d: got %+v, want %s with a reason", n, a, want)
 				}
 				event = merged(t, event, a)
@@ -142,7 +142,7 @@ func TestECSIsFailedWhereSerinMakesNoSense(t *testing.T) {
 			t.Parallel()
 			env := environmentOf(callerECS, newFake(t, always(tt.status, tt.body)).URL, newCodeDeploy(t).URL)
 			env["SERIN_FALLBACK"] = succeeded // which is not meant for this
-			if a := start(t, env).answered(shift("PRODUCTION_TRAFFIC_SHIFT", 10, 90, "{}")); a.HookStatus != hookFailed || len(a.HookDetails["reason"]) < 10 {
+			if a := start(t, env).answered(shift("PRODUCTION_TRAFFIC_SHIFT", 10, 90, "{}")); a.HookStatus != hookFailed || len(a.HookDetails[reasonKey]) < 10 {
 				t.Errorf("got %+v, want FAILED with a reason", a)
 			}
 		})
@@ -191,6 +191,10 @@ func TestWhatIsARollback(t *testing.T) {
 		"nobody has traffic":    {shift("PRODUCTION_TRAFFIC_SHIFT", 0, 0, "{}"), false},
 		"no weights": {`{"lifecycleStage":"PRODUCTION_TRAFFIC_SHIFT","executionDetails":{"targetServiceRevisionArn":"a/9313",` +
 			`"productionTrafficWeights":{}}}`, false},
+		"without weight": {`{"lifecycleStage":"PRODUCTION_TRAFFIC_SHIFT","executionDetails":{"targetServiceRevisionArn":"a/9313",` +
+			`"productionTrafficWeights":{"a/1920":100}}}`, true},
+		"without weight, midway": {`{"lifecycleStage":"PRODUCTION_TRAFFIC_SHIFT","executionDetails":{"targetServiceRevisionArn":"a/9313",` +
+			`"productionTrafficWeights":{"a/1920":90}}}`, false},
 		"weights by revision": {`{"lifecycleStage":"PRODUCTION_TRAFFIC_SHIFT","executionDetails":{"targetServiceRevisionArn":"a/9313",` +
 			`"productionTrafficWeights":{"9313":0,"1920":100}}}`, true},
 		"weights as texts": {`{"lifecycleStage":"PRODUCTION_TRAFFIC_SHIFT","executionDetails":{"targetServiceRevisionArn":"a/9313",` +
@@ -218,8 +222,8 @@ func TestEventsThatECSDoesNotSend(t *testing.T) {
 		shift("PRODUCTION_TRAFFIC_SHIFT", 10, 90, `{"serinTries":-1}`):                         "is not a count",
 		shift("PRODUCTION_TRAFFIC_SHIFT", 10, 90, `{"x":"`+strings.Repeat("x", maxEvent)+`"}`): "is none of ECS's",
 	} {
-		if a := f.answered(event); a.HookStatus != hookFailed || !strings.Contains(string(a.HookDetails["reason"]), want) {
-			t.Errorf("%.80s: got %s %s, want FAILED because it %q", event, a.HookStatus, a.HookDetails["reason"], want)
+		if a := f.answered(event); a.HookStatus != hookFailed || !strings.Contains(string(a.HookDetails[reasonKey]), want) {
+			t.Errorf("%.80s: got %s %s, want FAILED because it %q", event, a.HookStatus, a.HookDetails[reasonKey], want)
 		}
 	}
 	if n := len(serin.got()); n > 0 {

@@ -36,7 +36,7 @@ type shape map[string]json.RawMessage
 // text returns a field that must be a short text, or "".
 func (s shape) text(name string) string {
 	var text string
-	if json.Unmarshal(s[name], &text) != nil || len(text) > 2048 {
+	if json.Unmarshal(s[name], &text) != nil || len(text) > 8192 {
 		return ""
 	}
 	return text

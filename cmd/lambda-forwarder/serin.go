@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -88,13 +89,25 @@ func (s *server) once(ctx context.Context, path string, body []byte) ([]byte, er
 	}
 	switch code := resp.StatusCode; {
 	case code == http.StatusRequestTimeout, code == http.StatusTooManyRequests, code >= http.StatusInternalServerError:
-		return nil, fmt.Errorf("Serin cannot answer now, status %d: %s", code, printable(answer))
+		return nil, fmt.Errorf("Serin cannot answer now, status %d: %s", code, said(answer))
 	case code != http.StatusOK && code != http.StatusAccepted:
-		return nil, &refusedError{code, printable(answer)}
+		return nil, &refusedError{code, said(answer)}
 	case len(answer) > maxAnswer:
 		return nil, &refusedError{code, fmt.Sprintf("its answer is longer than %d bytes", maxAnswer)}
 	}
 	return answer, nil
+}
+
+// said reads Serin's own words out of an answer that is no success, or what there is.
+func said(answer []byte) string {
+	var words struct{ Error, Next string }
+	if json.Unmarshal(answer, &words) != nil || words.Error == "" {
+		return printable(answer)
+	}
+	if words.Next != "" {
+		words.Error += "; " + words.Next
+	}
+	return printable([]byte(words.Error))
 }
 
 // printable returns the beginning of a text in one line, for logs and reasons.

@@ -135,7 +135,7 @@ func readSettings(environ []string, readFile func(string) ([]byte, error)) (sett
 	s.url = e.address()
 	s.token = e.secret(readFile)
 	s.fallback = e.oneOf("FALLBACK", failed, succeeded, failed)
-	s.timeout = e.duration("TIMEOUT", 3*time.Second, time.Minute)
+	s.timeout = e.duration("TIMEOUT", 6*time.Second, time.Minute)
 	s.tries = e.number("TRIES", 3, 10)
 	s.ecsTries = e.number("ECS_TRIES", 10, 1000)
 	s.ecsDelay = e.duration("ECS_DELAY", 30*time.Second, 10*time.Minute)

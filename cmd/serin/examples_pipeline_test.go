@@ -27,7 +27,7 @@ func pipelines() []string {
 func eachExample(t *testing.T, do func(t *testing.T, path string)) {
 	t.Helper()
 	for _, dir := range pipelines() {
-		root := filepath.Join("../../examples", dir)
+		root := filepath.Join("..", "..", "examples", dir)
 		if err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 			if err != nil || d.IsDir() {
 				return err
@@ -43,7 +43,7 @@ func eachExample(t *testing.T, do func(t *testing.T, path string)) {
 // TestPlansOfPipelines loads each example's plan.
 func TestPlansOfPipelines(t *testing.T) {
 	for _, dir := range pipelines() {
-		path := filepath.Join("../../examples", dir, "plan.yaml")
+		path := filepath.Join("..", "..", "examples", dir, "plan.yaml")
 		b, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatal(err)

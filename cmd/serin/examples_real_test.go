@@ -122,7 +122,7 @@ func (s *stage) why(service, revision string) string {
 // example returns the path of an example.
 func example(t *testing.T, name string) string {
 	t.Helper()
-	path, err := filepath.Abs(filepath.Join("../../examples", name))
+	path, err := filepath.Abs(filepath.Join("..", "..", "examples", name))
 	if err != nil {
 		t.Fatal(err)
 	}

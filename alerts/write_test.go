@@ -95,12 +95,30 @@ func everything(t testing.TB, s Set) []File {
 	if err != nil {
 		t.Fatal(err)
 	}
+	inlined, err := s.Inlined()
+	if err != nil {
+		t.Fatal(err)
+	}
+	whole, err := inlined.YAML()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(string(whole), "rollout:value") || strings.Contains(string(whole), "rollout:requests") {
+		t.Error("an inlined set looks recordings up")
+	}
+	manifest, err := s.Manifest(ManifestOptions{Namespace: "monitoring", Labels: map[string]string{"release": "prom"}, Owner: Owner{"argoproj.io/v1alpha1", "Rollout", "checkout", "1-2"}})
+	if err != nil {
+		t.Fatal(err)
+	}
 	tests, untested, err := s.Tests()
 	if err != nil {
 		t.Fatal(err)
 	}
 	left := strings.Join(append(append([]string{"left out:"}, s.LeftOut...), append([]string{"untested:"}, untested...)...), "\n") + "\n"
-	return append([]File{{s.Name() + ".yml", rules}, {s.Name() + "-tombstone.yml", dead}, {"left.txt", []byte(left)}}, tests...)
+	return append([]File{
+		{s.Name() + ".yml", rules}, {s.Name() + "-tombstone.yml", dead}, {s.Name() + "-inlined.yml", whole},
+		{s.Name() + ".yaml", manifest}, {"left.txt", []byte(left)},
+	}, tests...)
 }
 
 func golden(t *testing.T, file string, got []byte) {

@@ -1,0 +1,106 @@
+package publish
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/serin-canary/serin/alerts"
+)
+
+// Ruler publishes over the API of Mimir's ruler, which Cortex, Grafana Cloud and Loki's
+// neighbours speak too. Each rollout has a namespace of its own, so that one request
+// takes everything of it away.
+type Ruler struct {
+	http   *client
+	prefix []string
+}
+
+// NewRuler returns a publisher. The prefix is what the server has before config/v1/rules
+// and api/v1/alerts, mostly prometheus; the tenant is one of the server's headers.
+func NewRuler(s Server, prefix string) (*Ruler, error) {
+	c, err := newClient("ruler", s)
+	if err != nil {
+		return nil, err
+	}
+	r := &Ruler{http: c}
+	for _, part := range strings.Split(prefix, "/") {
+		if part != "" {
+			r.prefix = append(r.prefix, part)
+		}
+	}
+	return r, nil
+}
+
+func (r *Ruler) path(more ...string) []string {
+	return append(append(slices.Clone(r.prefix), "config", "v1", "rules"), more...)
+}
+
+// Publish implements [Publisher]. The API takes one group at a time, and answers before
+// the ruler has read it.
+func (r *Ruler) Publish(ctx context.Context, s alerts.Set) error {
+	whole, err := s.YAML()
+	if err == nil {
+		err = alerts.Check(whole)
+	}
+	var text []byte
+	if err == nil {
+		text, err = s.GroupYAML()
+	}
+	if err != nil {
+		return &Error{Err: err, Permanent: true}
+	}
+	_, err = r.http.ask(ctx, question{method: http.MethodPost, path: r.path(s.Name()), body: text, kind: "application/yaml"})
+	return err
+}
+
+// Firing implements [Watcher].
+func (r *Ruler) Firing(ctx context.Context, s alerts.Set) (bool, error) {
+	return r.http.firing(ctx, r.prefix, s)
+}
+
+// Remove implements [Publisher].
+func (r *Ruler) Remove(ctx context.Context, name string) error {
+	if !strings.HasPrefix(name, "serin-") {
+		return &Error{Permanent: true, Err: fmt.Errorf("alerts: the namespace %q is not one of Serin's, so it is left alone", name)}
+	}
+	_, err := r.http.ask(ctx, question{method: http.MethodDelete, path: r.path(name)})
+	if isStatus(err, http.StatusNotFound) {
+		return nil
+	}
+	return err
+}
+
+// Owned implements [Publisher]. A tenant without rules is answered with 404.
+func (r *Ruler) Owned(ctx context.Context) ([]string, error) {
+	text, err := r.http.ask(ctx, question{method: http.MethodGet, path: r.path()})
+	if isStatus(err, http.StatusNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var namespaces map[string][]struct {
+		Name  string
+		Rules []struct{ Labels map[string]string }
+	}
+	if err := yaml.Unmarshal(text, &namespaces); err != nil {
+		return nil, &Error{Err: errors.New("ruler: its rules are not the YAML that was expected")}
+	}
+	var out []string
+	for name, groups := range namespaces {
+		for _, g := range groups {
+			mine := g.Name == name && len(g.Rules) > 0 && g.Rules[0].Labels["managed_by"] == "serin"
+			if mine && strings.HasPrefix(name, "serin-") {
+				out = append(out, name)
+			}
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out), nil
+}

@@ -1,6 +1,7 @@
 package adopt
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"strings"
@@ -69,6 +70,7 @@ type canaryDraft struct {
 	serviceName, ingress, root string
 	provider                   provider
 	providerName               string
+	said                       string // of the provider, where it matters
 }
 
 // canary translates one Canary.
@@ -144,7 +146,7 @@ func (c *canaryDraft) identity() {
 	if c.provider, known = providerOf(c.providerName); !known {
 		said += " Flagger asks Istio's metrics for it."
 	}
-	c.presets = append(c.presets, said)
+	c.said = said
 	if kind := spec.at("targetRef", "kind").text(); kind != "" && kind != "Deployment" {
 		c.presets = append(c.presets, "Its target is a "+oneLine(kind)+". Serin's webhooks take the pods of a Deployment; say arms.canary.podPattern and arms.baseline.podPattern where these differ.")
 	}
@@ -330,6 +332,8 @@ func (c *canaryDraft) part(m tree, name, suffix string) (part, error) {
 		return same(c.serviceName)
 	case name == "ingress":
 		return same(c.ingress)
+	case name == "route" && c.provider.why != "": // it is APISIX's alone
+		return part{}, errors.New(c.provider.why)
 	case name == "route":
 		return same(c.root)
 	case name == "interval":

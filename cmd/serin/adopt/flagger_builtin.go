@@ -14,6 +14,7 @@ const (
 // builtin translates one of Flagger's built-in checks, and reports whether it could.
 func (c *canaryDraft) builtin(m canaryMetric) bool {
 	p := c.provider
+	c.presets = add(c.presets, c.said)
 	if p.why != "" {
 		r := c.leaveRow(&c.draft.metrics, m.at, "%s of %s: %s. Judge the requests that the pods count themselves, or a metric with a label that tells the arms apart.", m.name, oneLine(c.providerName), p.why)
 		r.above = append(r.above, boundWords(m.bounds)...)

@@ -2,6 +2,7 @@ package adopt
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -99,6 +100,9 @@ func (d *draft) leave(where *[]string, t tree, format string, args ...any) {
 	d.note(t, Left, "%s", text)
 }
 
+// quotes announces what a comment quotes below.
+var quotes = regexp.MustCompile(`\.? It(s query)? was:$`)
+
 // leaveRow does the same where a row of the list would stand.
 func (d *draft) leaveRow(list *[]*row, t tree, format string, args ...any) *row {
 	r := &row{off: true}
@@ -106,7 +110,8 @@ func (d *draft) leaveRow(list *[]*row, t tree, format string, args ...any) *row 
 	if slices.ContainsFunc(*list, func(o *row) bool { return o.off && len(o.above) > 0 && o.above[0] == text }) {
 		return r // a template that is used twice
 	}
-	d.leave(&r.above, t, format, args...)
+	r.above = []string{text}
+	d.note(t, Left, "%s", quotes.ReplaceAllString(strings.TrimPrefix(text, "Not carried over: "), ""))
 	*list = append(*list, r)
 	return r
 }

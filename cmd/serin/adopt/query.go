@@ -71,12 +71,12 @@ func (a asker) ask(text string) (question, error) {
 		return question{}, errors.New("its text has a word that is kept for this command")
 	}
 	var parts []part
-	var faults []error
+	var faults []string
 	filled := a.placeholder.ReplaceAllStringFunc(text, func(s string) string {
 		groups := append(a.placeholder.FindStringSubmatch(s), "")
 		p, err := a.resolve(groups[1], groups[2])
 		if err != nil {
-			faults = append(faults, err)
+			faults = add(faults, err.Error())
 			return s
 		}
 		if p.fact == "" && p.byLabel == nil && !p.free && p.side == neither {
@@ -87,7 +87,7 @@ func (a asker) ask(text string) (question, error) {
 		return fmt.Sprintf("%s%dHere", stand, len(parts)-1)
 	})
 	if len(faults) > 0 {
-		return question{}, errors.Join(faults...)
+		return question{}, errors.New(strings.Join(faults, "; "))
 	}
 	if strings.Contains(filled, "{{") || strings.Contains(filled, "${") {
 		return question{}, errors.New("its template does more than fill in names")

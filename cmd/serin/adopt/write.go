@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -151,6 +152,7 @@ func (d *draft) write() []byte {
 // writeArms writes what tells the arms apart. With labels, every metric that has no
 // selector would be narrowed by them, so the plan gets the one that it had without.
 func (d *draft) writeArms(p *page) {
+	d.arms = slices.DeleteFunc(d.arms, func(f armFact) bool { return f.label && !d.names(f.name) })
 	if len(d.arms) == 0 {
 		return
 	}
@@ -180,6 +182,15 @@ func (d *draft) writeArms(p *page) {
 	if labels {
 		p.field(0, false, field{key: "selector", value: podSelector})
 	}
+}
+
+// names reports whether a selector that is in the plan names a label of the arms.
+func (d *draft) names(label string) bool {
+	return slices.ContainsFunc(slices.Concat(d.metrics, d.limits), func(r *row) bool {
+		return !r.off && slices.ContainsFunc(r.fields, func(f field) bool {
+			return f.key == "selector" && strings.Contains(f.value, "{{ .Labels."+label+" }}")
+		})
+	})
 }
 
 // podSelector narrows to an arm's pods, as a plan does that says nothing.

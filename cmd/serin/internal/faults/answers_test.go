@@ -8,6 +8,8 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/url"
+	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -216,4 +218,20 @@ func (a *answers) hold(t *testing.T, target string) {
 	}
 	t.Logf("%d answers, %d of them noted twice", len(a.by), twice)
 	command(t, "journal", "verify", "--journal", target)
+}
+
+// TestTheScript has the example's script ask a real server about real series.
+func TestTheScript(t *testing.T) {
+	w := newWorld(t)
+	s := serve(t, w.config("serin.yaml", filepath.Join(t.TempDir(), "serin.db"), ""))
+	for canary, want := range map[string]int{"good": 0, "bad": 1} {
+		a := announcement{revision: "script-" + canary, plan: "checkout", canary: canary, ago: 2 * time.Minute}
+		c := exec.CommandContext(t.Context(), "sh", "../../../../examples/scripts/judge.sh", w.write(canary+".json", a.body()), a.revision)
+		c.Env = append(os.Environ(), "SERIN=http://"+s.addr, "SERIN_TOKEN=none", "SERIN_POLL=1")
+		out, err := c.CombinedOutput()
+		if got := c.ProcessState.ExitCode(); got != want {
+			t.Errorf("a %s canary: got exit code %d (%v), want %d:\n%s", canary, got, err, want, out)
+		}
+		t.Logf("%s", out)
+	}
 }

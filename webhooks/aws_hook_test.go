@@ -133,6 +133,7 @@ func TestECSRollsBack(t *testing.T) {
 		"test traffic, forward":     {lambdaEventBody(t, "TEST_TRAFFIC_SHIFT", nil, test(100, 0)), false},
 		"forward":                   {lambdaEventBody(t, "PRODUCTION_TRAFFIC_SHIFT", shares(100, 0), nil), false},
 		"forward, a step":           {lambdaEventBody(t, "PRODUCTION_TRAFFIC_SHIFT", shares(10, 90), nil), false},
+		"nobody has any":            {lambdaEventBody(t, "PRODUCTION_TRAFFIC_SHIFT", shares(0, 0), nil), false},
 		"no weights":                {lambdaEventBody(t, "PRODUCTION_TRAFFIC_SHIFT", nil, nil), false},
 		"before the first step":     {lambdaEventBody(t, preProduction, shares(0, 100), nil), false},
 		"after traffic, no weight ": {lambdaEventBody(t, "POST_PRODUCTION_TRAFFIC_SHIFT", shares(0, 100), nil), false},

@@ -17,9 +17,9 @@ import (
 )
 
 const (
-	// hookHour is how long CodeDeploy waits for a hook's result before it fails the
+	// hookLimit is how long CodeDeploy waits for a hook's result before it fails the
 	// deployment.
-	hookHour = time.Hour
+	hookLimit = time.Hour
 	// hookTime is how long CodeDeploy waits for a hook's result, less what the
 	// forwarder and the way back take. Nothing is reported after it.
 	hookTime = 55 * time.Minute
@@ -262,7 +262,7 @@ func shortHash(text string) string {
 // takeHook opens the rollout of a hook and takes its question.
 func (s *Server) takeHook(ctx context.Context, h codeDeployHook) (taken, error) {
 	q := h.question(s.now())
-	to := codeDeployTo{h.Region, h.DeploymentID, h.ExecutionID, q.Asked.Add(hookHour)}
+	to := codeDeployTo{h.Region, h.DeploymentID, h.ExecutionID, q.Asked.Add(hookLimit)}
 	if t, given, err := s.answered(ctx, q); given || err != nil {
 		return t, err
 	}

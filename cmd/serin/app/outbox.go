@@ -142,7 +142,7 @@ func newLater(c Config, log *slog.Logger) (*later, error) {
 	if l.senders, err = openSenders(c, log); err != nil {
 		return nil, err
 	}
-	if err = l.openAWS(c); err != nil {
+	if err := l.openAWS(c); err != nil {
 		return nil, err
 	}
 	if !c.Callbacks.on() {

@@ -26,6 +26,7 @@ func TestArgo(t *testing.T) {
 		"blue-green": blueGreen, "blue-green-harm": blueGreenHarm, "blue-green-ill": blueGreenIll,
 		"kayenta": kayenta, "kayenta-harm": kayentaHarm,
 		"exported": exportedGate, "exported-harm": exportedHarm, "noticed": noticed, "noticed-abort": noticedAbort,
+		"noticed-revision": noticedRevision, "noticed-gates": noticedGates,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -17,7 +17,7 @@ func services() plans {
 		"promote": "", "harm": "", "guard": "", "guard-harm": "", "pending": "", "pending-harm": "", "pending-late": never, "late": never,
 		"restart": "", "unavailable": "", "down": "", "revision": "", "again": "", "shadow": "mode: shadow\n", "token": "",
 		"experiment": "", "experiment-harm": "", "blue-green": healthCheck, "blue-green-harm": healthCheck, "blue-green-ill": healthCheck,
-		"kayenta": "", "kayenta-harm": "", "exported": "", "exported-harm": "", "noticed": "", "noticed-abort": "",
+		"kayenta": "", "kayenta-harm": "", "exported": "", "exported-harm": "", "noticed": "", "noticed-abort": "", "noticed-revision": "", "noticed-gates": "",
 	}
 }
 

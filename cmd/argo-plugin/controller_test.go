@@ -128,7 +128,7 @@ func (a *argo) start(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	runs := externalversions.NewSharedInformerFactory(a.argo, 0)
 	jobs := informers.NewSharedInformerFactory(a.kube, 0)
-	work := workqueue.NewNamedRateLimitingQueue(queue.DefaultArgoRolloutsRateLimiter(), "AnalysisRuns") //nolint:staticcheck // it is what Argo takes
+	work := workqueue.NewNamedRateLimitingQueue(queue.DefaultArgoRolloutsRateLimiter(), "AnalysisRuns")
 	c := analysis.NewController(analysis.ControllerConfig{
 		KubeClientSet: a.kube, ArgoProjClientset: a.argo,
 		AnalysisRunInformer: runs.Argoproj().V1alpha1().AnalysisRuns(), JobInformer: jobs.Batch().V1().Jobs(),
@@ -165,7 +165,7 @@ func readExample(t *testing.T, file string, into any) {
 // examples returns the documents of an example.
 func examples(t *testing.T, file string) []string {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(home(t), "../../examples/argo", file))
+	text, err := os.ReadFile(filepath.Join(home(t), "..", "..", "examples", "argo", file))
 	if err != nil {
 		t.Fatal(err)
 	}

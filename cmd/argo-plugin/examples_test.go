@@ -83,7 +83,7 @@ func resolved(t *testing.T, tmpl *v1alpha1.AnalysisTemplate, args []v1alpha1.Ana
 
 // TestThePage: the page shows the fields that there are, and no others.
 func TestThePage(t *testing.T) {
-	text, err := os.ReadFile(filepath.Join("../../docs", "argo-plugin.md"))
+	text, err := os.ReadFile(filepath.Join("..", "..", "docs", "argo-plugin.md"))
 	if err != nil {
 		t.Fatal(err)
 	}

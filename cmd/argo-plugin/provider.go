@@ -269,7 +269,7 @@ func fromSecret(run *v1alpha1.AnalysisRun, metric string) bool {
 			return false
 		}
 		found := argument.FindStringSubmatch(written.Token)
-		return found != nil && slices.ContainsFunc(run.Spec.Args, func(a v1alpha1.Argument) bool {
+		return len(found) == 2 && slices.ContainsFunc(run.Spec.Args, func(a v1alpha1.Argument) bool {
 			return a.Name == found[1] && a.ValueFrom != nil && a.ValueFrom.SecretKeyRef != nil
 		})
 	}

@@ -125,7 +125,7 @@ func read(resp *http.Response, text []byte) (answer, error) {
 	case code < http.StatusBadRequest:
 		return answer{}, fmt.Errorf("got %d, which is not followed: the token is for one server; correct the address", code)
 	}
-	return answer{}, fmt.Errorf("Serin refused: %d%s", code, a.says(object)) //nolint:staticcheck // Serin is a name
+	return answer{}, fmt.Errorf("Serin refused: %d%s", code, a.says(object))
 }
 
 // meant reports whether an answer is one that Serin gives: verdict and code agree.

@@ -31,7 +31,7 @@ type hookCall struct {
 	DeploymentGroup string `json:"deploymentGroup"`
 	Platform        string `json:"platform"`
 	Region          string `json:"region"`
-	Service         string `json:"service"`
+	Service         string `json:"service,omitempty"`
 	Namespace       string `json:"namespace,omitempty"`
 	Revision        string `json:"revision,omitempty"`
 	Plan            string `json:"plan,omitempty"`

@@ -172,14 +172,14 @@ func TestEventsThatNobodySends(t *testing.T) {
 func TestAFunctionWithoutSettingsFailsDeploymentsAtOnce(t *testing.T) {
 	aws := newCodeDeploy(t)
 	env := environmentOf(callerCodeDeploy, "http://user:"+secret+"@serin", aws.URL)
-	delete(env, "SERIN_SERVICE")
+	delete(env, "SERIN_APPLICATION")
 	env["SERIN_FALBACK"], env["SERIN_TRIES"], env["SERIN_FALLBACK"] = "Failed", "0", succeeded
 	f := start(t, env)
 	text, bad := f.invoke(deployed)
 	if bad || reported(t, aws) != failed || !strings.Contains(text, "configured wrongly") {
 		t.Errorf("got %s (failed: %v), want Failed reported, whatever the fallback", text, bad)
 	}
-	for _, want := range []string{"SERIN_URL: must have no user", "SERIN_SERVICE: is missing", "SERIN_FALBACK: is unknown", "SERIN_TRIES:"} {
+	for _, want := range []string{"SERIN_URL: must have no user", "SERIN_APPLICATION: is missing", "SERIN_FALBACK: is unknown", "SERIN_TRIES:"} {
 		if !strings.Contains(f.log.String(), want) {
 			t.Errorf("the log lacks %q:\n%s", want, f.log)
 		}

@@ -224,8 +224,7 @@ func (e *environment) deployment(s *settings) {
 	s.hook = e.needed("HOOK", "BeforeAllowTraffic")
 	s.application = e.needed("APPLICATION", "checkout")
 	s.group = e.needed("DEPLOYMENT_GROUP", "checkout-live")
-	s.service = e.needed("SERVICE", "checkout")
-	s.namespace, s.revision, s.plan = e.values["NAMESPACE"], e.values["REVISION"], e.values["PLAN"]
+	s.service, s.namespace, s.revision, s.plan = e.values["SERVICE"], e.values["NAMESPACE"], e.values["REVISION"], e.values["PLAN"]
 	hooks := map[string][]string{
 		"lambda": {"BeforeAllowTraffic", "AfterAllowTraffic"},
 		"ecs":    {"BeforeInstall", "AfterInstall", "AfterAllowTestTraffic", "BeforeAllowTraffic", "AfterAllowTraffic"},

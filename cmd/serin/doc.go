@@ -10,10 +10,14 @@
 //	serin serve --plans ./plans --prometheus http://localhost:9090
 //
 // Judge once, or until there is a verdict, from the command line. The exit code is
-// 0 for promote, 3 for rollback, 4 where nothing is proven, and 1 where no verdict
-// could be formed:
+// 0 for promote, 3 for rollback, 4 where nothing is proven, 5 where it was interrupted
+// before that, and 1 where no verdict could be formed:
 //
 //	serin judge --plan checkout.yaml --prometheus http://localhost:9090 --watch
+//
+// Or ask a server from a pipeline; the exit codes are the same:
+//
+//	serin ask --server https://serin.example.org --service checkout --revision v2 --wait 30m
 //
 // # Plans
 //

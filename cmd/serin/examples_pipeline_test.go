@@ -88,6 +88,30 @@ func TestCommandsInPipelines(t *testing.T) {
 	})
 }
 
+// TestCommandsInTheDocument has the grammar read what docs/ci.md tells people to type.
+func TestCommandsInTheDocument(t *testing.T) {
+	b, err := os.ReadFile(filepath.Join("..", "..", "docs", "ci.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	read := 0
+	for i, block := range strings.Split(string(b), "\n```") {
+		if i%2 == 0 || !strings.Contains(block, "serin ") {
+			continue
+		}
+		_, calls := stubbed(t, shellText{"bash", "set -e\n" + strings.ReplaceAll(block, `"$SHA"`, "abc")}, exitPromote)
+		for _, call := range calls {
+			read++
+			if err := parses(t.Context(), call); err != nil {
+				t.Errorf("serin %q: %v", call, err)
+			}
+		}
+	}
+	if read < 5 {
+		t.Errorf("%d commands were found, want at least 5", read)
+	}
+}
+
 // shellText is a text for a shell.
 type shellText struct{ shell, text string }
 

@@ -52,7 +52,8 @@ type Question struct {
 	Deadline time.Time `json:"deadline"`
 	// Fallback is the answer where nothing is decided when the deadline is near.
 	Fallback bool `json:"fallback,omitempty"`
-	// To is what the sender needs to reach the caller. It holds no credentials.
+	// To is what the sender needs to reach the caller. It holds no credentials that can be
+	// read: what must be kept is sealed by the sender.
 	To json.RawMessage `json:"to,omitempty"`
 }
 

@@ -196,3 +196,31 @@ func TestACallerThatVanishes(t *testing.T) {
 		t.Errorf("got %d more looks, want none", w.judge.asked-looks)
 	}
 }
+
+// FuzzLater sends what callers may send; nothing of it is a fault of the server.
+func FuzzLater(f *testing.F) {
+	f.Add("wait=45m&gate=step", "respond-async", "run-1", announced1)
+	f.Add("wait=-1s", "wait=5;respond-async", "", `{"service":"checkout","revision":"v2"}`)
+	f.Add("gate=", " RESPOND-ASYNC ; x", "\x7f", "{")
+	f.Add("wait=168h1s&wait=1m", "respond-async", strings.Repeat("k", 300), `{"service":"none","revision":"v2"}`)
+	w := newWorld(f, func(c *Config) { c.Judge = quick{judge.Verdict{Reason: "2 of 10 paired blocks"}} }, withDesk(&desk{}))
+	f.Fuzz(func(t *testing.T, query, prefer, key, body string) {
+		w.t = t
+		r := httptest.NewRequest("POST", "/v1/judge", strings.NewReader(body))
+		r.URL.RawQuery = query
+		r.Header["Prefer"], r.Header[headerIdempotency] = []string{prefer}, []string{key}
+		if !later(r.Header) {
+			return // who waits is answered by other tests
+		}
+		a := w.send(r)
+		switch a.code {
+		case 202, 400, 404, 409, 413, 422:
+			a.object(t)
+		default:
+			t.Errorf("got %d %q", a.code, a.body)
+		}
+		if a.code == 202 {
+			w.want(w.do("GET", a.header.Get("Location"), ""), 200)
+		}
+	})
+}

@@ -79,6 +79,8 @@ type ECSDeployment struct {
 // CodeDeployment is what a deployment of CodeDeploy is about.
 type CodeDeployment struct {
 	Known bool
+	// Application and Group are whose deployment it is.
+	Application, Group string
 	// RollsBack says that the deployment undoes another one.
 	RollsBack bool
 	// Canary and Baseline are the two that it shifts traffic between: a function's
@@ -276,6 +278,10 @@ func (s *Server) ofRef(ctx context.Context, r rollout.Rollout) (journal.Summary,
 // onDeployment finds the rollout of a deployment, or opens it. A deployment is one
 // attempt: what is over is not opened again by a delivery that comes late.
 func (s *Server) onDeployment(ctx context.Context, d deployment) (found, error) {
+	// A deployment's event and its first hook come at the same moment, and may call the
+	// revision by two names: the one that comes second must see the first.
+	s.opening.Lock()
+	defer s.opening.Unlock()
 	sum, known, err := s.ofRef(ctx, d.rollout)
 	if known || err != nil {
 		return found{Summary: sum}, err

@@ -268,8 +268,22 @@ func TestTokensOfAmazonsServices(t *testing.T) {
 	a = with("codedeploy")
 	a.want(a.as("shop-token", "POST", "/codedeploy/hook", hook), 202)
 	a.want(a.as("shop-token", "POST", "/codedeploy/hook", codeDeployHookBody(t, map[string]any{"namespace": "bank"})), 403)
+	// Nor may it say itself that somebody else's deployment group belongs to shop, nor
+	// that a deployment is of another group.
+	a.want(a.as("shop-token", "POST", "/codedeploy/hook", codeDeployHookBody(t, map[string]any{"application": "Billing", "namespace": "shop"})), 403)
+	a.want(a.as("full-token", "POST", "/codedeploy/hook", codeDeployHookBody(t, map[string]any{"namespace": "bank"})), 403)
+	a.want(a.as("full-token", "POST", "/codedeploy/hook", codeDeployHookBody(t, map[string]any{"application": "Billing", "deploymentId": "d-X"})), 400)
 	a.want(a.as("shop-token", "POST", "/aws/events", event), 403)
 	a.want(a.as("shop-token", "POST", "/aws/ecs-hook", lambdaEventBody(t, preProduction, nil, nil)), 403)
+	// Who may not know of a rollout does not close it either.
+	a = newAmazon(t, func(c *Config) {
+		c.Tokens = []Token{FullToken("all", "full-token"), scoped(func(tk *Token) { tk.Namespaces = []string{"bank"} })}
+	})
+	a.want(a.as("full-token", "POST", "/codedeploy/hook", hook), 202)
+	a.want(a.as("shop-token", "POST", "/aws/events", deployEvent(t, "SUCCESS", "d-A1B2C3D4E")), 200)
+	if !a.only().Closed.IsZero() {
+		t.Error("got it closed by a token of another namespace")
+	}
 	// The password of Basic is a token, too: so does a connection of EventBridge send it.
 	a = with("ecs")
 	a.want(a.as("full-token", "POST", "/aws/events", deployEvent(t, "READY", "d-1")), 200)

@@ -188,7 +188,7 @@ func (s *Server) judgePause(ctx context.Context, rule AWSService, p pause, q rep
 
 // describeECS asks ECS how a deployment stands.
 func (s *Server) describeECS(ctx context.Context, region, arn string) (ECSDeployment, error) {
-	if s.cfg.AWS.AWSReader == nil {
+	if s.cfg.AWS.AWSReader == nil || !slices.Contains(s.cfg.AWS.Regions, region) {
 		return ECSDeployment{}, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, awsAck/2)

@@ -60,7 +60,7 @@ func (a *amazon) CodeDeployment(_ context.Context, _, id string) (CodeDeployment
 		return CodeDeployment{}, nil
 	}
 	return CodeDeployment{
-		Known: true, RollsBack: a.rollbacks[id], Canary: rollout.Arm{Workload: "fn", Version: "8"}, Baseline: rollout.Arm{Workload: "fn", Version: "7"},
+		Known: true, Application: "Checkout", Group: "live", RollsBack: a.rollbacks[id], Canary: rollout.Arm{Workload: "fn", Version: "8"}, Baseline: rollout.Arm{Workload: "fn", Version: "7"},
 	}, a.failed
 }
 

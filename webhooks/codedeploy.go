@@ -172,8 +172,11 @@ func (s *Server) codeDeploy(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	s.byConfiguration(&h)
-	if err := s.mayDeploy(callerOf(c), h); err != nil {
+	w := callerOf(c)
+	if err := s.byConfiguration(w, &h); err != nil {
+		return err
+	}
+	if err := s.mayDeploy(w, h); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(c.Request().Context(), awsAck)
@@ -185,11 +188,21 @@ func (s *Server) codeDeploy(c echo.Context) error {
 	return writeJSON(c, http.StatusAccepted, t)
 }
 
-// byConfiguration fills in what the call leaves out.
-func (s *Server) byConfiguration(h *codeDeployHook) {
+// byConfiguration fills in what the call leaves out. Which namespace a deployment group
+// belongs to is the configuration's to say where the caller's token is good for some
+// namespaces only: the call would have Serin's own role report and stop deployments.
+func (s *Server) byConfiguration(w caller, h *codeDeployHook) error {
 	rule, ok := s.cfg.AWS.codeDeployService("", h.Region, h.Application, h.DeploymentGroup)
 	if !ok {
 		rule = AWSService{Service: h.Application}
+	}
+	switch {
+	case !w.known():
+		return unauthorised()
+	case rule.Namespace == "" && !w.everywhere():
+		return w.forbidden("use one for every namespace, or add an entry with a namespace to aws.services", "is limited to namespaces, and the configuration does not say which one this deployment group belongs to")
+	case rule.Namespace != "" && h.Namespace != "" && h.Namespace != rule.Namespace:
+		return &HTTPError{Code: http.StatusForbidden, Public: "namespace: the configuration says that this deployment group belongs to another one", Next: "leave it out"}
 	}
 	for _, f := range [...]struct {
 		to   *string
@@ -203,6 +216,7 @@ func (s *Server) byConfiguration(h *codeDeployHook) {
 		h.fallback = rule.Fallback
 	}
 	h.Canary, h.Baseline = override(rule.Canary, h.Canary), override(rule.Baseline, h.Baseline)
+	return nil
 }
 
 // mayDeploy refuses a hook that its caller has no right to.
@@ -273,6 +287,8 @@ func (s *Server) takeHook(ctx context.Context, h codeDeployHook) (taken, error) 
 	switch {
 	case err != nil:
 		return taken{}, err
+	case about.Known && (about.Application != h.Application || about.Group != h.DeploymentGroup):
+		return taken{}, bad("correct the forwarder's environment", "application, deploymentGroup: deployment %s is not of these", h.DeploymentID)
 	case about.RollsBack:
 		return s.tellNow(ctx, q, to, reply.Answer{Yes: true, Reason: "this deployment undoes another one, and a rollback is not judged"})
 	}
@@ -299,7 +315,7 @@ func (s *Server) takeHook(ctx context.Context, h codeDeployHook) (taken, error) 
 // aboutDeployment asks CodeDeploy what a deployment is about. What may not be asked is
 // not known, and then it is judged like any other.
 func (s *Server) aboutDeployment(ctx context.Context, region, id string) (CodeDeployment, error) {
-	if s.cfg.AWS.AWSReader == nil {
+	if s.cfg.AWS.AWSReader == nil || !slices.Contains(s.cfg.AWS.Regions, region) {
 		return CodeDeployment{}, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, awsAck*4/5)

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -277,4 +278,19 @@ func FuzzCodeDeployHook(f *testing.F) {
 			t.Fatalf("got %q, want an object", got.body)
 		}
 	})
+}
+
+// TestTheEventAndTheHookComeTogether: EventBridge and CodeDeploy speak of a deployment
+// at the same moment, and call its revision by two names. It is one rollout.
+func TestTheEventAndTheHookComeTogether(t *testing.T) {
+	for range 20 {
+		a := newAmazon(t)
+		var both sync.WaitGroup
+		both.Go(func() { a.do("POST", "/aws/events", deployEvent(t, "START", "d-A1B2C3D4E")) })
+		both.Go(func() { a.do("POST", "/codedeploy/hook", codeDeployHookBody(t, map[string]any{"revision": "v2"})) })
+		both.Wait()
+		if sum := a.only(); !sum.Closed.IsZero() || a.question(t).Rollout != sum.Rollout.ID {
+			t.Fatalf("got %+v, want one live rollout and the question about it", sum)
+		}
+	}
 }

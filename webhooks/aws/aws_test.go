@@ -295,31 +295,31 @@ func TestReachable(t *testing.T) {
 	}
 }
 
-func TestRollsBack(t *testing.T) {
+func TestOrigin(t *testing.T) {
 	f, c := open(t)
 	for id, tt := range map[string]struct {
 		deployment string
 		want       bool
 	}{
-		"d-USER":      {`{"deploymentId":"d-USER","creator":"user","status":"InProgress"}`, false},
-		"d-ROLLBACK":  {`{"deploymentId":"d-ROLLBACK","creator":"codeDeployRollback"}`, true},
-		"d-TRIGGERED": {`{"deploymentId":"d-TRIGGERED","creator":"user","rollbackInfo":{"rollbackTriggeringDeploymentId":"d-USER"}}`, true},
-		"d-FAILED":    {`{"deploymentId":"d-FAILED","creator":"user","rollbackInfo":{"rollbackDeploymentId":"d-ROLLBACK"}}`, false},
+		"d-USER":      {`{"applicationName":"checkout","deploymentGroupName":"live","deploymentId":"d-USER","creator":"user","status":"InProgress"}`, false},
+		"d-ROLLBACK":  {`{"applicationName":"checkout","deploymentGroupName":"live","deploymentId":"d-ROLLBACK","creator":"codeDeployRollback"}`, true},
+		"d-TRIGGERED": {`{"applicationName":"checkout","deploymentGroupName":"live","deploymentId":"d-TRIGGERED","creator":"user","rollbackInfo":{"rollbackTriggeringDeploymentId":"d-USER"}}`, true},
+		"d-FAILED":    {`{"applicationName":"checkout","deploymentGroupName":"live","deploymentId":"d-FAILED","creator":"user","rollbackInfo":{"rollbackDeploymentId":"d-ROLLBACK"}}`, false},
 	} {
 		f.Put(id, tt.deployment)
-		if got, err := c.RollsBack(t.Context(), "eu-west-1", id); err != nil || got != tt.want {
+		if got, err := c.Origin(t.Context(), "eu-west-1", id); err != nil || got != (Origin{"checkout", "live", tt.want}) {
 			t.Errorf("%s: got %v, %v, want %v", id, got, err, tt.want)
 		}
 	}
-	if _, err := c.RollsBack(t.Context(), "eu-west-1", "d-NONE"); err == nil || errors.Is(err, ErrDenied) {
+	if _, err := c.Origin(t.Context(), "eu-west-1", "d-NONE"); err == nil || errors.Is(err, ErrDenied) {
 		t.Errorf("got %v, want an error", err)
 	}
 	f.Fail(awstest.Get, awstest.Failure{Status: 400, Code: "AccessDeniedException"})
-	if _, err := c.RollsBack(t.Context(), "eu-west-1", "d-USER"); !errors.Is(err, ErrDenied) {
+	if _, err := c.Origin(t.Context(), "eu-west-1", "d-USER"); !errors.Is(err, ErrDenied) {
 		t.Errorf("got %v, want it denied", err)
 	}
 	f.Fail(awstest.Get, awstest.Failure{Status: 400, Code: "ExpiredTokenException"})
-	if _, err := c.RollsBack(t.Context(), "eu-west-1", "d-USER"); err == nil || errors.Is(err, ErrDenied) {
+	if _, err := c.Origin(t.Context(), "eu-west-1", "d-USER"); err == nil || errors.Is(err, ErrDenied) {
 		t.Errorf("got %v, want an error that passes", err)
 	}
 }

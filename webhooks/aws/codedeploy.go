@@ -105,22 +105,32 @@ func (c *Client) Stop(ctx context.Context, j outbox.Job) error {
 	return stopping().of(err)
 }
 
-// RollsBack reports whether a deployment undoes another one: CodeDeploy rolls back by
-// a new deployment of an older revision.
-func (c *Client) RollsBack(ctx context.Context, region, deployment string) (bool, error) {
+// Origin is whose a deployment of CodeDeploy is, and why it is there.
+type Origin struct {
+	Application, Group string
+	// RollsBack says that it undoes another one: CodeDeploy rolls back by a new
+	// deployment of an older revision.
+	RollsBack bool
+}
+
+// Origin asks whose a deployment is.
+func (c *Client) Origin(ctx context.Context, region, deployment string) (Origin, error) {
 	if err := c.may(region); err != nil {
-		return false, err
+		return Origin{}, err
 	}
 	answer, err := c.codedeploy.GetDeployment(ctx, &codedeploy.GetDeploymentInput{DeploymentId: &deployment}, func(o *codedeploy.Options) { o.Region = region })
 	if err != nil {
-		return false, meaning{call: "codedeploy:GetDeployment"}.of(err)
+		return Origin{}, meaning{call: "codedeploy:GetDeployment"}.of(err)
 	}
 	d := answer.DeploymentInfo
 	if d == nil {
-		return false, unexpected("codedeploy:GetDeployment")
+		return Origin{}, unexpected("codedeploy:GetDeployment")
 	}
 	triggered := d.RollbackInfo != nil && d.RollbackInfo.RollbackTriggeringDeploymentId != nil
-	return d.Creator == types.DeploymentCreatorCodeDeployRollback || triggered && *d.RollbackInfo.RollbackTriggeringDeploymentId != deployment, nil
+	return Origin{
+		Application: text(d.ApplicationName), Group: text(d.DeploymentGroupName),
+		RollsBack: d.Creator == types.DeploymentCreatorCodeDeployRollback || triggered && *d.RollbackInfo.RollbackTriggeringDeploymentId != deployment,
+	}, nil
 }
 
 // Reachable asks for a deployment that cannot exist, to find out whether the

@@ -156,11 +156,11 @@ func (r awsReader) ECSDeployment(ctx context.Context, region, arn string) (webho
 
 // CodeDeployment implements webhooks.AWSReader.
 func (r awsReader) CodeDeployment(ctx context.Context, region, id string) (webhooks.CodeDeployment, error) {
-	back, err := r.client.RollsBack(ctx, region, id)
+	o, err := r.client.Origin(ctx, region, id)
 	if err != nil && !errors.Is(err, aws.ErrDenied) {
 		return webhooks.CodeDeployment{}, err
 	}
-	out := webhooks.CodeDeployment{Known: err == nil, RollsBack: back}
+	out := webhooks.CodeDeployment{Known: err == nil, Application: o.Application, Group: o.Group, RollsBack: o.RollsBack}
 	sides, err := r.client.Targets(ctx, region, id)
 	if errors.Is(err, aws.ErrDenied) {
 		return out, nil

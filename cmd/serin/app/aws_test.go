@@ -135,9 +135,9 @@ func TestAmazonIsTold(t *testing.T) {
 	f.Put(serviceARN+"pay/hook-pay", `{"status":"IN_PROGRESS","targetServiceRevision":{"arn":"a/222"},"sourceServiceRevisions":[{"arn":"a/111"}]}`)
 	f.Put(serviceARN+"checkout/hook-checkout", `{"status":"IN_PROGRESS","targetServiceRevision":{"arn":"a/222"},"sourceServiceRevisions":[{"arn":"a/111"}]}`)
 	for _, id := range []string{"d-PAY", "d-CHECKOUT", "d-DARK", "d-CONTRACT"} {
-		f.Put(id, `{"creator":"user"}`)
+		f.Put(id, `{"applicationName":"app","deploymentGroupName":"live","creator":"user"}`)
 	}
-	f.Put("d-UNDO", `{"creator":"codeDeployRollback"}`)
+	f.Put("d-UNDO", `{"applicationName":"app","deploymentGroupName":"live","creator":"codeDeployRollback"}`)
 	away := []awstest.Failure{{Status: 500}, {Status: 500}, {Status: 500, Code: "InternalFailure"}}
 	f.Fail(awstest.Stop, away...)
 	text, _ := awsConfig(t, "")
@@ -244,7 +244,7 @@ func TestAmazonIsToldOnceAfterAKill(t *testing.T) {
 func toldOnce(t *testing.T, start func(config string) (url string), end func()) {
 	f := newAWS(t)
 	f.Put(serviceARN+"checkout/hook-1", `{"status":"IN_PROGRESS","targetServiceRevision":{"arn":"a/222"},"sourceServiceRevisions":[{"arn":"a/111"}]}`)
-	f.Put("d-CHECKOUT", `{"creator":"user"}`)
+	f.Put("d-CHECKOUT", `{"applicationName":"app","deploymentGroupName":"live","creator":"user"}`)
 	targets := []string{awstest.Put, awstest.Continue, awstest.Stop}
 	for _, target := range targets {
 		f.Fail(target, awstest.Failure{Status: 500, After: true}, awstest.Failure{Status: 503}, awstest.Failure{Status: 503})

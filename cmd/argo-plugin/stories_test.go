@@ -22,13 +22,15 @@ type world struct {
 	serin      *serin
 	binary     string // of Serin
 	prometheus string
+	pods       string // the address of their health page
 }
 
 // TestArgoRunsThePlugin plays every story at once. A story's name is its Rollout's.
 func TestArgoRunsThePlugin(t *testing.T) {
 	w := &world{binary: buildCommand(t, "../..", "serin", "./cmd/serin")}
 	own := buildCommand(t, ".", "serin-argo-plugin", ".")
-	w.prometheus = startPrometheus(t, startPods(t))
+	pods, scrape := startPods(t)
+	w.pods, w.prometheus = pods, startPrometheus(t, scrape)
 	w.serin = newSerin(t, w.binary, w.prometheus)
 	w.argo = newClientsets()
 	var api *httptest.Server
@@ -39,7 +41,7 @@ func TestArgoRunsThePlugin(t *testing.T) {
 	t.Run("stories", func(t *testing.T) {
 		for name, play := range map[string]func(*testing.T, *world){
 			"promote": promote, "rollback": rollback, "inconclusive": inconclusive, "step": step,
-			"guard": guard, "guard-harm": guardHarm, "terminate": terminate, "down": down, "gone": gone, "retry": retry, "skip": skip,
+			"guard": guard, "guard-harm": guardHarm, "terminate": terminate, "down": down, "gone": gone, "retry": retry, "skip": skip, "preview": preview,
 		} {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
@@ -128,6 +130,25 @@ func step(t *testing.T, w *world) {
 	run = w.argo.ended(t, run.Name, v1alpha1.AnalysisPhaseSuccessful)
 	if r := w.serin.only(t, "step"); !r.Closed.IsZero() || last(run).Metadata["gate"] != "step" {
 		t.Errorf("got %+v with %v, want it judged further", r, last(run).Metadata)
+	}
+}
+
+// preview: before the switch of blue/green checks decide, without any traffic. What
+// is asked after it is an attempt of its own, and not answered by that pass.
+func preview(t *testing.T, w *world) {
+	o := of{rollout: "preview", kind: "PrePromotion", suffix: "-pre", change: func(a *v1alpha1.AnalysisTemplate) {
+		p := a.Spec.Metrics[0].Provider.Plugin
+		p["serin/serin"] = json.RawMessage(strings.Replace(string(p["serin/serin"]), "{", `{"canary":{"url":"`+w.pods+`"},`, 1))
+	}}
+	w.argo.ended(t, w.argo.begin(t, o).Name, v1alpha1.AnalysisPhaseSuccessful)
+	if r := w.serin.only(t, "preview"); r.Rollout.Comparison != "checks" || r.Why != "argo: pass delivered at step pre" {
+		t.Errorf("got %+v, want it judged by checks, and closed", r)
+	}
+	o.kind, o.suffix = "PostPromotion", "-post"
+	run := w.argo.ended(t, w.argo.begin(t, o).Name, v1alpha1.AnalysisPhaseSuccessful)
+	if list := w.serin.rollouts(t, "preview"); len(list) != 2 || list[0].Rollout.Comparison != "concurrent" || list[0].Why != "argo: pass delivered at step post" ||
+		!strings.HasPrefix(list[0].Rollout.Ref, run.Name+" ") {
+		t.Errorf("got %+v, want a second attempt with traffic", list)
 	}
 }
 

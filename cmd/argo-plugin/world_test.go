@@ -22,7 +22,7 @@ import (
 
 const (
 	// patience bounds each wait for something that a story needs.
-	patience   = 90 * time.Second
+	patience   = 3 * time.Minute
 	podsPerArm = 3
 	perSecond  = 600.0
 	// adminToken is in a file, memberToken in a Secret.
@@ -56,12 +56,14 @@ noDataBlocks: 3
 // have beside planText and the share of the canary's requests that fail.
 func services() map[string]service {
 	plain := "maxDuration: 3m\nminRequests: 300"
+	health := "\nchecks:\n  - name: health\n    http: { get: \"{{ .Canary.URL }}/health\", status: 200, within: 2s }\n    required: true"
 	return map[string]service{
 		"promote": {plan: plain, failing: 0.01}, "rollback": {plan: plain, failing: 0.3}, "guard": {plan: plain, failing: 0.01},
 		"guard-harm": {plan: plain, failing: 0.3}, "inconclusive": {plan: "maxDuration: 12s\nminRequests: 100000000", failing: 0.01},
 		"step": {plan: plain, failing: 0.01}, "terminate": {plan: plain, failing: 0.01}, "down": {plan: plain, failing: 0.01},
 		"restart": {plan: plain, failing: 0.01}, "retry": {plan: plain, failing: 0.3}, "gone": {plan: plain, failing: 0.01},
-		"skip": {plan: plain, failing: 0.01}, "due": {plan: plain, failing: 0.01},
+		"preview": {plan: plain + health, failing: 0.01},
+		"skip":    {plan: plain, failing: 0.01}, "due": {plan: plain, failing: 0.01},
 	}
 }
 
@@ -81,9 +83,10 @@ func home(t *testing.T) string {
 	return start
 }
 
-// startPods serves the metrics pages of all pods and returns what Prometheus must be
-// told of them. Nobody sends the requests; they are counted as if somebody had.
-func startPods(t *testing.T) string {
+// startPods serves the metrics pages of all pods, and returns their address and what
+// Prometheus must be told of them. Nobody sends the requests; they are counted as if
+// somebody had.
+func startPods(t *testing.T) (url, scrape string) {
 	t.Helper()
 	began := time.Now()
 	all := services()
@@ -98,6 +101,7 @@ func startPods(t *testing.T) string {
 		fmt.Fprintf(w, "# TYPE http_requests_total counter\nhttp_requests_total{code=\"200\"} %d\nhttp_requests_total{code=\"500\"} %d\n",
 			int(n*(1-failing)), int(n*failing))
 	})
+	mux.HandleFunc("GET /health", func(http.ResponseWriter, *http.Request) {})
 	srv := httptest.NewServer(mux)
 	t.Cleanup(srv.Close)
 	var b strings.Builder
@@ -110,7 +114,7 @@ func startPods(t *testing.T) string {
 			}
 		}
 	}
-	return b.String()
+	return srv.URL, b.String()
 }
 
 // startPrometheus starts a real one on a port that was free a moment ago.

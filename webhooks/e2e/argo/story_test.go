@@ -48,7 +48,7 @@ type told struct {
 // read reads an example about a service of a name, strictly, as Argo's types have it.
 func read(t *testing.T, file, name string, to any) {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join("../../../examples", file))
+	text, err := os.ReadFile(filepath.Join("..", "..", "..", "examples", file))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -287,7 +287,7 @@ func (s *Server) takeHook(ctx context.Context, h codeDeployHook) (taken, error) 
 	switch {
 	case err != nil:
 		return taken{}, err
-	case about.Known && (about.Application != h.Application || about.Group != h.DeploymentGroup):
+	case differs(about.Application, h.Application) || differs(about.Group, h.DeploymentGroup):
 		return taken{}, bad("correct the forwarder's environment", "application, deploymentGroup: deployment %s is not of these", h.DeploymentID)
 	case about.RollsBack:
 		return s.tellNow(ctx, q, to, reply.Answer{Yes: true, Reason: "this deployment undoes another one, and a rollback is not judged"})
@@ -311,6 +311,9 @@ func (s *Server) takeHook(ctx context.Context, h codeDeployHook) (taken, error) 
 	}
 	return s.askDesk(ctx, q, to)
 }
+
+// differs reports whether what is known, if anything is, is not what is said.
+func differs(known, said string) bool { return known != "" && known != said }
 
 // aboutDeployment asks CodeDeploy what a deployment is about. What may not be asked is
 // not known, and then it is judged like any other.

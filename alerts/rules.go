@@ -77,17 +77,17 @@ func Write(s Subject) (Set, error) {
 		b.rules = append(b.rules, b.rule(a))
 	}
 	set := Set{ID: s.Rollout.ID, LeftOut: b.left, alerts: b.alerts, times: b.t, Group: rulefmt.RuleGroup{
-		Name: groupName(s.Rollout.ID), Interval: model.Duration(b.t.every), Rules: b.rules,
+		Name: NameOf(s.Rollout.ID), Interval: model.Duration(b.t.every), Rules: b.rules,
 	}}
 	return set, set.check()
 }
 
-// groupName is the name of a rollout's group, of its file without the ending, and of
-// its namespace in a ruler.
-func groupName(id string) string { return "serin-" + id }
+// NameOf is the name of a rollout's group, of its file without the ending, and of its
+// namespace in a ruler.
+func NameOf(id string) string { return "serin-" + id }
 
 // Name is the group's name, which is also that of the file and of the namespace.
-func (s Set) Name() string { return groupName(s.ID) }
+func (s Set) Name() string { return NameOf(s.ID) }
 
 // rule gates an alert by the deadline and gives it its labels and links.
 func (b *builder) rule(a alert) rulefmt.Rule {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -29,6 +30,11 @@ func NewGrafana(s Server, folder, source string) (*Grafana, error) {
 	if folder == "" || source == "" {
 		return nil, fmt.Errorf("publish: rules of Grafana's need the UID of a folder and of a data source")
 	}
+	// Rules without provenance may be looked at and silenced by people, and only who
+	// sends the same header again may change them.
+	headers := map[string]string{"X-Disable-Provenance": "true"}
+	maps.Copy(headers, s.Headers)
+	s.Headers = headers
 	c, err := newClient("grafana", s)
 	return &Grafana{http: c, folder: folder, source: source}, err
 }
@@ -88,10 +94,10 @@ func (g *Grafana) rule(s alerts.Set, n int, r rulefmt.Rule) grafanaRule {
 	title := strings.Join(slices.DeleteFunc([]string{r.Alert, r.Labels["metric"], r.Labels["limit"]}, func(t string) bool { return t == "" }), " ")
 	out := grafanaRule{
 		UID: fmt.Sprintf("%s-%d", s.Name(), n), Title: title + " " + s.ID, Group: s.Name(), Folder: g.folder, Condition: "C",
-		For: time.Duration(r.For).String(), NoData: "OK", Error: "OK", Labels: r.Labels, Annotations: map[string]string{},
+		For: r.For.String(), NoData: "OK", Error: "OK", Labels: r.Labels, Annotations: map[string]string{},
 	}
 	if r.KeepFiringFor > 0 {
-		out.Keep = time.Duration(r.KeepFiringFor).String()
+		out.Keep = r.KeepFiringFor.String()
 	}
 	for name, text := range r.Annotations {
 		out.Annotations[name] = values(text)
@@ -123,11 +129,47 @@ func (g *Grafana) Publish(ctx context.Context, s alerts.Set) error {
 	if err != nil {
 		return &Error{Err: err, Permanent: true}
 	}
-	_, err = g.http.ask(ctx, question{method: http.MethodPut, path: g.path(s.Name()), body: body, kind: "application/json"})
-	if isStatus(err, http.StatusNotFound) {
-		return &Error{Permanent: true, Err: fmt.Errorf("%w; make the folder %s, or name another one", err, g.folder)}
+	if err := g.free(ctx, s.Name()); err != nil {
+		return err
 	}
-	return err
+	text, err := g.http.ask(ctx, question{method: http.MethodPut, path: g.path(s.Name()), body: body, kind: "application/json"})
+	switch {
+	case isStatus(err, http.StatusNotFound):
+		return &Error{Permanent: true, Err: fmt.Errorf("%w; make the folder %s, or name another one", err, g.folder)}
+	case err != nil:
+		return provenance(err)
+	}
+	var has grafanaGroup
+	if err := json.Unmarshal(text, &has); err != nil || has.Title != group.Title || len(has.Rules) != len(group.Rules) {
+		return &Error{Err: fmt.Errorf("grafana did not answer with the group %s of %d rules that it was sent; check that the URL leads to Grafana itself", group.Title, len(group.Rules))}
+	}
+	return nil
+}
+
+// provenance says what a conflict may mean.
+func provenance(err error) error {
+	if !isStatus(err, http.StatusConflict) {
+		return err
+	}
+	return &Error{Err: fmt.Errorf("%w; either somebody wrote at the same moment, or the rules were provisioned in another way, by a file or without X-Disable-Provenance: then remove them there", err)}
+}
+
+// free refuses a group in which there are rules of others: writing it would delete
+// them.
+func (g *Grafana) free(ctx context.Context, name string) error {
+	if err := owned(name); err != nil {
+		return err
+	}
+	all, err := g.all(ctx)
+	if err != nil {
+		return err
+	}
+	for _, r := range all {
+		if r.Folder == g.folder && r.Group == name && !r.ours() {
+			return &Error{Permanent: true, Err: fmt.Errorf("grafana: the group %s has the rule %q, which was not written by Serin, so it is left alone", name, r.Title)}
+		}
+	}
+	return nil
 }
 
 // Firing implements [Watcher], by the API that Grafana has in common with Prometheus.
@@ -135,8 +177,10 @@ func (g *Grafana) Firing(ctx context.Context, s alerts.Set) (bool, error) {
 	return g.http.firing(ctx, []string{"api", "prometheus", "grafana"}, s)
 }
 
-// rules lists all rules of Serin's, of any folder.
-func (g *Grafana) rules(ctx context.Context) ([]grafanaRule, error) {
+func (r grafanaRule) ours() bool { return r.Labels["managed_by"] == "serin" }
+
+// all lists all rules.
+func (g *Grafana) all(ctx context.Context) ([]grafanaRule, error) {
 	text, err := g.http.ask(ctx, question{method: http.MethodGet, path: []string{"api", "v1", "provisioning", "alert-rules"}})
 	if err != nil {
 		return nil, err
@@ -145,12 +189,21 @@ func (g *Grafana) rules(ctx context.Context) ([]grafanaRule, error) {
 	if err := json.Unmarshal(text, &all); err != nil {
 		return nil, &Error{Err: fmt.Errorf("grafana: its rules cannot be read: %w", err)}
 	}
-	return slices.DeleteFunc(all, func(r grafanaRule) bool { return r.Labels["managed_by"] != "serin" || r.Folder != g.folder }), nil
+	return all, nil
+}
+
+// rules lists Serin's rules of the folder.
+func (g *Grafana) rules(ctx context.Context) ([]grafanaRule, error) {
+	all, err := g.all(ctx)
+	return slices.DeleteFunc(all, func(r grafanaRule) bool { return !r.ours() || r.Folder != g.folder }), err
 }
 
 // Remove implements [Publisher]: rule by rule, since not every version can remove a
 // group.
 func (g *Grafana) Remove(ctx context.Context, name string) error {
+	if err := owned(name); err != nil {
+		return err
+	}
 	all, err := g.rules(ctx)
 	if err != nil {
 		return err
@@ -161,7 +214,7 @@ func (g *Grafana) Remove(ctx context.Context, name string) error {
 		}
 		_, err := g.http.ask(ctx, question{method: http.MethodDelete, path: []string{"api", "v1", "provisioning", "alert-rules", r.UID}})
 		if err != nil && !isStatus(err, http.StatusNotFound) {
-			return err
+			return provenance(err)
 		}
 	}
 	return nil
@@ -175,7 +228,9 @@ func (g *Grafana) Owned(ctx context.Context) ([]string, error) {
 	}
 	var out []string
 	for _, r := range all {
-		out = append(out, r.Group)
+		if owned(r.Group) == nil {
+			out = append(out, r.Group)
+		}
 	}
 	slices.Sort(out)
 	return slices.Compact(out), nil

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -40,6 +41,8 @@ func newClient(name string, s Server) (*client, error) {
 		return nil, fmt.Errorf("publish: the URL of %s is none; write it like https://%s.example.com", name, name)
 	case base.User != nil:
 		return nil, fmt.Errorf("publish: the URL of %s has credentials in it; name files with them instead", name)
+	case base.RawQuery != "" || base.Fragment != "":
+		return nil, fmt.Errorf("publish: the URL of %s has more than a path; leave out what follows ? or #", name)
 	case s.Client == nil:
 		return nil, errors.New("publish: there is no HTTP client")
 	}
@@ -75,6 +78,7 @@ func isStatus(err error, code int) bool {
 // Bounds on answers.
 const (
 	maxAnswer    = 32 << 20 // bytes
+	longestQuote = 400      // bytes of an answer in an error
 	longestPause = time.Hour
 )
 
@@ -99,11 +103,13 @@ func (c *client) ask(ctx context.Context, q question) ([]byte, error) {
 	for k, v := range c.s.Headers {
 		r.Header.Set(k, v)
 	}
+	before := r.Header.Clone()
 	if c.s.Authorize != nil {
 		if err := c.s.Authorize(r); err != nil {
 			return nil, &Error{Err: fmt.Errorf("%s: its credentials cannot be read: %w", c.name, err)}
 		}
 	}
+	hide := secrets(before, r)
 	a, err := c.s.Client.Do(r)
 	if err != nil {
 		var ue *url.Error
@@ -117,19 +123,59 @@ func (c *client) ask(ctx context.Context, q question) ([]byte, error) {
 	if err != nil {
 		return nil, &Error{Err: fmt.Errorf("%s at %s: the answer broke off: %w", c.name, c.base.Host, err)}
 	}
-	if a.StatusCode >= 200 && a.StatusCode < 300 {
-		return text, nil
+	switch {
+	case a.StatusCode < 200 || a.StatusCode >= 300:
+		return nil, c.refused(a, q, said(text, hide))
+	case page(a, text):
+		// Something in front of it wants a login. Nothing was published.
+		return nil, &Error{Err: fmt.Errorf("%s answered %s /%s with a page for people, probably to log in; check the URL and the credentials", c.name, q.method, strings.Join(q.path, "/"))}
 	}
-	return text, c.refused(a, q, text)
+	return text, nil
+}
+
+// page reports whether an answer is HTML, which none of the APIs here speaks.
+func page(a *http.Response, text []byte) bool {
+	return strings.Contains(a.Header.Get("Content-Type"), "text/html") || bytes.HasPrefix(bytes.TrimSpace(text), []byte("<"))
+}
+
+// secrets lists what proves the caller in a request: the headers that it has more than
+// before, whole and in their parts.
+func secrets(before http.Header, r *http.Request) []string {
+	var out []string
+	for name, values := range r.Header {
+		if _, known := before[name]; known {
+			continue
+		}
+		for _, v := range values {
+			out = append(out, v)
+			out = append(out, strings.Fields(v)...)
+		}
+	}
+	if _, password, ok := r.BasicAuth(); ok {
+		out = append(out, password)
+	}
+	slices.SortFunc(out, func(a, b string) int { return len(b) - len(a) })
+	return slices.DeleteFunc(out, func(v string) bool { return v == "" || v == "Bearer" || v == "Basic" })
+}
+
+// said shortens an answer to a line in which nothing is repeated that proves the caller.
+func said(body []byte, hide []string) string {
+	text := strings.Join(strings.Fields(strings.ToValidUTF8(string(body), "?")), " ")
+	for _, secret := range hide {
+		text = strings.ReplaceAll(text, secret, "[hidden]")
+	}
+	if len(text) > longestQuote {
+		text = strings.ToValidUTF8(text[:longestQuote], "") + "…"
+	}
+	return text
 }
 
 // refused says what an answer means, and whether trying again helps.
-func (c *client) refused(a *http.Response, q question, body []byte) error {
-	said := strings.Join(strings.Fields(strings.ToValidUTF8(string(body), "?")), " ")
-	if len(said) > 400 {
-		said = strings.ToValidUTF8(said[:400], "") + "…"
+func (c *client) refused(a *http.Response, q question, text string) error {
+	if text != "" {
+		text = ": " + text
 	}
-	e := &Error{Err: &statusError{a.StatusCode, fmt.Sprintf("%s answered %s /%s with %d: %s", c.name, q.method, strings.Join(q.path, "/"), a.StatusCode, said)}}
+	e := &Error{Err: &statusError{a.StatusCode, fmt.Sprintf("%s answered %s /%s with %d%s%s", c.name, q.method, strings.Join(q.path, "/"), a.StatusCode, text, next(a.StatusCode))}}
 	switch code := a.StatusCode; {
 	case code == http.StatusTooManyRequests || code == http.StatusServiceUnavailable:
 		e.After = c.pause(a.Header.Get("Retry-After"))
@@ -139,6 +185,19 @@ func (c *client) refused(a *http.Response, q question, body []byte) error {
 		e.Permanent = true
 	}
 	return e
+}
+
+// next says what to do about a status, where the answer alone does not.
+func next(code int) string {
+	switch {
+	case code == http.StatusUnauthorized:
+		return "; the credentials are missing, wrong or expired"
+	case code == http.StatusForbidden:
+		return "; the credentials lack a right"
+	case code >= 300 && code < 400:
+		return "; it sends elsewhere, perhaps to log in: give the URL that it sends to, or credentials"
+	}
+	return ""
 }
 
 // pause reads Retry-After. What cannot be read is 0.

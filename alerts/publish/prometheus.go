@@ -5,12 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"net/http"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/serin-canary/serin/alerts"
 )
@@ -20,6 +19,8 @@ import (
 type Prometheus struct {
 	dir  string
 	http *client // nil where nobody is told: something else reloads it
+	// every is how long is waited before the server is asked again.
+	every time.Duration
 }
 
 // NewPrometheus returns a publisher. Without a server's URL only files are written.
@@ -27,7 +28,7 @@ func NewPrometheus(dir string, s Server) (*Prometheus, error) {
 	if dir == "" {
 		return nil, errors.New("publish: there is no folder for rule files")
 	}
-	p := &Prometheus{dir: dir}
+	p := &Prometheus{dir: dir, every: tryEvery}
 	if s.URL == "" {
 		return p, nil
 	}
@@ -36,11 +37,13 @@ func NewPrometheus(dir string, s Server) (*Prometheus, error) {
 	return p, err
 }
 
-func (p *Prometheus) file(name string) string { return filepath.Join(p.dir, name+".yml") }
+func (p *Prometheus) file(name string) (string, error) {
+	return filepath.Join(p.dir, name+".yml"), owned(name)
+}
 
 // Publish implements [Publisher]. One bad file keeps a Prometheus from reading all of
-// them, so that the rules are checked first; where it does not accept them all the same,
-// the file is put back as it was.
+// them, so that the rules are checked first. A file stays only where the server has
+// confirmed that it evaluates it; otherwise it is put back as it was.
 func (p *Prometheus) Publish(ctx context.Context, s alerts.Set) error {
 	text, err := s.YAML()
 	if err == nil {
@@ -49,31 +52,53 @@ func (p *Prometheus) Publish(ctx context.Context, s alerts.Set) error {
 	if err != nil {
 		return &Error{Err: err, Permanent: true}
 	}
-	file := p.file(s.Name())
-	before, err := os.ReadFile(file)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		before = nil
-	case err != nil:
-		return &Error{Err: fmt.Errorf("alerts: %w", err)}
-	case !ours(before):
-		return &Error{Permanent: true, Err: fmt.Errorf("alerts: %s was not written by Serin, so it is left alone", file)}
+	file, err := p.file(s.Name())
+	if err != nil {
+		return err
+	}
+	before, err := read(file)
+	if err != nil {
+		return err
 	}
 	if err := replace(file, text); err != nil {
 		return &Error{Err: fmt.Errorf("alerts: %w", err)}
 	}
-	err = p.reload(ctx)
+	if p.http == nil {
+		return nil
+	}
+	if err = p.reload(ctx); err == nil {
+		err = p.settled(ctx, s.Name(), true)
+	}
 	if err == nil {
-		err = p.loaded(ctx, s)
+		return nil
 	}
-	if err == nil || !refusedRules(err) {
+	if back := restore(file, before); back != nil {
+		return &Error{Err: fmt.Errorf("%w; and the file cannot be put back, so take %s away: %w", err, file, back)}
+	}
+	return p.blame(ctx, err)
+}
+
+// blame reloads without what was not accepted, and says whose fault it was.
+func (p *Prometheus) blame(ctx context.Context, err error) error {
+	// The time that was left may be over, and others' rules must not suffer.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastReload)
+	defer cancel()
+	again := p.reload(ctx)
+	switch {
+	case !refusedRules(err):
 		return err
+	case again == nil:
+		return &Error{Permanent: true, Err: fmt.Errorf("%w; it reads its files without Serin's, so this file is at fault, and was put back: the server's log says why; it may be too old for something in it", err)}
 	}
-	// Others' rules must not suffer.
-	if back := p.putBack(ctx, file, before); back != nil {
-		return errors.Join(err, back)
+	return p.foreign(err)
+}
+
+// foreign says that a server cannot read its files for a reason that is not Serin's.
+func (p *Prometheus) foreign(err error) error {
+	if which := broken(p.dir); which != "" {
+		return &Error{Err: fmt.Errorf("%w; it does not read its files without Serin's either: mend %s", err, which)}
 	}
-	return err
+	return &Error{Err: fmt.Errorf("%w; it does not read its files without Serin's either: its log says which one is at fault", err)}
 }
 
 // refusedRules reports whether a Prometheus read the files and did not accept them.
@@ -81,22 +106,8 @@ func refusedRules(err error) bool {
 	return isStatus(err, http.StatusInternalServerError) || isStatus(err, http.StatusBadRequest)
 }
 
-func (p *Prometheus) putBack(ctx context.Context, file string, before []byte) error {
-	err := os.Remove(file)
-	if before != nil {
-		err = replace(file, before)
-	}
-	if err != nil {
-		return &Error{Err: fmt.Errorf("alerts: the rules that were refused are still there: %w", err)}
-	}
-	return p.reload(ctx)
-}
-
 // reload makes the server read its files.
 func (p *Prometheus) reload(ctx context.Context) error {
-	if p.http == nil {
-		return nil
-	}
 	_, err := p.http.ask(ctx, question{method: http.MethodPost, path: []string{"-", "reload"}})
 	if isStatus(err, http.StatusForbidden) || isStatus(err, http.StatusNotFound) || isStatus(err, http.StatusMethodNotAllowed) {
 		return &Error{Permanent: true, Err: fmt.Errorf("%w; start it with --web.enable-lifecycle, or have it reload its files by itself and leave the URL out", err)}
@@ -104,32 +115,56 @@ func (p *Prometheus) reload(ctx context.Context) error {
 	return err
 }
 
-// loaded checks that the server has the group: a file that no glob of rule_files
-// matches is read by nobody, without any error.
-func (p *Prometheus) loaded(ctx context.Context, s alerts.Set) error {
-	if p.http == nil {
-		return nil
+// How long a server may take to show what it was told to read. Prometheus and Thanos
+// answer when they have read it, vmalert before.
+const (
+	mostTries  = 20
+	tryEvery   = 250 * time.Millisecond
+	lastReload = 10 * time.Second
+)
+
+// settled waits until the server has a group, or has it no more: a file that no glob of
+// rule_files matches is read by nobody, without any error.
+func (p *Prometheus) settled(ctx context.Context, name string, want bool) error {
+	for range mostTries {
+		has, err := p.has(ctx, name)
+		if err != nil || has == want {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return &Error{Err: fmt.Errorf("prometheus has not shown its rules in time: %w", ctx.Err())}
+		case <-time.After(p.every):
+		}
 	}
+	if !want {
+		return &Error{Permanent: true, Err: fmt.Errorf("prometheus still has the group %s, and its file is gone from %s: another file has it", name, p.dir)}
+	}
+	return &Error{Permanent: true, Err: fmt.Errorf("prometheus has read its files and does not have the group %s: add %s to rule_files", name, filepath.Join(p.dir, "*.yml"))}
+}
+
+// has reports whether the server has a group.
+func (p *Prometheus) has(ctx context.Context, name string) (bool, error) {
 	text, err := p.http.ask(ctx, question{method: http.MethodGet, path: []string{"api", "v1", "rules"}})
 	if err != nil {
-		return err
+		return false, err
 	}
 	var answer struct {
-		Data struct {
+		Data *struct {
 			Groups []struct {
 				Name string `json:"name"`
 			} `json:"groups"`
 		} `json:"data"`
 	}
-	if err := json.Unmarshal(text, &answer); err != nil {
-		return &Error{Err: fmt.Errorf("prometheus: its rules cannot be read: %w", err)}
+	if err := json.Unmarshal(text, &answer); err != nil || answer.Data == nil {
+		return false, &Error{Err: errors.New("prometheus: its rules cannot be read; check that the URL leads to Prometheus itself")}
 	}
 	for _, g := range answer.Data.Groups {
-		if g.Name == s.Name() {
-			return nil
+		if g.Name == name {
+			return true, nil
 		}
 	}
-	return &Error{Permanent: true, Err: fmt.Errorf("prometheus has read its files and does not have the group %s: add %s to rule_files", s.Name(), filepath.Join(p.dir, "*.yml"))}
+	return false, nil
 }
 
 // Firing implements [Watcher]. Without a server nobody knows; then nothing is waited for.
@@ -140,70 +175,59 @@ func (p *Prometheus) Firing(ctx context.Context, s alerts.Set) (bool, error) {
 	return p.http.firing(ctx, nil, s)
 }
 
-// Remove implements [Publisher].
+// Remove implements [Publisher]. A file that is gone already may still be evaluated: an
+// earlier attempt may have ended between the two.
 func (p *Prometheus) Remove(ctx context.Context, name string) error {
-	file := p.file(name)
-	text, err := os.ReadFile(file)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
+	file, err := p.file(name)
+	if err != nil {
+		return err
+	}
+	text, err := read(file)
+	if err != nil {
+		return err
+	}
+	if text != nil {
+		if err := restore(file, nil); err != nil {
+			return &Error{Err: fmt.Errorf("alerts: %w", err)}
+		}
+	}
+	if p.http == nil {
 		return nil
+	}
+	if has, err := p.has(ctx, name); err != nil || !has {
+		return err
+	}
+	switch err := p.reload(ctx); {
+	case refusedRules(err):
+		return p.foreign(err)
 	case err != nil:
-		return &Error{Err: fmt.Errorf("alerts: %w", err)}
-	case !ours(text):
-		return &Error{Permanent: true, Err: fmt.Errorf("alerts: %s was not written by Serin, so it is left alone", file)}
+		return err
 	}
-	if err := os.Remove(file); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return &Error{Err: fmt.Errorf("alerts: %w", err)}
-	}
-	return p.reload(ctx)
+	return p.settled(ctx, name, false)
 }
 
 // Owned implements [Publisher].
 func (p *Prometheus) Owned(context.Context) ([]string, error) {
-	found, err := filepath.Glob(filepath.Join(p.dir, "serin-*.yml"))
+	names, err := list(p.dir)
 	if err != nil {
-		return nil, &Error{Err: fmt.Errorf("alerts: the folder's name cannot be searched: %w", err), Permanent: true}
+		return nil, err
 	}
 	var out []string
-	for _, file := range found {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			return nil, &Error{Err: fmt.Errorf("alerts: %w", err)}
+	for _, file := range names {
+		name, ok := strings.CutSuffix(file, ".yml")
+		if !ok || owned(name) != nil {
+			continue
 		}
-		if ours(text) {
-			out = append(out, strings.TrimSuffix(filepath.Base(file), ".yml"))
+		text, err := read(filepath.Join(p.dir, file))
+		var other *Error
+		switch {
+		case errors.As(err, &other) && other.Permanent: // somebody else's
+		case err != nil:
+			return nil, err
+		case text != nil:
+			out = append(out, name)
 		}
 	}
 	slices.Sort(out)
 	return out, nil
-}
-
-// ours reports whether Serin wrote a file.
-func ours(text []byte) bool { return strings.HasPrefix(string(text), "# Written by Serin ") }
-
-// replace writes a file beside and renames it. The name that it has meanwhile matches
-// no glob of rule files.
-func replace(file string, text []byte) (err error) {
-	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil { //nolint:gosec // Prometheus runs as somebody else
-		return err
-	}
-	t, err := os.CreateTemp(filepath.Dir(file), ".serin-*.tmp")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, os.Remove(t.Name()))
-		}
-	}()
-	_, err = t.Write(text)
-	for _, step := range []func() error{func() error { return t.Chmod(0o644) }, t.Sync, t.Close} {
-		if e := step(); err == nil {
-			err = e
-		}
-	}
-	if err != nil {
-		return err
-	}
-	return os.Rename(t.Name(), file)
 }

@@ -7,6 +7,8 @@ package publish
 
 import (
 	"context"
+	"fmt"
+	"regexp"
 	"time"
 
 	"github.com/serin-canary/serin/alerts"
@@ -44,3 +46,14 @@ func (e *Error) Error() string { return e.Err.Error() }
 
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
+
+// setName is what sets of Serin's are called. It is safe in paths and in URLs.
+var setName = regexp.MustCompile(`^serin-[a-z0-9][-a-z0-9]{0,56}$`)
+
+// owned refuses names that no set of Serin's can have.
+func owned(name string) error {
+	if setName.MatchString(name) {
+		return nil
+	}
+	return &Error{Permanent: true, Err: fmt.Errorf("alerts: %q is not the name of rules of Serin's, so it is left alone", name)}
+}

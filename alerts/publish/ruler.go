@@ -13,9 +13,8 @@ import (
 	"github.com/serin-canary/serin/alerts"
 )
 
-// Ruler publishes over the API of Mimir's ruler, which Cortex, Grafana Cloud and Loki's
-// neighbours speak too. Each rollout has a namespace of its own, so that one request
-// takes everything of it away.
+// Ruler publishes over the API of Mimir's ruler, which Cortex and Grafana Cloud speak
+// too. Each rollout has a namespace of its own with one group in it.
 type Ruler struct {
 	http   *client
 	prefix []string
@@ -55,6 +54,9 @@ func (r *Ruler) Publish(ctx context.Context, s alerts.Set) error {
 	if err != nil {
 		return &Error{Err: err, Permanent: true}
 	}
+	if _, err := r.mine(ctx, s.Name()); err != nil {
+		return err
+	}
 	_, err = r.http.ask(ctx, question{method: http.MethodPost, path: r.path(s.Name()), body: text, kind: "application/yaml"})
 	return err
 }
@@ -64,12 +66,53 @@ func (r *Ruler) Firing(ctx context.Context, s alerts.Set) (bool, error) {
 	return r.http.firing(ctx, r.prefix, s)
 }
 
-// Remove implements [Publisher].
-func (r *Ruler) Remove(ctx context.Context, name string) error {
-	if !strings.HasPrefix(name, "serin-") {
-		return &Error{Permanent: true, Err: fmt.Errorf("alerts: the namespace %q is not one of Serin's, so it is left alone", name)}
+// group is what is read of a group.
+type group struct {
+	Name  string
+	Rules []struct{ Labels map[string]string }
+}
+
+// ours reports whether Serin wrote a group: every rule of it says so.
+func (g group) ours() bool {
+	for _, r := range g.Rules {
+		if r.Labels["managed_by"] != "serin" {
+			return false
+		}
 	}
-	_, err := r.http.ask(ctx, question{method: http.MethodDelete, path: r.path(name)})
+	return len(g.Rules) > 0
+}
+
+// mine reports whether the ruler has Serin's group of a name. Somebody else's of that
+// name is an error.
+func (r *Ruler) mine(ctx context.Context, name string) (bool, error) {
+	if err := owned(name); err != nil {
+		return false, err
+	}
+	text, err := r.http.ask(ctx, question{method: http.MethodGet, path: r.path(name, name)})
+	if isStatus(err, http.StatusNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	var g group
+	if err := yaml.Unmarshal(text, &g); err != nil {
+		return false, &Error{Err: errors.New("ruler: the group is not the YAML that was expected")}
+	}
+	if !g.ours() {
+		return false, &Error{Permanent: true, Err: fmt.Errorf("ruler: the group %s was not written by Serin, so it is left alone", name)}
+	}
+	return true, nil
+}
+
+// Remove implements [Publisher]. A namespace without groups is gone by itself; what
+// somebody else put into it stays.
+func (r *Ruler) Remove(ctx context.Context, name string) error {
+	found, err := r.mine(ctx, name)
+	if err != nil || !found {
+		return err
+	}
+	_, err = r.http.ask(ctx, question{method: http.MethodDelete, path: r.path(name, name)})
 	if isStatus(err, http.StatusNotFound) {
 		return nil
 	}
@@ -85,18 +128,14 @@ func (r *Ruler) Owned(ctx context.Context) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	var namespaces map[string][]struct {
-		Name  string
-		Rules []struct{ Labels map[string]string }
-	}
+	var namespaces map[string][]group
 	if err := yaml.Unmarshal(text, &namespaces); err != nil {
 		return nil, &Error{Err: errors.New("ruler: its rules are not the YAML that was expected")}
 	}
 	var out []string
 	for name, groups := range namespaces {
 		for _, g := range groups {
-			mine := g.Name == name && len(g.Rules) > 0 && g.Rules[0].Labels["managed_by"] == "serin"
-			if mine && strings.HasPrefix(name, "serin-") {
+			if g.Name == name && g.ours() && owned(name) == nil {
 				out = append(out, name)
 			}
 		}

@@ -35,7 +35,7 @@ func doors() []door {
 		{library: "github.com/prometheus/prometheus/promql", open: []string{"queries/scrape"}, why: "the engine is for the embedded source; everybody else asks a server"},
 		{library: "github.com/prometheus/prometheus/promql/parser", open: promTree, why: "queries are changed by their syntax trees, in few places"},
 		{library: "github.com/prometheus/prometheus/model/labels", open: promTree, why: "it comes with the parser"},
-		{library: "github.com/prometheus/prometheus/model/rulefmt", open: []string{"alerts"}, why: "rules are written in one package"},
+		{library: "github.com/prometheus/prometheus/model/rulefmt", open: []string{"alerts", "alerts/*"}, why: "rules are written in one package, and published below it"},
 		{library: "github.com/prometheus/prometheus/tsdb/chunkenc", open: []string{"queries/scrape"}, why: "the engine's storage interface speaks it; it is light"},
 		{library: "github.com/prometheus/prometheus", open: []string{"queries/scrape"}, why: "what the engine needs stays with the engine"},
 		{library: "github.com/prometheus/client_golang/api", open: []string{"queries/prometheus"}, why: "one client for each store"},

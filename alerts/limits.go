@@ -26,7 +26,8 @@ func (b *builder) limits(ws []watched) {
 		}
 		a := alert{
 			name: "CanaryLimit", limit: l.Name, severity: Page, keep: b.t.keep,
-			hold:        time.Duration(max(l.Blocks-1, 0)) * b.s.Plan.Block.D(),
+			// At least two evaluations: a scrape that is missing is no limit crossed.
+			hold:        max(time.Duration(l.Blocks-1)*b.s.Plan.Block.D(), b.t.every),
 			summary:     plain(title),
 			description: fmt.Sprintf("%s: {{ $value | humanize }}, and the limit is %s.", plain(l.Name), bound(l)),
 		}

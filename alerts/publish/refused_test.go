@@ -186,3 +186,11 @@ func TestServers(t *testing.T) {
 		t.Error("no folder was accepted")
 	}
 }
+
+func pauseOf(err error) time.Duration {
+	var e *publish.Error
+	if errors.As(err, &e) {
+		return e.After
+	}
+	return 0
+}

@@ -30,6 +30,8 @@ type Config struct {
 	Scrape string
 	// ScrapeInterval is the global one; default 1s.
 	ScrapeInterval string
+	// More is YAML at the top level, such as rule_files and alerting.
+	More string
 	// Flags are added to the command line, such as --enable-feature=native-histograms.
 	Flags []string
 }
@@ -53,7 +55,7 @@ func Start(t testing.TB, c Config) string {
 	if c.Scrape != "" {
 		config += "scrape_configs:\n" + c.Scrape
 	}
-	write(t, filepath.Join(dir, "prometheus.yml"), config)
+	write(t, filepath.Join(dir, "prometheus.yml"), config+c.More)
 	var said string
 	for range 3 { // another process may take the port before the server does
 		url, log, ok := start(t, server, dir, c.Flags)

@@ -28,6 +28,8 @@ type part struct {
 	Name string `json:"name"`
 	OK   bool   `json:"ok"`
 	Why  string `json:"why"` // empty where it is well
+	// Beside says that no verdict needs it: the server is ready without it.
+	Beside bool `json:"beside,omitempty"`
 }
 
 // readyBody is the answer of GET /readyz.
@@ -67,12 +69,19 @@ type pinged struct {
 	name string
 	ping Pinger
 	busy chan struct{} // holds one token while it is asked
+	// beside says that the server is ready without it.
+	beside bool
 }
 
-func newReadiness(parts map[string]Pinger, now func() time.Time) *readiness {
+func newReadiness(needed, beside map[string]Pinger, now func() time.Time) *readiness {
 	r := &readiness{now: now}
-	for _, name := range slices.Sorted(maps.Keys(parts)) {
-		r.parts = append(r.parts, &pinged{name: name, ping: parts[name], busy: make(chan struct{}, 1)})
+	for _, parts := range []map[string]Pinger{needed, beside} {
+		for _, name := range slices.Sorted(maps.Keys(parts)) {
+			r.parts = append(r.parts, &pinged{name: name, ping: parts[name], busy: make(chan struct{}, 1)})
+		}
+	}
+	for _, p := range r.parts[len(needed):] {
+		p.beside = true
 	}
 	return r
 }
@@ -92,7 +101,7 @@ func (r *readiness) look(ctx context.Context) readyBody {
 	}
 	body := readyBody{OK: true, Parts: []part{}}
 	for i, p := range r.parts {
-		line := part{Name: p.name, OK: true}
+		line := part{Name: p.name, OK: true, Beside: p.beside}
 		select {
 		case err := <-answers[i]:
 			line.OK, line.Why = err == nil, whyNot(err)
@@ -105,7 +114,7 @@ func (r *readiness) look(ctx context.Context) readyBody {
 				line.OK, line.Why = false, "no answer within "+pingTime.String()
 			}
 		}
-		body.OK = body.OK && line.OK
+		body.OK = body.OK && (line.OK || p.beside)
 		body.Parts = append(body.Parts, line)
 	}
 	r.last, r.at = body, r.now()

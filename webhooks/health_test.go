@@ -56,7 +56,7 @@ func TestPartsThatHang(t *testing.T) {
 			"deaf":    pinger(func(context.Context) error { asked.Add(1); <-release; return nil }),
 			"patient": pinger(func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }),
 			"well":    pinger(func(context.Context) error { return nil }),
-		}, time.Now)
+		}, nil, time.Now)
 		begun := time.Now()
 		got := r.look(t.Context())
 		if took := time.Since(begun); took != pingTime {
@@ -76,6 +76,18 @@ func TestPartsThatHang(t *testing.T) {
 			t.Errorf("got %+v after %d questions, want it asked again and well", got, asked.Load())
 		}
 	})
+}
+
+// What no verdict needs is shown, and does not make the server unready.
+func TestReadinessBeside(t *testing.T) {
+	w := newWorld(t, func(c *Config) {
+		c.Ready = map[string]Pinger{"journal": pinger(func(context.Context) error { return nil })}
+		c.Beside = map[string]Pinger{"publishing": pinger(func(context.Context) error { return errors.New("grafana is away") })}
+	})
+	want := `{"ok":true,"parts":[{"name":"journal","ok":true,"why":""},{"name":"publishing","ok":false,"why":"grafana is away","beside":true}]}`
+	if a := w.want(w.do("GET", "/readyz", ""), 200); a.body != want+"\n" {
+		t.Errorf("got %s, want %s", a.body, want)
+	}
 }
 
 func TestReadinessStandsForAMoment(t *testing.T) {

@@ -55,6 +55,7 @@ type Config struct {
 	Journal Journal
 	Plans   Plans
 	Ready   map[string]Pinger // by name: "journal", "source prometheus"
+	Beside  map[string]Pinger // shown by /readyz too, but no verdict needs them
 	Tokens  []Token           // accepted credentials; none: the listener must be loopback
 	BaseURL string            // how people reach this server, for links; may be empty
 	Version string
@@ -108,6 +109,7 @@ type Server struct {
 	refusals *refusals
 	looks    *looks
 	runs     *kayentaRuns
+	watches  watches
 	opening  sync.Mutex // of rollouts that two calls may name differently
 	handler  http.Handler
 	metrics  *metrics
@@ -145,7 +147,7 @@ func New(c Config) (*Server, error) {
 	s.cfg.Collectors = slices.Concat(c.Collectors, s.crowd.collectors(), s.looks.collectors())
 	s.refusals, s.runs = newRefusals(), newKayentaRuns()
 	s.keys.Store(tokenList(c.Tokens))
-	s.ready = newReadiness(c.Ready, c.Now)
+	s.ready = newReadiness(c.Ready, c.Beside, c.Now)
 	var err error
 	if s.metrics, err = newMetrics(s); err != nil {
 		return nil, fmt.Errorf("webhooks: %w", err)

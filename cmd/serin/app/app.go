@@ -123,9 +123,9 @@ func (a *App) open(ctx context.Context, o Options) error {
 		return err
 	}
 	a.front, err = webhooks.New(webhooks.Config{
-		Judge: a.tracing.decider(a.judge), Journal: a.journal, Plans: a.plans, Ready: a.ready(), Wrap: a.tracing.handler,
+		Judge: a.tracing.decider(a.judge), Journal: a.journal, Plans: a.plans, Ready: a.ready(), Beside: a.besides(), Wrap: a.tracing.handler,
 		Tokens: sec.tokens, TLS: sec.tls, Limits: sec.limits, Pressure: c.Limits.pressure(), BaseURL: c.BaseURL, Version: version, Log: a.log, Now: o.now,
-		Callbacks: a.later.callbacks, Work: a.later.queue, Asker: a.later.desk, Azure: a.later.azure(), GitHub: a.later.github(c.GitHub), AWS: a.frontAWS(), Kayenta: a.kayenta(), Sources: a.sources.ByName(), Collectors: append(a.sources.Collectors(), newWorkMetrics(a.later.queue, a.log)),
+		Callbacks: a.later.callbacks, Work: a.later.queue, Asker: a.later.desk, Azure: a.later.azure(), GitHub: a.later.github(c.GitHub), AWS: a.frontAWS(), Kayenta: a.kayenta(), Sources: a.sources.ByName(), Collectors: append(a.sources.Collectors(), newWorkMetrics(a.later.queue, a.log), a.later.publish.Collector()),
 	})
 	if err != nil {
 		return err
@@ -206,6 +206,14 @@ func (a *App) checkSources(plans *plan.Set) error {
 	}
 	return fmt.Errorf("%s\nconfigured sources: %s; add it to sources in the configuration, or use --prometheus URL",
 		strings.Join(wrong, "\n"), names)
+}
+
+// besides lists what /readyz shows and does not depend on.
+func (a *App) besides() map[string]webhooks.Pinger {
+	if !a.later.publish.On() {
+		return nil
+	}
+	return map[string]webhooks.Pinger{"publishing": a.later.publish}
 }
 
 // ready lists what /readyz asks.

@@ -56,7 +56,9 @@ type Config struct {
 	// GitHub lets deployment protection rules ask.
 	GitHub GitHub `yaml:"github"`
 	// AWS lets hooks of CodeDeploy and ECS ask.
-	AWS     AWS      `yaml:"aws"`
+	AWS AWS `yaml:"aws"`
+	// Publish says where dashboards and alert rules go.
+	Publish Publish  `yaml:"publish"`
 	Sources []Source `yaml:"sources"`
 	Log     Log      `yaml:"log"`
 	Debug   Debug    `yaml:"debug"`
@@ -126,6 +128,7 @@ func (c Config) Check() plan.Faults {
 	c.Debug.check(fault)
 	c.Trace.check(fault)
 	c.Callbacks.check(fault)
+	c.Publish.check(fault)
 	c.Kayenta.check(fault)
 	c.Azure.check(fault)
 	c.GitHub.check(fault)

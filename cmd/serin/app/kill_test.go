@@ -349,14 +349,15 @@ func TestWorkEndsInPeace(t *testing.T) {
 		_, body := call(t, http.MethodGet, a.URL()+"/v1/rollouts", "")
 		return strings.Contains(body, `"looks":1`)
 	})
-	_, metrics := call(t, http.MethodGet, a.URL()+"/metrics", "")
+	// A look is recorded before its work is settled.
 	for _, want := range []string{
 		`serin_work_up 1`, `serin_work_jobs{kind="look",state="done"} 1`, `serin_work_jobs{kind="look",state="queued"} 1`,
 		`serin_work_jobs{kind="sweep",state="queued"} 1`, `serin_work_attempts_total{kind="look",result="done"} 1`,
 	} {
-		if !strings.Contains(metrics, want) {
-			t.Errorf("got no %s on /metrics", want)
-		}
+		eventually(t, want+" on /metrics", func() bool {
+			_, metrics := call(t, http.MethodGet, a.URL()+"/metrics", "")
+			return strings.Contains(metrics, want)
+		})
 	}
 	if err := a.Stop(); err != nil {
 		t.Error(err)

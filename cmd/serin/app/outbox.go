@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/serin-canary/serin/cmd/serin/publishing"
 	"github.com/serin-canary/serin/judge/journal"
 	"github.com/serin-canary/serin/judge/journal/outbox"
 	"github.com/serin-canary/serin/webhooks"
@@ -115,6 +116,7 @@ type later struct {
 	watcher   *watcher
 	senders   map[string]reply.Sender
 	aws       *aws.Client // nil where it is not configured
+	publish   *publishing.Publishing
 	desk      *reply.Desk // once there is a journal
 	link      string      // how people reach this server
 }
@@ -127,6 +129,7 @@ func kinds() map[string]outbox.Kind {
 		kindSweep:             {Timeout: 15 * time.Second, Patience: 365 * 24 * time.Hour, Concurrency: 1, First: time.Minute},
 	}
 	maps.Copy(m, reply.Kinds())
+	maps.Copy(m, publishing.Kinds())
 	m[aws.KindStop] = aws.StopKind()
 	return m
 }
@@ -143,6 +146,9 @@ func newLater(c Config, log *slog.Logger) (*later, error) {
 		return nil, err
 	}
 	if err := l.openAWS(c); err != nil {
+		return nil, err
+	}
+	if l.publish, err = openPublishing(c, l, log); err != nil {
 		return nil, err
 	}
 	if !c.Callbacks.on() {
@@ -181,7 +187,7 @@ func (x *examination) callbacks() {
 
 // follow returns the work that follows from an event, for [journal.Options].
 func (l *later) follow(e journal.Event) []outbox.Job {
-	jobs := follow(e)
+	jobs := append(follow(e), l.publish.Follow(e)...)
 	if l.aws != nil {
 		jobs = append(jobs, aws.Follow(e)...)
 	}
@@ -194,6 +200,7 @@ func (l *later) follow(e journal.Event) []outbox.Job {
 // attach gives the work its journal and its judge.
 func (l *later) attach(ctx context.Context, j *journal.Journal, d webhooks.Decider) error {
 	l.watcher.journal, l.watcher.judge = j, d
+	l.publish.Attach(j)
 	l.desk = reply.New(reply.Config{
 		Journal: j, Judge: d, Queue: l.queue, Senders: l.senders, BaseURL: l.link, Now: l.watcher.now, Log: l.watcher.log,
 	})
@@ -204,6 +211,7 @@ func (l *later) attach(ctx context.Context, j *journal.Journal, d webhooks.Decid
 func (l *later) run(ctx context.Context) error {
 	handlers := map[string]outbox.Handler{kindLook: l.watcher.look, kindSweep: l.watcher.sweep}
 	maps.Copy(handlers, l.desk.Handlers())
+	maps.Copy(handlers, l.publish.Handlers())
 	if l.aws != nil {
 		handlers[aws.KindStop] = l.aws.Stop
 	}
@@ -213,6 +221,9 @@ func (l *later) run(ctx context.Context) error {
 	}
 	if err := l.watcher.adopt(ctx); err != nil && ctx.Err() == nil {
 		l.watcher.log.Error("rollouts that an older version announced may not be swept", "error", err)
+	}
+	if err := l.publish.Begin(ctx); err != nil && ctx.Err() == nil {
+		l.watcher.log.Error("the board of all rollouts may be missing", "error", err)
 	}
 	return l.queue.Run(ctx, handlers)
 }

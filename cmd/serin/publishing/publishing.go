@@ -1,0 +1,317 @@
+package publishing
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	alertplaces "github.com/serin-canary/serin/alerts/publish"
+	boardplaces "github.com/serin-canary/serin/dashboards/publish"
+	"github.com/serin-canary/serin/judge/journal"
+	"github.com/serin-canary/serin/judge/journal/outbox"
+	"github.com/serin-canary/serin/judge/plan"
+	"github.com/serin-canary/serin/judge/rollout"
+	"github.com/serin-canary/serin/queries"
+)
+
+// The kinds of work.
+const (
+	kindBoard     = "dashboard"         // draw and publish a rollout's board
+	kindBoardGone = "dashboard-removal" // take it away
+	kindMarks     = "annotations"       // of steps and verdicts
+	kindRules     = "rules"             // write and publish a rollout's rules
+	kindRulesGone = "rules-removal"     // bury them, and take them away
+	kindTidy      = "tidy"              // take away what was left behind
+	kindStanding  = "standing"          // the boards of services and of all rollouts
+)
+
+// Journal is what publishing needs of the durable record.
+type Journal interface {
+	Get(ctx context.Context, id string) (journal.Summary, error)
+	Plan(ctx context.Context, id string) (plan.Plan, error)
+}
+
+// Annotator writes marks on the time axis.
+type Annotator interface {
+	Annotate(ctx context.Context, m boardplaces.Mark) error
+	RemoveMarks(ctx context.Context, tag string) error
+}
+
+// BoardPlace is a place for boards under a name.
+type BoardPlace struct {
+	Name string
+	// Target is the host that it is at, by which failures are counted; empty for files.
+	Target string
+	// Page is the URL of a board without its UID, for links; empty where it is not known.
+	Page  string
+	Place boardplaces.Publisher
+	// Marks writes annotations; nil where the place has none.
+	Marks Annotator
+}
+
+// RulePlace is a place for rules under a name.
+type RulePlace struct {
+	Name, Target string
+	Place        alertplaces.Publisher
+}
+
+// Config is what a [Publishing] is made of.
+type Config struct {
+	Boards []BoardPlace
+	Rules  []RulePlace
+	// BaseURL is how people reach the server; Runbook is linked from boards and alerts.
+	BaseURL, Runbook string
+	// Self selects Serin's own metrics where boards and rules are evaluated; nil where
+	// they are not there.
+	Self []queries.Matcher
+	// Labels are added to every alert.
+	Labels map[string]string
+	// Keep is how long boards of rollouts that are over are kept where their plan does
+	// not say (default 30 days).
+	Keep time.Duration
+	// Alone says that no other server publishes to these places: what belongs to no
+	// rollout that is known here is taken away.
+	Alone bool
+	Add   func(ctx context.Context, jobs ...outbox.Job) error
+	Now   func() time.Time // default time.Now
+	Log   *slog.Logger
+}
+
+// Publishing keeps boards and rules as the rollouts are.
+type Publishing struct {
+	c        Config
+	journal  Journal
+	failures *prometheus.CounterVec
+
+	mu  sync.Mutex
+	bad map[string]error // by place: why the last attempt failed
+}
+
+// New returns a publishing; it has no journal yet.
+func New(c Config) *Publishing {
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Keep <= 0 {
+		c.Keep = 30 * 24 * time.Hour
+	}
+	return &Publishing{c: c, bad: map[string]error{}, failures: prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "serin_publish_failures_total", Help: "Failed attempts to publish, by what and where.",
+	}, []string{"kind", "target"})}
+}
+
+// Attach gives it the journal.
+func (p *Publishing) Attach(j Journal) { p.journal = j }
+
+// Collector shows failures on /metrics.
+func (p *Publishing) Collector() prometheus.Collector { return p.failures }
+
+// On reports whether there is any place.
+func (p *Publishing) On() bool { return len(p.c.Boards)+len(p.c.Rules) > 0 }
+
+// Kinds says how each kind of work is treated.
+func Kinds() map[string]outbox.Kind {
+	usual := outbox.Kind{Timeout: 30 * time.Second, Patience: 6 * time.Hour, Concurrency: 2, First: 2 * time.Second, Longest: 5 * time.Minute}
+	passing := usual
+	passing.Patience, passing.Lapses = time.Hour, true
+	gone := usual
+	gone.Patience = 7 * 24 * time.Hour
+	return map[string]outbox.Kind{
+		kindBoard: passing, kindMarks: passing, kindStanding: passing, kindTidy: passing,
+		kindRules: usual, kindBoardGone: gone, kindRulesGone: gone,
+	}
+}
+
+// Handlers do the work.
+func (p *Publishing) Handlers() map[string]outbox.Handler {
+	all := map[string]outbox.Handler{
+		kindBoard: p.board, kindBoardGone: p.boardGone, kindMarks: p.marks, kindStanding: p.standing,
+		kindRules: p.rules, kindRulesGone: p.rulesGone, kindTidy: p.tidy,
+	}
+	out := map[string]outbox.Handler{}
+	for kind, h := range all {
+		out[kind] = func(ctx context.Context, j outbox.Job) error { return p.noted(kind, j, h(ctx, j)) }
+	}
+	return out
+}
+
+// noted remembers how an attempt ended, for /readyz and /metrics, and says it in the
+// outbox's words.
+func (p *Publishing) noted(kind string, j outbox.Job, err error) error {
+	where := place(j)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if where != "" {
+		delete(p.bad, where)
+	}
+	if err == nil || errors.Is(err, outbox.ErrMoot) {
+		return err
+	}
+	if where != "" {
+		p.bad[where] = err
+	}
+	p.failures.WithLabelValues(kind, where).Inc()
+	return inOutbox(err)
+}
+
+// inOutbox says a place's failure in the outbox's words.
+func inOutbox(err error) error {
+	var b *boardplaces.Error
+	var a *alertplaces.Error
+	permanent, after := false, time.Duration(0)
+	switch {
+	case errors.As(err, &b):
+		permanent, after = b.Permanent, b.After
+	case errors.As(err, &a):
+		permanent, after = a.Permanent, a.After
+	}
+	switch {
+	case permanent:
+		return fmt.Errorf("%w: %w", err, outbox.ErrPermanent)
+	case after > 0:
+		return &outbox.LaterError{Err: err, After: after}
+	}
+	return err
+}
+
+// Ping reports the places at which the last attempt failed. Verdicts do not need them.
+func (p *Publishing) Ping(context.Context) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var errs []error
+	for _, where := range slices.Sorted(maps.Keys(p.bad)) {
+		errs = append(errs, fmt.Errorf("%s: %w", where, p.bad[where]))
+	}
+	return errors.Join(errs...)
+}
+
+// body is what a job carries.
+type body struct {
+	Place string `json:"place,omitempty"`
+	Round int    `json:"round,omitempty"` // of a removal that waits
+	// Namespace and Service are whose standing board it is; empty is all rollouts'.
+	Namespace string `json:"namespace,omitempty"`
+	Service   string `json:"service,omitempty"`
+}
+
+func place(j outbox.Job) string {
+	var b body
+	_ = json.Unmarshal(j.Body, &b)
+	return b.Place
+}
+
+func (b body) json() json.RawMessage {
+	text, err := json.Marshal(b)
+	if err != nil {
+		return nil // texts and a number: it cannot happen
+	}
+	return text
+}
+
+// aMinute is how often a board is brought up to date where nothing but time passed.
+const aMinute = time.Minute
+
+// Follow returns the work that follows from an event. It is pure.
+func (p *Publishing) Follow(e journal.Event) []outbox.Job {
+	switch e.Kind {
+	case journal.EventAnnounced:
+		return slices.Concat(p.boardJobs(e.Rollout, "announced", time.Time{}), p.ruleJobs(e.Rollout), p.standingJobs(e.Rollout.Namespace, e.Rollout.Service))
+	case journal.EventLooked:
+		if e.Before == nil || e.Before.Outcome != e.Verdict.Outcome || e.Before.Page != e.Verdict.Page {
+			return append(p.boardJobs(e.Rollout, "look."+strconv.Itoa(e.Verdict.Seq), time.Time{}), p.markJobs(e.Rollout, "look."+strconv.Itoa(e.Verdict.Seq))...)
+		}
+		return p.soon(e)
+	case journal.EventOverridden, journal.EventAlerted:
+		return p.soon(e)
+	case journal.EventClosed:
+		return slices.Concat(p.boardJobs(e.Rollout, "closed", time.Time{}), p.markJobs(e.Rollout, "closed"), p.burials(e.Rollout.ID, 0, time.Time{}))
+	}
+	return nil
+}
+
+// soon brings a board up to date with everything that comes within a minute.
+func (p *Publishing) soon(e journal.Event) []outbox.Job {
+	end := e.At.Truncate(aMinute).Add(aMinute)
+	key := strconv.FormatInt(end.Unix(), 10)
+	jobs := p.boardJobs(e.Rollout, key, end)
+	if n := len(e.Rollout.Weights); n > 0 {
+		jobs = append(jobs, p.markJobs(e.Rollout, "weights."+strconv.Itoa(n))...)
+	}
+	return jobs
+}
+
+func (p *Publishing) boardJobs(r rollout.Rollout, why string, at time.Time) []outbox.Job {
+	var out []outbox.Job
+	for _, b := range p.c.Boards {
+		out = append(out, outbox.Job{
+			Kind: kindBoard, Key: strings.Join([]string{r.ID, kindBoard, b.Name, why}, "."), Rollout: r.ID, Target: b.Target,
+			Body: body{Place: b.Name}.json(), NotBefore: at,
+		})
+	}
+	return out
+}
+
+func (p *Publishing) markJobs(r rollout.Rollout, why string) []outbox.Job {
+	var out []outbox.Job
+	for _, b := range p.c.Boards {
+		if b.Marks != nil {
+			out = append(out, outbox.Job{
+				Kind: kindMarks, Key: strings.Join([]string{r.ID, kindMarks, b.Name, why}, "."), Rollout: r.ID, Target: b.Target, Body: body{Place: b.Name}.json(),
+			})
+		}
+	}
+	return out
+}
+
+func (p *Publishing) ruleJobs(r rollout.Rollout) []outbox.Job {
+	var out []outbox.Job
+	for _, w := range p.c.Rules {
+		out = append(out, outbox.Job{
+			Kind: kindRules, Key: strings.Join([]string{r.ID, kindRules, w.Name}, "."), Rollout: r.ID, Target: w.Target, Body: body{Place: w.Name}.json(),
+		})
+	}
+	return out
+}
+
+// burials take a rollout's rules away, at each place by itself.
+func (p *Publishing) burials(id string, round int, at time.Time) []outbox.Job {
+	var out []outbox.Job
+	for _, w := range p.c.Rules {
+		out = append(out, burial(id, w, round, at))
+	}
+	return out
+}
+
+func burial(id string, w RulePlace, round int, at time.Time) outbox.Job {
+	return outbox.Job{
+		Kind: kindRulesGone, Key: strings.Join([]string{id, kindRulesGone, w.Name, strconv.Itoa(round)}, "."), Rollout: id, Target: w.Target,
+		Body: body{Place: w.Name, Round: round}.json(), NotBefore: at,
+	}
+}
+
+// standingJobs draw the board of a service; empty names mean that of all rollouts. They
+// are drawn once a day, in case somebody took them away.
+func (p *Publishing) standingJobs(namespace, service string) []outbox.Job {
+	day := strconv.FormatInt(p.c.Now().Unix()/(24*3600), 10)
+	var out []outbox.Job
+	for _, b := range p.c.Boards {
+		out = append(out, outbox.Job{
+			Kind: kindStanding, Key: strings.Join([]string{kindStanding, b.Name, namespace + "/" + service, day}, "."), Target: b.Target,
+			Body: body{Place: b.Name, Namespace: namespace, Service: service}.json(),
+		})
+	}
+	return out
+}

@@ -211,15 +211,18 @@ func TestAJobThatIsCancelledLeavesTheRolloutResumable(t *testing.T) {
 	}
 
 	file, journal := w.planFile("good"), filepath.Join(w.dir, "cli.db")
-	watch := []string{"judge", "--plan", file, "--prometheus", w.prometheus, "--journal", journal, "--watch", "--revision=r", "--output=json"}
+	once := []string{"judge", "--plan", file, "--prometheus", w.prometheus, "--journal", journal, "--revision=r", "--output=json"}
+	p = w.begin(append(once, "--watch")...)
+	p.err.await(t, "continue: ")
+	first := p.interrupt()
+	if first.code != exitInterrupted || !strings.Contains(first.err, "this is the verdict so far") {
+		t.Errorf("judge --watch: exit %d, want %d and the verdict so far:\n%s", first.code, exitInterrupted, first.all())
+	}
 	var ids [2]string
-	for i := range ids {
-		p = w.begin(watch...)
-		p.err.await(t, "continue: ")
-		e = p.interrupt()
+	for i, e := range []ended{first, w.serin(once...)} {
 		var v verdict
-		if err := json.Unmarshal([]byte(e.out), &v); err != nil || e.code != exitInterrupted || !strings.Contains(e.err, "this is the verdict so far") {
-			t.Fatalf("judge --watch: exit %d, %v, want %d and the verdict so far:\n%s", e.code, err, exitInterrupted, e.all())
+		if err := json.Unmarshal([]byte(e.out), &v); err != nil {
+			t.Fatalf("%v:\n%s", err, e.all())
 		}
 		ids[i] = v.Rollout.ID
 	}

@@ -55,7 +55,7 @@ func (a Alert) Validate() error {
 // ownAlerts are Serin's alerts about the judge itself. They follow from verdicts, so
 // that no verdict may follow from them.
 func ownAlerts() []string {
-	return []string{"JudgeSilent", "CanaryRolledBack", "RolloutNeedsAPerson", "RolloutStuck"}
+	return []string{"JudgeSilent", "CanaryRolledBack", "RolloutNeedsAPerson", "RolloutStuck", "SerinVerdict"}
 }
 
 // WatchOf returns the plan's entry that an alert with these labels matches, the first

@@ -111,6 +111,7 @@ func TestWatchOf(t *testing.T) {
 		"this rollout's own":    {map[string]string{"alertname": "CanaryErrorsVsBaseline", "severity": "page", "managed_by": "serin", "rollout": "abc"}, p.Alertmanager[1].Name},
 		"another rollout's":     {map[string]string{"alertname": "CanaryErrorsVsBaseline", "severity": "page", "managed_by": "serin", "rollout": "xyz"}, ""},
 		"about the judge":       {map[string]string{"alertname": "CanaryRolledBack", "severity": "page", "managed_by": "serin", "rollout": "abc"}, ""},
+		"its own verdict":       {map[string]string{"alertname": "SerinVerdict", "severity": "page", "managed_by": "serin", "rollout": "abc"}, ""},
 		"somebody else's label": {map[string]string{"alertname": "Slow", "severity": "page", "rollout": "xyz"}, p.Alertmanager[1].Name},
 		"nothing":               {map[string]string{}, ""},
 	} {

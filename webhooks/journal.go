@@ -14,6 +14,7 @@ import (
 type Journal interface {
 	Rollouts
 	Overseer
+	Alerts
 }
 
 // Rollouts is the record of rollouts and verdicts.

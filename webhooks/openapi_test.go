@@ -45,7 +45,7 @@ func TestTheSpecificationIsTheRoutes(t *testing.T) {
 	for name, v := range map[string]any{
 		"Arm": rollout.Arm{}, "Weight": weightBody{}, "OverrideBody": overrideBody{}, "Override": judge.Override{}, "Look": lookBody{}, "Announcement": announcement{}, "FlaggerCall": flaggerCall{}, "QueryAnswer": queryAnswer{},
 		"ArgoCall": argoCall{}, "ArgoRun": argoRun{}, "ArgoAnswer": argoAnswer{}, "Ready": readyBody{}, "Announced": announced{},
-		"ArgoNotice": argoNotice{}, "ArgoNoticeAnswer": noticeAnswer{},
+		"AlertGroup": alertGroup{}, "SentAlert": sentAlert{}, "AlertsTaken": alertsTaken{}, "ArgoNotice": argoNotice{}, "ArgoNoticeAnswer": noticeAnswer{},
 		"KayentaRemoteCall": remoteCall{}, "KayentaThresholds": kayentaThresholds{}, "KayentaScope": kayentaScope{}, "KayentaRequest": kayentaRequest{},
 		"KayentaPair": kayentaPair{}, "KayentaExecution": kayentaExecution{},
 		"AzureCall": azureCall{}, "AzureAnswer": azureAnswered{}, "Taken": taken{},

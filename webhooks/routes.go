@@ -43,6 +43,7 @@ func (s *Server) routes() http.Handler {
 	e.POST("/argo/analysis", s.argo)
 	e.POST(pathNotice, s.notice)
 	s.kayentaRoutes(e)
+	e.POST(pathAlertmanager, s.alertmanager)
 	e.POST(pathAzure, s.azure)
 	e.POST(pathGitHub, s.github)
 	e.POST(pathCodeDeploy, s.codeDeploy)

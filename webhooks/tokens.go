@@ -27,13 +27,15 @@ const (
 	RightJudge Right = "judge"
 	// RightOverride decides in the judge's place.
 	RightOverride Right = "override"
+	// RightAlert says which alerts fire, for the plans that count them; nothing else.
+	RightAlert Right = "alert"
 	// RightAdmin shows the audit trail and what the server works on.
 	RightAdmin Right = "admin"
 )
 
 // Rights lists every right.
 func Rights() []Right {
-	return []Right{RightRead, RightAnnounce, RightJudge, RightOverride, RightAdmin}
+	return []Right{RightRead, RightAnnounce, RightJudge, RightOverride, RightAlert, RightAdmin}
 }
 
 // anything stands for every namespace or caller, where a token names it.
@@ -41,7 +43,7 @@ const anything = "*"
 
 // Callers lists the names of what may call: the controllers' dialects, and the API.
 func Callers() []string {
-	return []string{controllerAPI, controllerFlagger, controllerArgo, controllerKayenta, controllerAzure, controllerGitHub, controllerCodeDeploy, controllerECS}
+	return []string{controllerAPI, controllerFlagger, controllerArgo, controllerKayenta, controllerAzure, controllerGitHub, controllerCodeDeploy, controllerECS, controllerAlertmanager}
 }
 
 // Token is one credential of a caller and what it is good for. Exactly one of Hash,

@@ -234,6 +234,20 @@ func (f *faulty) List(ctx context.Context, filter journal.Filter) ([]journal.Sum
 	return f.Journal.List(ctx, filter)
 }
 
+func (f *faulty) Plan(ctx context.Context, id string) (plan.Plan, error) {
+	if err := f.err("Plan"); err != nil {
+		return plan.Plan{}, err
+	}
+	return f.Journal.Plan(ctx, id)
+}
+
+func (f *faulty) Alert(ctx context.Context, id string, a judge.Alert) (bool, error) {
+	if err := f.err("Alert"); err != nil {
+		return false, err
+	}
+	return f.Journal.Alert(ctx, id, a)
+}
+
 // answer is what a caller got.
 type answer struct {
 	code   int

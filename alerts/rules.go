@@ -23,6 +23,8 @@ type Set struct {
 
 	alerts []alert
 	times  times
+	// standing says that the rules belong to no rollout, and have no deadline.
+	standing bool
 }
 
 // alert is an alert before it is gated.

@@ -21,7 +21,8 @@ type scene []sample
 type sample struct {
 	series string
 	value  float64
-	falls  bool // to zero
+	step   float64 // what is added at each step
+	falls  bool    // to zero
 }
 
 // of is a sample of a selector that has equality matchers only.
@@ -32,7 +33,11 @@ const early = 4
 
 // values writes a series of n samples, as promtool reads it.
 func (s sample) values(n int) string {
-	text := strconv.FormatFloat(s.value, 'f', -1, 64) + "x"
+	text := strconv.FormatFloat(s.value, 'f', -1, 64)
+	if s.step > 0 {
+		text += "+" + strconv.FormatFloat(s.step, 'f', -1, 64)
+	}
+	text += "x"
 	if s.falls && n > early {
 		return text + strconv.Itoa(early-1) + " 0x" + strconv.Itoa(n-early-1)
 	}
@@ -40,7 +45,9 @@ func (s sample) values(n int) string {
 }
 
 // changes reports whether anything in a scene does.
-func (s scene) changes() bool { return slices.ContainsFunc(s, func(x sample) bool { return x.falls }) }
+func (s scene) changes() bool {
+	return slices.ContainsFunc(s, func(x sample) bool { return x.falls || x.step > 0 })
+}
 
 // worseScene is a canary far beyond the margin.
 func (b *builder) worseScene(w watched) scene {

@@ -46,7 +46,7 @@ type (
 
 // Tests returns the set's unit tests for promtool, beside the rule file: each alert
 // fires in a world that is as it says, and in none that is well; and none fires after
-// the deadline. Alerts for which no such world could be written down are listed.
+// the deadline, where there is one. Alerts for which no such world could be written down are listed.
 func (s Set) Tests() (files []File, untested []string, err error) {
 	rules := []string{s.Name() + ".yml"}
 	near := testFile{RuleFiles: rules, Every: model.Duration(s.times.every)}
@@ -64,7 +64,7 @@ func (s Set) Tests() (files []File, untested []string, err error) {
 		name string
 		file testFile
 	}{{s.Name() + "_test.yml", near}}
-	if i := slices.IndexFunc(s.alerts, func(a alert) bool { return len(a.fires) > 0 && !a.fires.changes() }); i >= 0 {
+	if i := slices.IndexFunc(s.alerts, func(a alert) bool { return len(a.fires) > 0 && !a.fires.changes() }); i >= 0 && !s.standing {
 		all = append(all, struct {
 			name string
 			file testFile
@@ -83,7 +83,10 @@ func (s Set) Tests() (files []File, untested []string, err error) {
 
 // firing counts an alert's firing series.
 func (s Set) firing(a alert) string {
-	pairs := []string{"alertname", a.name, "alertstate", "firing", "rollout", s.ID}
+	pairs := []string{"alertname", a.name, "alertstate", "firing"}
+	if !s.standing {
+		pairs = append(pairs, "rollout", s.ID)
+	}
 	if a.metric != "" {
 		pairs = append(pairs, "metric", a.metric)
 	}

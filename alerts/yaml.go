@@ -16,10 +16,17 @@ import (
 // next.
 const header = "# Written by Serin for rollout %s, and taken away by it when the rollout is over.\n"
 
+// ownHeader is that of the rules about Serin itself.
+const ownHeader = "# Written by serin export mixin. These rules watch Serin itself.\n"
+
 // YAML writes a rule file. The same set gives the same bytes.
 func (s Set) YAML() ([]byte, error) {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, header, s.ID)
+	if s.standing {
+		b.WriteString(ownHeader)
+	} else {
+		fmt.Fprintf(&b, header, s.ID)
+	}
 	if err := encode(&b, rulefmt.RuleGroups{Groups: []rulefmt.RuleGroup{s.Group}}); err != nil {
 		return nil, err
 	}

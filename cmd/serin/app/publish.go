@@ -30,6 +30,8 @@ type Publish struct {
 	Runbook    string            `yaml:"runbook"`
 	Dashboards PublishDashboards `yaml:"dashboards"`
 	Rules      PublishRules      `yaml:"rules"`
+	// Alertmanagers are told of verdicts that are for people; every replica is listed.
+	Alertmanagers []Server `yaml:"alertmanagers"`
 	// Alone says that no other Serin publishes to these places, so that what belongs to
 	// no rollout of this journal may be taken away.
 	Alone bool `yaml:"alone"`
@@ -99,7 +101,7 @@ type Server struct {
 }
 
 func (p Publish) on() bool {
-	return p.Dashboards.Grafana != nil || p.Dashboards.Files != nil || p.Rules.Prometheus != nil || p.Rules.Ruler != nil || p.Rules.Grafana != nil
+	return p.Dashboards.Grafana != nil || p.Dashboards.Files != nil || p.Rules.Prometheus != nil || p.Rules.Ruler != nil || p.Rules.Grafana != nil || len(p.Alertmanagers) > 0
 }
 
 func (p Publish) check(fault func(path, format string, args ...any)) {
@@ -127,6 +129,7 @@ func (p Publish) check(fault func(path, format string, args ...any)) {
 		}
 	}
 	p.Rules.check(p, fault)
+	checkAlertmanagers(p.Alertmanagers, fault)
 }
 
 func (r PublishRules) check(p Publish, fault func(path, format string, args ...any)) {
@@ -247,6 +250,7 @@ func openPublishing(c Config, l *later, log *slog.Logger) (*publishing.Publishin
 	p := c.Publish
 	out := publishing.Config{BaseURL: strings.TrimRight(c.BaseURL, "/"), Runbook: p.Runbook, Labels: p.Rules.Labels, Alone: p.Alone, Add: l.queue.Enqueue, Now: func() time.Time { return l.watcher.now() }, Log: log}
 	var errs [5]error
+	out.Alertmanagers, errs[4] = openAlertmanagers(p.Alertmanagers)
 	out.Keep, errs[0] = ParseRetention(p.Dashboards.Keep)
 	if p.Self != "" {
 		out.Self, errs[1] = queries.ParseSelector(p.Self)

@@ -47,10 +47,21 @@ type lister interface {
 
 // follow returns the looks and sweeps that follow from an event.
 func follow(e journal.Event) []outbox.Job {
-	if e.Kind != journal.EventAnnounced {
-		return nil
+	switch {
+	case e.Kind == journal.EventAnnounced:
+		return begin(e.Rollout)
+	case e.Kind == journal.EventAlerted && e.Rollout.Watch:
+		return []outbox.Job{alertLook(e.Rollout.ID, *e.Alert)}
 	}
-	return begin(e.Rollout)
+	return nil
+}
+
+// alertLook is a look at once, because an alert began or was resolved. It queues the
+// next one as every look does: at the close of the same block as the look before it, so
+// that both mean one and the same job.
+func alertLook(id string, a judge.Alert) outbox.Job {
+	what := fmt.Sprint(a.Fingerprint, " ", a.Started.UnixNano(), " ", a.Ended.IsZero())
+	return outbox.Job{Kind: kindLook, Key: id + ".look.alert." + outbox.ID(what), Rollout: id}
 }
 
 // begin returns a rollout's first look, where it is watched, and its first sweep.

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
@@ -215,5 +216,80 @@ func TestRolloutsOfOlderVersionsAreAdopted(t *testing.T) {
 	}
 	if len(f.queued) != before {
 		t.Errorf("got %d jobs, want %d", len(f.queued), before)
+	}
+}
+
+// An alert is looked at when it comes, and leaves the chain of looks as it is: one at
+// each block's close, whenever the alert came.
+func TestAnAlertIsLookedAtAtOnce(t *testing.T) {
+	f := newForgotten(t, true)
+	alerted := func(a judge.Alert) {
+		t.Helper()
+		jobs := follow(journal.Event{Kind: journal.EventAlerted, At: f.clock, Rollout: f.state().Rollout, Alert: &a})
+		if len(jobs) != 1 || !jobs[0].NotBefore.IsZero() {
+			t.Fatalf("got %+v, want one look at once", jobs)
+		}
+		if err := f.add(t.Context(), jobs...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	chain := func(what string) {
+		t.Helper()
+		if len(f.queued) != 2 {
+			t.Errorf("%s: got %d jobs, want the next look and the sweep", what, len(f.queued))
+		}
+	}
+	a := judge.Alert{Fingerprint: "a", Started: f.clock, Name: "Burn", Watch: "burn"}
+	alerted(a) // before the first look
+	f.next()
+	f.next()
+	chain("before the first look")
+	for i, offset := range []time.Duration{0, time.Second, 29 * time.Second, 59 * time.Second} {
+		f.next() // the block's close
+		f.clock = f.clock.Add(offset)
+		before := f.looks
+		a.Started = a.Started.Add(time.Second)
+		alerted(a)
+		alerted(a) // the same again is one look
+		over := a
+		over.Ended = f.clock
+		alerted(over)
+		f.next()
+		f.next()
+		if f.looks != before+2 {
+			t.Errorf("alert %d: got %d looks, want one for the alert and one for its end", i, f.looks-before)
+		}
+		chain(fmt.Sprint("alert ", i))
+	}
+	// It comes while the chain's own look is late.
+	f.clock = f.clock.Add(3 * time.Minute)
+	a.Started = a.Started.Add(time.Second)
+	alerted(a)
+	f.next()
+	f.next()
+	chain("late")
+	began := f.looks
+	for range 10 {
+		f.next()
+	}
+	if f.looks != began+10 {
+		t.Errorf("got %d looks, want one a block still", f.looks-began)
+	}
+	// Past its time an alert begins no new chain.
+	f.clock = f.clock.Add(5 * time.Hour)
+	clear(f.queued)
+	a.Started = a.Started.Add(time.Second)
+	alerted(a)
+	f.next()
+	if len(f.queued) != 0 {
+		t.Errorf("got %v, want no look after it", f.queued)
+	}
+}
+
+func TestAlertsOfRolloutsThatAreAskedAbout(t *testing.T) {
+	f := newForgotten(t, false)
+	a := judge.Alert{Fingerprint: "a", Started: f.clock, Name: "Burn", Watch: "burn"}
+	if jobs := follow(journal.Event{Kind: journal.EventAlerted, Rollout: f.state().Rollout, Alert: &a}); jobs != nil {
+		t.Errorf("got %v, want none: its caller asks", jobs)
 	}
 }

@@ -69,6 +69,8 @@ type RulePlace struct {
 type Config struct {
 	Boards []BoardPlace
 	Rules  []RulePlace
+	// Alertmanagers are told of verdicts that are for people: every replica.
+	Alertmanagers []AlertPlace
 	// BaseURL is how people reach the server; Runbook is linked from boards and alerts.
 	BaseURL, Runbook string
 	// Self selects Serin's own metrics where boards and rules are evaluated; nil where
@@ -120,7 +122,7 @@ func (p *Publishing) Attach(j Journal) { p.journal = j }
 func (p *Publishing) Collector() prometheus.Collector { return p.failures }
 
 // On reports whether there is any place.
-func (p *Publishing) On() bool { return len(p.c.Boards)+len(p.c.Rules) > 0 }
+func (p *Publishing) On() bool { return len(p.c.Boards)+len(p.c.Rules)+len(p.c.Alertmanagers) > 0 }
 
 // Kinds says how each kind of work is treated.
 func Kinds() map[string]outbox.Kind {
@@ -131,7 +133,7 @@ func Kinds() map[string]outbox.Kind {
 	gone.Patience = 7 * 24 * time.Hour
 	return map[string]outbox.Kind{
 		kindBoard: passing, kindMarks: passing, kindStanding: passing, kindTidy: passing,
-		kindRules: usual, kindBoardGone: gone, kindRulesGone: gone,
+		kindRules: usual, kindBoardGone: gone, kindRulesGone: gone, kindVerdictAlert: verdictKind(),
 	}
 }
 
@@ -139,7 +141,7 @@ func Kinds() map[string]outbox.Kind {
 func (p *Publishing) Handlers() map[string]outbox.Handler {
 	all := map[string]outbox.Handler{
 		kindBoard: p.board, kindBoardGone: p.boardGone, kindMarks: p.marks, kindStanding: p.standing,
-		kindRules: p.rules, kindRulesGone: p.rulesGone, kindTidy: p.tidy,
+		kindRules: p.rules, kindRulesGone: p.rulesGone, kindTidy: p.tidy, kindVerdictAlert: p.verdictAlert,
 	}
 	out := map[string]outbox.Handler{}
 	for kind, h := range all {
@@ -226,6 +228,11 @@ const aMinute = time.Minute
 
 // Follow returns the work that follows from an event. It is pure.
 func (p *Publishing) Follow(e journal.Event) []outbox.Job {
+	return slices.Concat(p.shown(e), p.verdictJobs(e))
+}
+
+// shown is what boards and rules must follow of an event.
+func (p *Publishing) shown(e journal.Event) []outbox.Job {
 	switch e.Kind {
 	case journal.EventAnnounced:
 		return slices.Concat(p.boardJobs(e.Rollout, "announced", time.Time{}), p.ruleJobs(e.Rollout), p.standingJobs(e.Rollout.Namespace, e.Rollout.Service))

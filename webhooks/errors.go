@@ -103,8 +103,8 @@ func asHTTPError(err error) *HTTPError {
 
 func unknownPlan(err *plan.UnknownError) *HTTPError {
 	e := &HTTPError{Code: http.StatusNotFound, Public: err.Error(), Next: "name a plan in the request, or load one for this service", Err: err}
-	if len(err.Known) > 0 {
-		e.Next = "name one of the known plans: " + strings.Join(err.Known, ", ")
+	if len(err.Known) > 0 { // the error lists them
+		e.Next = "name one of them in the request, or load a plan for this service"
 	}
 	return e
 }

@@ -24,10 +24,10 @@ import (
 type onServer struct {
 	Server    string        `required:"" env:"SERIN_URL" placeholder:"URL" help:"The Serin server."`
 	TokenFile string        `env:"SERIN_TOKEN_FILE" placeholder:"FILE" help:"File with the bearer token. Default: the token in SERIN_TOKEN, or none."`
-	Service   string        `env:"SERIN_SERVICE" placeholder:"NAME" help:"The service. Default: what the pipeline says (see below)."`
+	Service   string        `env:"SERIN_SERVICE" placeholder:"NAME" help:"The service. Default: what the pipeline says (serin ask --help)."`
 	Namespace string        `env:"SERIN_NAMESPACE" placeholder:"NAME" help:"Its namespace; empty where there are none."`
-	Revision  string        `env:"SERIN_REVISION" placeholder:"NAME" help:"What is deployed. Default: what the pipeline says (see below)."`
-	Retry     time.Duration `default:"1m" help:"For how long a server that cannot be reached is asked again, where --wait is shorter."`
+	Revision  string        `env:"SERIN_REVISION" placeholder:"NAME" help:"What is deployed. Default: what the pipeline says (serin ask --help)."`
+	Retry     time.Duration `default:"1m" help:"For how long a server that cannot be reached is asked again, unless --wait of serin ask is longer."`
 }
 
 // askCmd asks a server about a rollout.

@@ -45,6 +45,15 @@ func codeOf(o judge.Outcome) exitCode {
 	return exitUndecided
 }
 
+// codeOfVerdict returns the exit code of a verdict by a plan in a mode. Shadow mode
+// records and never stands in the way.
+func codeOfVerdict(mode string, o judge.Outcome) exitCode {
+	if mode == string(plan.Shadow) {
+		return exitPromote
+	}
+	return codeOf(o)
+}
+
 // streams are where a command writes: its result to out, everything else to err.
 type streams struct {
 	out, err io.Writer

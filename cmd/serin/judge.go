@@ -55,7 +55,8 @@ func (judgeCmd) Help() string {
 
 The exit code is 0 for promote, 3 for rollback, 4 where nothing is proven (continue or
 inconclusive), 5 where it was interrupted before that (with --journal the same command goes on where
-it was), and 1 where no verdict could be formed. A deployment script goes on after 0 only:
+it was), and 1 where no verdict could be formed. By a plan in shadow mode every verdict is 0. A
+deployment script goes on after 0 only:
 
     serin judge --plan checkout.yaml --prometheus "$URL" --watch && ./promote.sh
 
@@ -153,7 +154,11 @@ func (c judgeCmd) verdict(ctx context.Context, s *streams, t trial) error {
 	case nothingRead(*v):
 		return errors.New("no metric could be read, so this is no verdict; see the findings above")
 	}
-	return codeOf(v.Outcome)
+	code := codeOfVerdict(v.Mode, v.Outcome)
+	if code != codeOf(v.Outcome) {
+		fmt.Fprintln(s.err, "serin: shadow mode, which never blocks: the exit code is 0")
+	}
+	return code
 }
 
 // writeVerdict writes the verdict, with its trace where that was asked for.

@@ -20,7 +20,7 @@ type tokenCmd struct {
 type tokenNewCmd struct {
 	Name      string        `required:"" placeholder:"NAME" help:"What logs and the audit trail call it."`
 	Namespace []string      `placeholder:"PATTERN" help:"Namespaces that it is good for, like shop or team-*. Default: every one."`
-	Caller    []string      `placeholder:"CALLER" help:"Who may use it: api, flagger, argo, kayenta, alertmanager. Default: every one."`
+	Caller    []string      `placeholder:"CALLER" help:"Who may use it: api, flagger, argo, kayenta, azure, codedeploy, ecs, alertmanager. Default: every one."`
 	Allow     []string      `placeholder:"RIGHT" help:"What it may do: read, announce, judge, override, alert, admin. Default: read, announce, judge."`
 	Expires   time.Duration `placeholder:"DURATION" help:"For how long it is good, for example 2160h. Default: for ever."`
 	Signing   bool          `help:"Make a key that signs requests (Standard Webhooks), instead of a token that is sent."`

@@ -29,6 +29,12 @@ func TestExitCodesFollowOutcomes(t *testing.T) {
 		if got := codeOf(o); got != want {
 			t.Errorf("codeOf(%v): got %d, want %d", o, got, want)
 		}
+		if got := codeOfVerdict("enforce", o); got != want {
+			t.Errorf("codeOfVerdict(enforce, %v): got %d, want %d", o, got, want)
+		}
+		if got := codeOfVerdict("shadow", o); got != 0 {
+			t.Errorf("codeOfVerdict(shadow, %v): got %d, want 0: shadow mode never blocks", o, got)
+		}
 	}
 }
 

@@ -176,6 +176,7 @@ func TestAServerThatIsAway(t *testing.T) {
 		"away after a verdict":  {[]answer{verdict(t, nil), {}}, ask(reply.GateStep, 10*time.Second, 0), "no verdict, and the time for asking is over", "[5s 1s 2s]"},
 		"too many":              {[]answer{{429, ``, nil}, verdict(t, promote)}, ask(reply.GatePromotion, 0, time.Minute), "", "[1s]"},
 		"a token that is wrong": {[]answer{{401, `{"error":"no accepted token was presented","next":"send it"}`, nil}}, ask(reply.GateStep, time.Hour, 0), "refuses (401): no accepted token was presented\nsend it", "[]"},
+		"another server":        {[]answer{{404, "404 page not found", nil}}, ask(reply.GateStep, time.Hour, 0), "refuses (404): not found\ncheck that the address is that of a Serin server", "[]"},
 		"closed meanwhile":      {[]answer{verdict(t, nil), {409, `{"error":"the rollout ended at 12:00 (superseded)"}`, nil}}, ask(reply.GateStep, time.Hour, 0), "(409): the rollout ended", "[5s]"},
 		"somewhere else":        {[]answer{{307, ``, http.Header{"Location": {"https://sso.example.org"}}}}, ask(reply.GateStep, time.Hour, 0), "it redirects", "[]"},
 		"a page":                {[]answer{{200, `<html>`, nil}}, ask(reply.GateStep, time.Hour, 0), "its answer cannot be read", "[]"},

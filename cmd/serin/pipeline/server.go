@@ -61,7 +61,7 @@ type Server struct {
 func NewServer(address, token string) (*Server, error) {
 	u, err := url.Parse(address)
 	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
-		return nil, errors.New("the server's address is not an http or https URL; write it like https://serin.example.org")
+		return nil, errors.New("the server's address (--server, SERIN_URL) is not an http or https URL; write it like https://serin.example.org")
 	}
 	if u.User != nil || u.RawQuery != "" || u.Fragment != "" {
 		return nil, errors.New("the server's address must have no user, query or fragment: it is shown in logs; the token belongs into SERIN_TOKEN or a file")
@@ -217,7 +217,7 @@ func unreachable(err error) error {
 func failure(resp *http.Response, b []byte) error {
 	var said struct{ Error, Next string }
 	if json.Unmarshal(b, &said) != nil || said.Error == "" {
-		said.Error = strings.ToLower(http.StatusText(resp.StatusCode))
+		said.Error, said.Next = strings.ToLower(http.StatusText(resp.StatusCode)), "check that the address is that of a Serin server"
 	}
 	switch code := resp.StatusCode; {
 	case code == http.StatusRequestTimeout, code == http.StatusTooManyRequests, code >= http.StatusInternalServerError:

@@ -31,7 +31,7 @@ func TestRefused(t *testing.T) {
 	}{
 		"a wrong token": {func(_ *corev1.ConfigMap, s *corev1.Secret) { s.Data["serin-token"] = []byte("wrong") }, at(0, steps(true)).rollout(), "no accepted token"},
 		"no token":      {func(_ *corev1.ConfigMap, s *corev1.Secret) { s.Data = nil }, at(0, steps(true)).rollout(), "no accepted token"},
-		"no plan":       {nil, renamed("cart"), "name one of the known plans: another, checkout"},
+		"no plan":       {nil, renamed("cart"), "known plans: another, checkout"},
 		"an event of tomorrow": {func(m *corev1.ConfigMap, _ *corev1.Secret) {
 			m.Data["template.serin-step-completed"] = strings.Replace(m.Data["template.serin-step-completed"], `"step-completed"`, `"step-begun"`, 1)
 		}, at(0, steps(true)).rollout(), "step-begun"},

@@ -194,13 +194,15 @@ func (p panel) heat() *heatmap.PanelBuilder {
 	return named(heatmap.NewPanelBuilder(), p).Targets(p.queries()).
 		YAxis(heatmap.NewYAxisConfigBuilder().Unit(p.unit).AxisPlacement(common.AxisPlacementLeft)).
 		Color(heatmap.NewHeatmapColorOptionsBuilder().Mode(heatmap.HeatmapColorModeScheme).Scheme("Oranges").Steps(64)).
+		Tooltip(heatmap.NewHeatmapTooltipBuilder().Mode(common.TooltipDisplayModeSingle)). // the SDK leaves a mode that no Grafana knows
 		NoValue(p.missing())
 }
 
 func (p panel) states() *statetimeline.PanelBuilder {
 	b := named(statetimeline.NewPanelBuilder(), p).Targets(p.queries()).NoValue(p.missing()).Unit(p.unit).
 		MergeValues(true).ShowValue(common.VisibilityModeAuto).RowHeight(0.85).FillOpacity(80).Mappings(p.mappings).
-		Legend(common.NewVizLegendOptionsBuilder().DisplayMode(common.LegendDisplayModeList).Placement(common.LegendPlacementBottom).ShowLegend(true))
+		Legend(common.NewVizLegendOptionsBuilder().DisplayMode(common.LegendDisplayModeList).Placement(common.LegendPlacementBottom).ShowLegend(true)).
+		Tooltip(common.NewVizTooltipOptionsBuilder().Mode(common.TooltipDisplayModeSingle).Sort(common.SortOrderNone))
 	if len(p.steps) > 0 {
 		b = b.Thresholds(thresholds(p.steps)).ColorScheme(dashboard.NewFieldColorBuilder().Mode(dashboard.FieldColorModeIdThresholds))
 	}

@@ -2,6 +2,9 @@ package dashboards
 
 import (
 	"fmt"
+	"slices"
+
+	"github.com/prometheus/prometheus/promql/parser"
 
 	"github.com/grafana/grafana-foundation-sdk/go/cog"
 	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
@@ -60,10 +63,31 @@ func (s Subject) byPod(sh *sheet, id uint32, d drawn) error {
 		if err != nil {
 			return err
 		}
+		if d.canary.Kind == queries.Gauge {
+			if expr, err = each(expr, "pod"); err != nil {
+				return err
+			}
+		}
 		p.targets = append(p.targets, target{expr: "topk(" + mostPods + ", " + expr + ")", legend: arm + " {{pod}}{{instance}}"})
 	}
 	sh.put(id, 12, 8, p.armsByPattern())
 	return nil
+}
+
+// each keeps a label through the aggregations of a gauge, which is the only kind that
+// is shown as it was written.
+func each(expr, label string) (string, error) {
+	e, err := parser.NewParser(parser.Options{}).ParseExpr(expr)
+	if err != nil {
+		return "", fmt.Errorf("dashboards: %w", err)
+	}
+	parser.Inspect(e, func(n parser.Node, _ []parser.Node) error {
+		if a, ok := n.(*parser.AggregateExpr); ok && !a.Without && !slices.Contains(a.Grouping, label) {
+			a.Grouping = append(a.Grouping, label)
+		}
+		return nil
+	})
+	return e.String(), nil
 }
 
 // armsByPattern colours the lines of many pods by their arm.

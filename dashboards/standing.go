@@ -65,6 +65,7 @@ func Fleet(s Standing) (Board, error) {
 // judgeRow shows how Serin itself does: the same signals as of any service.
 func (s Standing) judgeRow(sh *sheet) {
 	sh.row(30, "The judge itself", false)
+	// Quantiles of nothing are no numbers: ">= 0" takes them out of the legend.
 	rate := func(name, by string) string {
 		return "sum by (" + by + ") (rate(" + s.plain(name) + "[" + rateInterval + "]))"
 	}
@@ -75,7 +76,7 @@ func (s Standing) judgeRow(sh *sheet) {
 		},
 		{
 			key: "answer time", title: "Time to answer, p99", unit: "s", description: "The slowest of a hundred answers, by address. A look waits for the metrics store.",
-			targets: []target{{expr: "histogram_quantile(0.99, sum by (le, route) (rate(" + s.plain("serin_http_request_duration_seconds_bucket") + "[" + rateInterval + "])))", legend: "{{route}}"}},
+			targets: []target{{expr: "histogram_quantile(0.99, sum by (le, route) (rate(" + s.plain("serin_http_request_duration_seconds_bucket") + "[" + rateInterval + "]))) >= 0", legend: "{{route}}"}},
 		},
 		{
 			key: "looks", title: "Looks", unit: "reqps", description: "Looks taken, shared among callers, too late for their caller, or shed.",
@@ -83,7 +84,7 @@ func (s Standing) judgeRow(sh *sheet) {
 		},
 		{
 			key: "questions", title: "Time of a question to the store, p99", unit: "s", description: "How long metrics stores take, by kind and result.",
-			targets: []target{{expr: "histogram_quantile(0.99, sum by (le, kind, result) (rate(" + s.plain("serin_source_question_seconds_bucket") + "[" + rateInterval + "])))", legend: "{{kind}} {{result}}"}},
+			targets: []target{{expr: "histogram_quantile(0.99, sum by (le, kind, result) (rate(" + s.plain("serin_source_question_seconds_bucket") + "[" + rateInterval + "]))) >= 0", legend: "{{kind}} {{result}}"}},
 		},
 		{
 			key: "work", title: "Work that is due or dead", unit: "short", description: "Callbacks, reports and publications that wait, or were given up. Dead ones need a person.",

@@ -27,7 +27,7 @@ func (s Subject) verdictRow(sh *sheet) {
 		},
 		{
 			key: "worst", title: "Worst metric", description: "The metric with the most evidence of harm. Its row below shows it.",
-			targets:  []target{{expr: "topk(1, " + s.own("serin_finding_evidence_log10", []string{"finding"}, "about", "metric", "side", "worse") + ")", legend: "{{finding}}", instant: true}},
+			targets:  []target{{expr: s.worst(), legend: "{{finding}}", instant: true}},
 			nameOnly: true, steps: steps(grey), unit: "short",
 		},
 		{
@@ -58,6 +58,13 @@ func (s Subject) verdictRow(sh *sheet) {
 		ids = append(ids, idVerdict+1+uint32(i))
 	}
 	sh.fill(4, 4, ids, stats)
+}
+
+// worst asks for the finding with the most evidence of harm, as it was last. A rollout
+// that is over has no such series any more at the end of what the board shows.
+func (s Subject) worst() string {
+	last := selector(s.Self, "serin_finding_evidence_log10", "rollout", rolloutVariable, "about", "metric", "side", "worse").String()
+	return "topk(1, max by (finding) (last_over_time(" + last + "[$__range])))"
 }
 
 // words is the verdict as Markdown.

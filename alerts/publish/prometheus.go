@@ -1,11 +1,13 @@
 package publish
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -60,6 +62,13 @@ func (p *Prometheus) Publish(ctx context.Context, s alerts.Set) error {
 	if err != nil {
 		return err
 	}
+	if p.http != nil && bytes.Equal(before, text) {
+		// A reload is no small thing: for seconds after one an old Prometheus knows no
+		// Alertmanager, and what it has to tell is lost.
+		if n, err := p.has(ctx, s.Name()); err != nil || n == len(s.Group.Rules) {
+			return err
+		}
+	}
 	if err := replace(file, text); err != nil {
 		return &Error{Err: fmt.Errorf("alerts: %w", err)}
 	}
@@ -67,7 +76,7 @@ func (p *Prometheus) Publish(ctx context.Context, s alerts.Set) error {
 		return nil
 	}
 	if err = p.reload(ctx); err == nil {
-		err = p.settled(ctx, s.Name(), true)
+		err = p.settled(ctx, s.Name(), len(s.Group.Rules))
 	}
 	if err == nil {
 		return nil
@@ -123,12 +132,12 @@ const (
 	lastReload = 10 * time.Second
 )
 
-// settled waits until the server has a group, or has it no more: a file that no glob of
-// rule_files matches is read by nobody, without any error.
-func (p *Prometheus) settled(ctx context.Context, name string, want bool) error {
+// settled waits until the server has a group of so many rules, or of none: a file that
+// no glob of rule_files matches is read by nobody, without any error.
+func (p *Prometheus) settled(ctx context.Context, name string, want int) error {
 	for range mostTries {
-		has, err := p.has(ctx, name)
-		if err != nil || has == want {
+		n, err := p.has(ctx, name)
+		if err != nil || n == want {
 			return err
 		}
 		select {
@@ -137,43 +146,74 @@ func (p *Prometheus) settled(ctx context.Context, name string, want bool) error 
 		case <-time.After(p.every):
 		}
 	}
-	if !want {
+	if want == 0 {
 		return &Error{Permanent: true, Err: fmt.Errorf("prometheus still has the group %s, and its file is gone from %s: another file has it", name, p.dir)}
 	}
 	return &Error{Permanent: true, Err: fmt.Errorf("prometheus has read its files and does not have the group %s: add %s to rule_files", name, filepath.Join(p.dir, "*.yml"))}
 }
 
-// has reports whether the server has a group.
-func (p *Prometheus) has(ctx context.Context, name string) (bool, error) {
+// has returns how many rules of a group the server has.
+func (p *Prometheus) has(ctx context.Context, name string) (int, error) {
 	text, err := p.http.ask(ctx, question{method: http.MethodGet, path: []string{"api", "v1", "rules"}})
 	if err != nil {
-		return false, err
+		return 0, err
 	}
 	var answer struct {
 		Data *struct {
 			Groups []struct {
-				Name string `json:"name"`
+				Name  string            `json:"name"`
+				Rules []json.RawMessage `json:"rules"`
 			} `json:"groups"`
 		} `json:"data"`
 	}
 	if err := json.Unmarshal(text, &answer); err != nil || answer.Data == nil {
-		return false, &Error{Err: errors.New("prometheus: its rules cannot be read; check that the URL leads to Prometheus itself")}
+		return 0, &Error{Err: errors.New("prometheus: its rules cannot be read; check that the URL leads to Prometheus itself")}
 	}
 	for _, g := range answer.Data.Groups {
 		if g.Name == name {
-			return true, nil
+			return len(g.Rules), nil
 		}
 	}
-	return false, nil
+	return 0, nil
 }
 
 // Firing implements [Watcher]. Without a server nobody knows; then nothing is waited for.
+//
+// A tombstone counts as firing for a while after it was written. A
+// Prometheus of 2.42 forgets at each reload where its Alertmanagers are, until it has
+// discovered them anew, every five seconds; what was resolved meanwhile is told at the
+// next repetition, after a minute. Rules that are gone by then tell nobody.
 func (p *Prometheus) Firing(ctx context.Context, s alerts.Set) (bool, error) {
 	if p.http == nil {
 		return false, nil
 	}
-	return p.http.firing(ctx, nil, s)
+	firing, err := p.http.firing(ctx, nil, s)
+	if err != nil || firing {
+		return firing, err
+	}
+	dead, err := s.Tombstone().YAML()
+	if err != nil {
+		return false, &Error{Err: err, Permanent: true}
+	}
+	file, err := p.file(s.Name())
+	if err != nil {
+		return false, err
+	}
+	now, err := read(file)
+	if err != nil || !bytes.Equal(now, dead) {
+		return false, err
+	}
+	written, err := os.Stat(file)
+	if err != nil {
+		return false, &Error{Err: fmt.Errorf("alerts: %w", err)}
+	}
+	// Resolved at the first evaluation, told at the first one that is more than a
+	// repetition later.
+	return time.Since(written.ModTime()) < repetition+3*time.Duration(s.Group.Interval), nil
 }
+
+// repetition is Prometheus' --rules.alert.resend-delay where nobody has changed it.
+const repetition = time.Minute
 
 // Remove implements [Publisher]. A file that is gone already may still be evaluated: an
 // earlier attempt may have ended between the two.
@@ -194,7 +234,7 @@ func (p *Prometheus) Remove(ctx context.Context, name string) error {
 	if p.http == nil {
 		return nil
 	}
-	if has, err := p.has(ctx, name); err != nil || !has {
+	if n, err := p.has(ctx, name); err != nil || n == 0 {
 		return err
 	}
 	switch err := p.reload(ctx); {
@@ -203,7 +243,7 @@ func (p *Prometheus) Remove(ctx context.Context, name string) error {
 	case err != nil:
 		return err
 	}
-	return p.settled(ctx, name, false)
+	return p.settled(ctx, name, 0)
 }
 
 // Owned implements [Publisher].

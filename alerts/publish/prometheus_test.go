@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -43,14 +44,17 @@ func (f *told) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-const (
-	without = `{"status":"success","data":{"groups":[]}}`
-	with    = `{"status":"success","data":{"groups":[{"name":"` + name + `"}]}}`
-)
+const without = `{"status":"success","data":{"groups":[]}}`
+
+// showing is an answer with a group of so many rules.
+func showing(n int) string {
+	return `{"status":"success","data":{"groups":[{"name":"` + name + `","rules":[` + strings.TrimSuffix(strings.Repeat("{},", n), ",") + `]}]}}`
+}
 
 // A file stays only where the server has confirmed that it evaluates it.
 func TestPrometheusTold(t *testing.T) {
 	ok, refuse := status(200), status(500)
+	with, fewer := showing(len(some(t).Group.Rules)), showing(3)
 	list := func(all ...http.HandlerFunc) []http.HandlerFunc { return all }
 	for _, c := range []struct {
 		name      string
@@ -63,6 +67,7 @@ func TestPrometheusTold(t *testing.T) {
 	}{
 		{"well", list(ok), []string{with}, true, false, 0, ""},
 		{"shown later, as vmalert does", list(ok), []string{without, without, with}, true, false, 0, ""},
+		{"the rules before are shown", list(ok), []string{fewer}, false, true, 0, "to rule_files"},
 		{"never shown", list(ok), []string{without}, false, true, 0, "to rule_files"},
 		{"refused because of Serin's", list(refuse, ok), []string{without}, false, true, 0, "this file is at fault"},
 		{"refused because of others'", list(refuse, refuse), []string{without}, false, false, 0, "mend team.yml"},
@@ -126,7 +131,7 @@ func TestPrometheusDown(t *testing.T) {
 
 // Removal that ended half-way is taken up again: the file is gone, the rules are not.
 func TestPrometheusRemovedHalf(t *testing.T) {
-	dir := t.TempDir()
+	dir, with := t.TempDir(), showing(len(some(t).Group.Rules))
 	f := &told{shows: []string{with}}
 	p := files(t, dir, f)
 	if err := p.Publish(t.Context(), some(t)); err != nil {
@@ -187,5 +192,56 @@ func TestPrometheusFiles(t *testing.T) {
 	}
 	if got := len(have(t, dir)); got != 2 {
 		t.Errorf("got %d files, want those of others", got)
+	}
+}
+
+// What is there and evaluated already is not loaded again; what was only written is.
+func TestPrometheusAgain(t *testing.T) {
+	dir, s := t.TempDir(), some(t)
+	f := &told{shows: []string{showing(len(s.Group.Rules))}}
+	p := files(t, dir, f)
+	for range 3 {
+		if err := p.Publish(t.Context(), s); err != nil || f.asked != 1 {
+			t.Fatalf("got %v after %d reloads, want 1", err, f.asked)
+		}
+	}
+	f.mu.Lock()
+	f.shows = []string{without, showing(len(s.Group.Rules))}
+	f.mu.Unlock()
+	if err := p.Publish(t.Context(), s); err != nil || f.asked != 2 {
+		t.Fatalf("got %v after %d reloads, want 2", err, f.asked)
+	}
+}
+
+// A tombstone counts as firing until what it resolved must have been told.
+func TestPrometheusTelling(t *testing.T) {
+	dir, s := t.TempDir(), some(t)
+	f := &told{shows: []string{showing(len(s.Group.Rules))}} // and, as alerts, none
+	p := files(t, dir, f)
+	firing := func(want bool, what string) {
+		t.Helper()
+		if got, err := p.Firing(t.Context(), s); err != nil || got != want {
+			t.Errorf("%s: got %v, %v, want %v", what, got, err, want)
+		}
+	}
+	firing(false, "nothing is there")
+	if err := p.Publish(t.Context(), s); err != nil {
+		t.Fatal(err)
+	}
+	firing(false, "rules of which none fires")
+	f.mu.Lock()
+	f.shows = []string{showing(len(s.Tombstone().Group.Rules))}
+	f.mu.Unlock()
+	if err := p.Publish(t.Context(), s.Tombstone()); err != nil {
+		t.Fatal(err)
+	}
+	firing(true, "a new tombstone")
+	every := time.Duration(s.Group.Interval)
+	for age, want := range map[time.Duration]bool{time.Minute + 2*every: true, time.Minute + 4*every: false} {
+		at := time.Now().Add(-age)
+		if err := os.Chtimes(filepath.Join(dir, name+".yml"), at, at); err != nil {
+			t.Fatal(err)
+		}
+		firing(want, "a tombstone of "+age.String())
 	}
 }

@@ -72,6 +72,9 @@ func (s *Server) askLater(ctx context.Context, t trial, weight *float64, q reply
 		return taken{}, unrecorded(err)
 	}
 	if asked {
+		if err := s.stillAbout(ctx, first, t.rollout); err != nil {
+			return taken{}, err
+		}
 		_, given, err := s.cfg.Asker.Given(ctx, q.ID)
 		if err != nil {
 			return taken{}, unrecorded(err)
@@ -91,6 +94,22 @@ func (s *Server) askLater(ctx context.Context, t trial, weight *float64, q reply
 	}
 	s.note(ctx, "asked by "+q.Sender, q.Rollout, q.ID+" at gate "+string(q.Gate))
 	return s.takenOf(q, false), nil
+}
+
+// stillAbout refuses a repetition that speaks of another service than the first
+// asking: its caller would take that one's answer for its own, and learn of a rollout
+// that its token may not show it.
+func (s *Server) stillAbout(ctx context.Context, first reply.Question, r rollout.Rollout) error {
+	sum, err := s.cfg.Journal.Get(ctx, first.Rollout)
+	switch {
+	case isNotFound(err):
+		return nil // it is older than the record
+	case err != nil:
+		return unrecorded(err)
+	case sum.Rollout.Namespace != r.Namespace || sum.Rollout.Service != r.Service:
+		return conflict("send the IDs of the job that asks, each job its own", "the same was asked about another service before")
+	}
+	return nil
 }
 
 func (s *Server) takenOf(q reply.Question, answered bool) taken {

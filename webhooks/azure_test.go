@@ -27,6 +27,21 @@ func (n noNetwork) RoundTrip(r *http.Request) (*http.Response, error) {
 	return nil, errors.New("there is no network")
 }
 
+// The IDs of somebody else's job do not make a check theirs: what was asked about one
+// service is no answer for another.
+func TestAzureJobsAreAskedAboutOneService(t *testing.T) {
+	desk, with := withAzure(t)
+	w := newWorld(t, with)
+	w.want(w.check(map[string]string{"mode": "callback"}), 200)
+	id := desk.only(t).Rollout
+	for _, other := range []map[string]string{{"mode": "callback", "namespace": "bank"}, {"mode": "callback", "service": "arms"}} {
+		if a := w.want(w.check(other), 409); strings.Contains(a.body, id) {
+			t.Errorf("got %s, want nothing of the rollout", a.body)
+		}
+	}
+	w.want(w.check(map[string]string{"mode": "callback"}), 200)
+}
+
 // withAzure lets checks be asked in callback mode, of a desk that is returned.
 func withAzure(t *testing.T) (*noted, func(*Config)) {
 	t.Helper()

@@ -118,7 +118,8 @@ func (s *Server) judgeLater(c echo.Context) error {
 
 // nameQuestion names a poller's question. With a key it is always the same one. Without
 // one it is the one that is still open, so that a request that was sent twice asks once;
-// or else a new one: what was answered at one step is no answer at the next.
+// or else a new one: what was answered at one step is no answer at the next, and what
+// nobody looked at in time is not asked for ever.
 func (s *Server) nameQuestion(ctx context.Context, rollout string, g reply.Gate, key string) (string, error) {
 	if key != "" {
 		sum := sha256.Sum256([]byte(key))
@@ -130,7 +131,14 @@ func (s *Server) nameQuestion(ctx context.Context, rollout string, g reply.Gate,
 		if err != nil {
 			return "", unrecorded(err)
 		}
-		if !given {
+		if given {
+			continue
+		}
+		q, asked, err := s.cfg.Asker.Asked(ctx, pollID(rollout, name))
+		if err != nil {
+			return "", unrecorded(err)
+		}
+		if !asked || !q.Lapsed(s.now()) {
 			return name, nil
 		}
 	}

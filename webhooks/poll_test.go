@@ -8,6 +8,7 @@ import (
 
 	"github.com/serin-canary/serin/judge"
 	"github.com/serin-canary/serin/judge/journal"
+	"github.com/serin-canary/serin/judge/journal/outbox"
 )
 
 // later asks for an answer later, with a key where one is given.
@@ -223,4 +224,18 @@ func FuzzLater(f *testing.F) {
 			w.want(w.do("GET", a.header.Get("Location"), ""), 200)
 		}
 	})
+}
+
+// What nobody looked at in time is over, and so asking again asks anew.
+func TestALapsedQuestionIsAskedAnew(t *testing.T) {
+	w, d := newDeskWorld(t)
+	w.want(w.later("?wait=45m", "", announced1), 202)
+	for _, j := range d.jobs {
+		j.State = outbox.Cancelled // no server was there
+	}
+	w.clock.add(3 * time.Hour)
+	again := w.want(w.later("?wait=45m", "", announced1), 202)
+	if b := again.object(t); b["status"] != "running" || b["final"] != false {
+		t.Errorf("got %v, want a question that will be looked at", b)
+	}
 }

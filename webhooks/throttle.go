@@ -22,6 +22,9 @@ const (
 	staleSlack = 2 * time.Minute
 	// noNamespace stands for no namespace in a path.
 	noNamespace = "-"
+	// manyNamespaces bounds a list of one service's rollouts that is searched for those
+	// of no namespace: where others have many live ones, they must not push these out.
+	manyNamespaces = 10_000
 )
 
 // throttled is what a migration is told.
@@ -59,14 +62,16 @@ func (s *Server) throttleByService(c echo.Context) error {
 			return err
 		}
 	}
+	if f.Namespace == noNamespace {
+		f.Limit = manyNamespaces
+	}
 	list, err := s.ofService(c, f)
 	if err != nil {
 		return err
 	}
 	if len(list) == 0 {
-		f.Live, f.Limit = false, 1
-		if f.Namespace == noNamespace {
-			f.Limit = 1000
+		if f.Live = false; f.Namespace != noNamespace {
+			f.Limit = 1
 		}
 		if list, err = s.ofService(c, f); err != nil {
 			return err

@@ -1,6 +1,7 @@
 package webhooks
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -161,5 +162,19 @@ func BenchmarkThrottle(b *testing.B) {
 				w.want(w.do(http.MethodHead, path, ""), 200)
 			}
 		})
+	}
+}
+
+// The live rollouts of others, however many, do not hide that one of no namespace must
+// be waited for.
+func TestThrottleWithoutANamespaceAmongMany(t *testing.T) {
+	w := newWorld(t)
+	w.announce(`{"service":"checkout","revision":"v2","canary":{"workload":"b"},"baseline":{"workload":"a"}}`)
+	for n := range 101 {
+		w.clock.add(time.Second)
+		w.announce(fmt.Sprintf(`{"service":"checkout","namespace":"review-%d","revision":"v2","canary":{"workload":"b"},"baseline":{"workload":"a"}}`, n))
+	}
+	if ok, a := w.migrates("/throttle/-/checkout"); ok || a.code != 429 {
+		t.Errorf("got %d, want the wait of the one without a namespace", a.code)
 	}
 }

@@ -119,6 +119,11 @@ func (d *Desk) check(q Question) error {
 	return nil
 }
 
+// longestOpen is how long a question may be open; whoever would wait longer is answered
+// then. GitHub waits for 30 days, and nobody for longer. It also keeps dates that are
+// none (the year 9999) out of the queue, which counts nanoseconds.
+const longestOpen = 31 * 24 * time.Hour
+
 // ErrPast is returned for a question whose deadline has passed already.
 var ErrPast = errors.New("reply: the answer's deadline has passed already")
 
@@ -132,6 +137,9 @@ func (d *Desk) Ask(ctx context.Context, q Question) error {
 	q.Asked, q.Deadline = q.Asked.Round(0).UTC(), q.Deadline.Round(0).UTC()
 	if err := d.check(q); err != nil {
 		return err
+	}
+	if latest := now.Add(longestOpen); q.Deadline.After(latest) {
+		q.Deadline = latest
 	}
 	if !q.Deadline.After(now) {
 		return fmt.Errorf("%w: question %s had until %s", ErrPast, q.ID, q.Deadline.Format(time.RFC3339))

@@ -21,8 +21,8 @@ type Standing struct {
 // FleetUID identifies the board of all rollouts.
 const FleetUID = "serin-fleet"
 
-// Fleet draws the board of all rollouts: which are live and how they stand, what the
-// error budget promises and what was measured, and how the judge itself does.
+// Fleet draws the board of all rollouts: which are live and how they stand, how the
+// ones before ended, and how the judge itself does.
 func Fleet(s Standing) (Board, error) {
 	sh := newSheet()
 	sh.row(10, "Rollouts", false)
@@ -39,17 +39,8 @@ func Fleet(s Standing) (Board, error) {
 		description: "The verdict of every live rollout, from look to look.",
 		targets:     []target{{expr: s.outcomeOf([]string{"namespace", "service", "rollout"}, nil), legend: "{{namespace}}/{{service}} {{rollout}}"}},
 	})
-	sh.row(20, "Promised, and measured", false)
-	sh.put(21, 12, 8, panel{
-		key: "false alarms", title: "False alarms: promised and measured", unit: "percentunit", noValue: notHere,
-		description: "The share of placebo comparisons, of the baseline with itself, that would have rolled back (measured), beside the error budget that plans spend (promised). Measured above promised means that promises do not hold here.",
-		targets: []target{
-			{expr: "sum(" + s.metric("serin_selfcheck_alarms_total", []string{"service"}) + ") / sum(" + s.metric("serin_selfcheck_comparisons_total", []string{"service"}) + ")", legend: "measured"},
-			{expr: s.metric("serin_selfcheck_promised_ratio", nil), legend: "promised"},
-		},
-		overrides: []override{{"measured", []dashboard.DynamicConfigValue{fixed(orange)}}, {"promised", []dashboard.DynamicConfigValue{fixed(grey)}}},
-	})
-	sh.put(22, 12, 8, panel{
+	sh.row(20, "Before", false)
+	sh.put(22, width, 8, panel{
 		key: "ends", title: "How rollouts ended, in the last day", unit: "short", noValue: notHere,
 		description: "Closed rollouts by their last verdict. A rising share of rollbacks is worth a look at what they have in common.",
 		targets:     []target{{expr: "sum by (outcome) (increase(" + s.plain("serin_rollouts_closed_total") + "[1d]))", legend: "{{outcome}}"}},

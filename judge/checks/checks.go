@@ -54,11 +54,18 @@ type HTTP struct {
 	URL     string            `json:"url" yaml:"url"`
 	Headers map[string]string `json:"headers,omitempty" yaml:"headers,omitempty"`
 	Body    string            `json:"body,omitempty" yaml:"body,omitempty"`
+	// Form are fields that are sent in place of Body, as HTML forms send them.
+	Form map[string]string `json:"form,omitempty" yaml:"form,omitempty"`
+	// Redirects is how many redirects are followed (nil: 3). With 0 a redirect is the
+	// answer.
+	Redirects *int `json:"redirects,omitempty" yaml:"redirects,omitempty"`
 	// Status is the set of status codes that pass (default 200).
 	Status []int `json:"status,omitempty" yaml:"status,omitempty"`
 	// JSON is a document every member of which the answer must contain: objects
 	// match by their named members, everything else by equality.
 	JSON any `json:"json,omitempty" yaml:"json,omitempty"`
+	// Assert are the texts of [Assertion]s that must all hold for the answer.
+	Assert []string `json:"assert,omitempty" yaml:"assert,omitempty"`
 	// Within bounds the time from the request to the last byte of the answer.
 	// Zero means the runner's own limit.
 	Within time.Duration `json:"within,omitempty" yaml:"within,omitempty"`

@@ -53,6 +53,12 @@ func (b *builder) http(h httpFile, path string) *checks.HTTP {
 		out.JSON = h.JSON.value
 		b.jsonTemplates(path+".json", out.JSON)
 	}
+	if h.Follow != nil {
+		n := int(*h.Follow)
+		out.Redirects = &n
+	}
+	b.form(h, out, path)
+	out.Assert = b.asserts(h.Assert, path+".assert")
 	if method == "HEAD" && h.JSON != nil {
 		b.at(path+".json", "the answer to HEAD has no body; use get")
 	}

@@ -132,6 +132,9 @@ type httpFile struct {
 	URL     *string           `yaml:"url" jsonschema_description:"The URL, with method."`
 	Headers map[string]string `yaml:"headers" jsonschema_description:"Headers to send; values are templates."`
 	Body    *string           `yaml:"body" jsonschema_description:"Body to send; a template."`
+	Form    map[string]string `yaml:"form" jsonschema_description:"Form fields to send in place of a body; values are templates."`
+	Follow  *redirectsText    `yaml:"redirects" jsonschema_description:"How many redirects are followed, to the same host only: follow (3), never, or a number. Default: follow."`
+	Assert  []string          `yaml:"assert" jsonschema_description:"Expressions over status, headers, body, json, latency, tls and proto that must all be true."`
 	Status  statusCodes       `yaml:"status" jsonschema_description:"The status code or codes that pass. Default: 200."`
 	JSON    *document         `yaml:"json" jsonschema_description:"What the answer's JSON must contain: objects by their named members, everything else by equality."`
 	Within  *durationText     `yaml:"within" jsonschema_description:"Longest time to the answer's last byte."`

@@ -97,3 +97,10 @@ func (warmupText) JSONSchema() *jsonschema.Schema {
 func (document) JSONSchema() *jsonschema.Schema {
 	return &jsonschema.Schema{Not: &jsonschema.Schema{Type: "null"}}
 }
+
+func (redirectsText) JSONSchema() *jsonschema.Schema {
+	return &jsonschema.Schema{OneOf: []*jsonschema.Schema{
+		{Type: "string", Enum: []any{"follow", "never"}},
+		{Type: "integer", Minimum: "0", Maximum: "10"},
+	}}
+}

@@ -2,6 +2,7 @@ package httpcheck
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -43,6 +44,10 @@ type answer struct {
 	tooLarge  bool
 	elsewhere string        // host of a redirect that was not followed
 	took      time.Duration // to the last byte
+	proto     string
+	headers   http.Header
+	tls       *tls.ConnectionState
+	at        time.Time // of the last byte
 }
 
 // attempt sends the request once.
@@ -68,7 +73,7 @@ func (r *Runner) attempt(ctx context.Context, p probe) outcome {
 	a, err := r.send(req, p)
 	switch {
 	case err == nil:
-		return p.read(a)
+		return p.read(bound, a)
 	case ctx.Err() != nil:
 		return broken("was given up by the caller before it was answered")
 	case bound.Err() != nil:
@@ -100,7 +105,7 @@ func (r *Runner) send(req *http.Request, p probe) (answer, error) {
 		return answer{}, err
 	}
 	defer resp.Body.Close()
-	a := answer{status: resp.StatusCode}
+	a := answer{status: resp.StatusCode, proto: resp.Proto, headers: resp.Header, tls: resp.TLS}
 	a.body, err = io.ReadAll(io.LimitReader(resp.Body, maxBody+1))
 	if err != nil {
 		return a, err
@@ -108,7 +113,8 @@ func (r *Runner) send(req *http.Request, p probe) (answer, error) {
 	if len(a.body) > maxBody {
 		a.body, a.tooLarge = nil, true
 	}
-	a.took = r.cfg.Now().Sub(began)
+	a.at = r.cfg.Now()
+	a.took = a.at.Sub(began)
 	if to, err := resp.Location(); err == nil && a.status/100 == 3 && !strings.EqualFold(to.Hostname(), p.url.Hostname()) {
 		a.elsewhere = to.Hostname()
 	}
@@ -117,21 +123,25 @@ func (r *Runner) send(req *http.Request, p probe) (answer, error) {
 
 // redirect says whether a redirect is followed. One that is not is the answer.
 func (p probe) redirect(next *http.Request, via []*http.Request) error {
+	hops := maxRedirects
+	if p.hops != nil {
+		hops = *p.hops
+	}
 	switch from := via[len(via)-1].URL; {
 	case slices.Contains(p.status, next.Response.StatusCode),
 		!strings.EqualFold(next.URL.Hostname(), p.url.Hostname()),
 		from.Scheme == "https" && next.URL.Scheme != "https":
 		return http.ErrUseLastResponse
-	case len(via) > maxRedirects:
-		return errRedirects
+	case hops == 0:
+		return http.ErrUseLastResponse
+	case len(via) > hops:
+		return fmt.Errorf("it was redirected more than %d times", hops)
 	}
 	return nil
 }
 
-var errRedirects = fmt.Errorf("it was redirected more than %d times", maxRedirects)
-
 // read compares an answer with what is wanted.
-func (p probe) read(a answer) outcome {
+func (p probe) read(ctx context.Context, a answer) outcome {
 	said := fmt.Sprintf("answered %d in %s", a.status, duration(a.took))
 	if !slices.Contains(p.status, a.status) {
 		if a.elsewhere != "" {
@@ -144,6 +154,9 @@ func (p probe) read(a answer) outcome {
 	}
 	if p.within > 0 && a.took > p.within {
 		return failed("%s, want at most %s", said, duration(p.within))
+	}
+	if bad := p.assert(ctx, a); len(bad) > 0 {
+		return failed("%s, but %s", said, strings.Join(bad, "; "))
 	}
 	if !p.hasJSON {
 		return outcome{checks.Passed, said}

@@ -1,14 +1,15 @@
 // Package httpcheck runs checks that are one HTTP request.
 //
-// A check passes when the answer's status is one of those wanted, its body holds
-// the JSON that is wanted, and its last byte came in time. What is no answer (a
+// A check passes when the answer's status is one of those wanted, its assertions hold,
+// its body holds the JSON that is wanted, and its last byte came in time. What is no answer (a
 // refused connection, an unknown host, a certificate that does not verify, a
 // timeout) is a failure. What kept the request from being sent (a template that
 // does not render, a bad URL, a guarded address, a caller that gave up) is a broken
 // check. Neither is ever a pass.
 //
-// A redirect is followed at most three times, to the same host name only and never
-// from https to http; where its status is one of those wanted it is the answer. No
+// A redirect is followed at most three times (or as often as the check says), to the
+// same host name only and never from https to http; where its status is one of those
+// wanted it is the answer. No
 // proxy is used, connections are not kept, and at most 1 MiB of a body is read.
 // Sentences about a check carry neither the user and query of its URL nor its
 // headers.
@@ -16,6 +17,8 @@ package httpcheck
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
@@ -37,6 +40,8 @@ type Config struct {
 	// error forbids it and makes the check broken. By default every address is
 	// allowed, loopback and private ones too, since plans are the operator's own.
 	Guard func(netip.AddrPort) error
+	// Roots are the authorities that certificates are verified by (default: the system's).
+	Roots *x509.CertPool
 	// Timeout bounds an attempt of a check without Within (default 10 s).
 	Timeout time.Duration
 	// Pause is the time between two attempts (default 250 ms).
@@ -66,8 +71,10 @@ func New(cfg Config) *Runner {
 	}
 	return &Runner{cfg: cfg, transport: &http.Transport{
 		DialContext:            dialer.DialContext,
+		ForceAttemptHTTP2:      true, // a dialler of our own would turn it off
 		DisableKeepAlives:      true, // a probe must see a new connection work, and leave none
 		MaxResponseHeaderBytes: 64 << 10,
+		TLSClientConfig:        &tls.Config{RootCAs: cfg.Roots, MinVersion: tls.VersionTLS12},
 		TLSHandshakeTimeout:    cfg.Timeout,
 	}}
 }

@@ -27,12 +27,14 @@ type probe struct {
 	status  []int
 	json    any // numbers are json.Number
 	hasJSON bool
+	asserts []*checks.Assertion
+	hops    *int // redirects that are followed at most; nil: maxRedirects
 	within  time.Duration
 }
 
 // render fills in a check's templates and says what is wrong with the result.
 func render(h checks.HTTP, t checks.Target) (probe, error) {
-	p := probe{method: http.MethodGet, status: h.Status, within: h.Within, headers: map[string]string{}}
+	p := probe{method: http.MethodGet, status: h.Status, within: h.Within, headers: map[string]string{}, hops: h.Redirects}
 	text, err := fill("url", h.URL, t)
 	if err != nil {
 		return p, err
@@ -59,6 +61,16 @@ func render(h checks.HTTP, t checks.Target) (probe, error) {
 	if p.body, err = fill("body", h.Body, t); err != nil {
 		return p, err
 	}
+	if err := p.form(h, t); err != nil {
+		return p, err
+	}
+	for _, text := range h.Assert {
+		a, err := checks.CompileAssertion(text)
+		if err != nil {
+			return p, fmt.Errorf("its assertion %s: %w", shorten(line(text), 80), err)
+		}
+		p.asserts = append(p.asserts, a)
+	}
 	if len(p.status) == 0 {
 		p.status = []int{http.StatusOK}
 	}
@@ -72,6 +84,29 @@ func render(h checks.HTTP, t checks.Target) (probe, error) {
 		}
 	}
 	return p, nil
+}
+
+// form makes a body of form fields.
+func (p *probe) form(h checks.HTTP, t checks.Target) error {
+	if len(h.Form) == 0 {
+		return nil
+	}
+	fields := url.Values{}
+	for name, text := range h.Form {
+		v, err := fill("form field "+name, text, t)
+		if err != nil {
+			return err
+		}
+		fields.Set(name, v)
+	}
+	p.body = fields.Encode()
+	for name := range p.headers {
+		if strings.EqualFold(name, "Content-Type") {
+			return nil
+		}
+	}
+	p.headers["Content-Type"] = "application/x-www-form-urlencoded"
+	return nil
 }
 
 var headerName = regexp.MustCompile("^[-!#$%&'*+.^_`|~0-9A-Za-z]+$")

@@ -130,6 +130,10 @@ func TestLivesOfRollouts(t *testing.T) {
 			{hook: "rollout", call: call{checksum: "2", metadata: map[string]string{"weight": "50"}}, code: 200, live: 1, all: 1},
 			{after: time.Minute, hook: "pre-rollout", call: call{checksum: "2", metadata: map[string]string{"weight": "50"}}, code: 200, live: 1, all: 1},
 		}},
+		"skipAnalysis": {nil, []step{
+			{hook: "confirm-rollout", call: at("Succeeded", two), code: 200},
+			{hook: "post-rollout", call: at("Succeeded", three), code: 200},
+		}},
 		"other Canaries are left alone": {nil, []step{
 			{hook: "pre-rollout", call: two, code: 200, live: 1, all: 1},
 			{hook: "pre-rollout", call: call{name: "strict", checksum: "2"}, code: 200, live: 2, all: 2},
@@ -144,6 +148,18 @@ func TestLivesOfRollouts(t *testing.T) {
 			}
 			w.play(tt.steps)
 		})
+	}
+}
+
+// Before a Canary is initialised Flagger's events have no phase.
+func TestAnEventWithoutAPhase(t *testing.T) {
+	w := newWorld(t)
+	w.want(w.hook("pre-rollout", call{}), 200)
+	a := w.do("POST", "/flagger/event", `{"name":"checkout","namespace":"shop","phase":"","checksum":"5d59f87694",`+
+		`"metadata":{"eventMessage":"checkout-primary.shop not ready","eventType":"Warning","timestamp":"1772366400000"}}`)
+	w.want(a, 200)
+	if sum := w.only(); !sum.Closed.IsZero() {
+		t.Errorf("got it closed for %q, want it to go on", sum.Why)
 	}
 }
 

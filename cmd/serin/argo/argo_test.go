@@ -102,7 +102,11 @@ func TestTemplates(t *testing.T) {
 				t.Fatal(err)
 			}
 			golden(t, name, got)
-			read(t, got)
+			d := read(t, got)
+			// Argo's controller dies of a lookback without an initialDelay.
+			if _, ok := d.Spec.Metrics[0].Provider["kayenta"]["lookback"]; ok {
+				t.Error("got a lookback, which is never written")
+			}
 			if tt.Secret.Name == "" && strings.Contains(string(got), "token") {
 				t.Errorf("got a token where none is asked for")
 			}

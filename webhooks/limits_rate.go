@@ -91,7 +91,7 @@ func (r *rates) stranger(c echo.Context, now time.Time) error {
 
 // canWait reports whether who calls this path tries again after a 429.
 func canWait(path string) bool {
-	return !within(path, "/flagger") && !within(path, "/argo") && !within(path, "/azure")
+	return !within(path, "/flagger") && !within(path, "/argo") && !within(path, "/azure") && path != pathAlertmanager
 }
 
 // network returns what one host can be told apart by: its address, or the first 64

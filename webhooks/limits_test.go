@@ -32,6 +32,7 @@ func TestRatesOfOneToken(t *testing.T) {
 	for range 20 {
 		w.want(w.as("busy-token", "POST", "/flagger/rollout", flaggerIn("shop", "")), 200)
 		w.want(w.as("busy-token", "POST", "/argo/analysis", argoArgs(nil)), 200)
+		w.want(w.as("busy-token", "POST", pathAlertmanager, group(nil)), 200)
 	}
 	w.want(w.as("busy-token", "GET", "/v1/rollouts", ""), 429)
 	w.clock.add(time.Second)

@@ -132,7 +132,7 @@ func (s *Server) github(c echo.Context) error {
 		return err
 	}
 	if e.Action != "requested" {
-		return writeJSON(c, http.StatusOK, map[string]string{"ignored": "only the action requested means something here, and this is " + oneLine(e.Action, 60)})
+		return writeJSON(c, http.StatusOK, map[string]string{"ignored": "only the action requested means something here, and this is " + quoted(e.Action)})
 	}
 	ctx, cancel := context.WithTimeout(c.Request().Context(), githubAck)
 	defer cancel()

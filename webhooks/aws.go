@@ -292,7 +292,7 @@ func (s *Server) onDeployment(ctx context.Context, d deployment) (found, error) 
 	}
 	r, err := applyPlan(d.rollout, p)
 	if err != nil {
-		return found{}, err
+		return found{}, &unfitError{err}
 	}
 	// A deployment group has one deployment at a time, and so has a service: whatever
 	// was live of the same revision is over.
@@ -306,6 +306,16 @@ func (s *Server) onDeployment(ctx context.Context, d deployment) (found, error) 
 	a, err := s.open(ctx, r, p)
 	return found{Summary: journal.Summary{Rollout: a.Rollout}, opened: a.New}, err
 }
+
+// unfitError is a deployment that the plan and the configuration do not fit, as they are
+// now: its arms cannot be told apart, for one.
+type unfitError struct{ err error }
+
+// Error returns the words of the refusal.
+func (e *unfitError) Error() string { return e.err.Error() }
+
+// Unwrap returns the refusal.
+func (e *unfitError) Unwrap() error { return e.err }
 
 // grantedBefore reports whether the newest verdict that had fresh evidence of both
 // arms granted the last promotion. It is asked when the canary has all the traffic.

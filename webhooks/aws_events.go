@@ -3,6 +3,7 @@ package webhooks
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"strings"
 	"time"
@@ -76,7 +77,8 @@ func (s *Server) awsEvents(c echo.Context) error {
 // arm that cannot be told from the other.
 func comeAgain(err error) error {
 	e := asHTTPError(err)
-	if e.Code == http.StatusNotFound || e.Code == http.StatusConflict {
+	var unfit *unfitError
+	if e.Code == http.StatusNotFound || e.Code == http.StatusConflict || errors.As(err, &unfit) {
 		return &HTTPError{Code: http.StatusServiceUnavailable, Public: e.Public, Next: e.Next, Err: err, RetryAfter: 30 * time.Second}
 	}
 	return err
@@ -204,6 +206,9 @@ func (s *Server) openDeploy(ctx context.Context, w caller, e busEvent, d deployS
 		return eventTaken{}, err
 	}
 	about, err := s.aboutDeployment(ctx, d.Region, d.DeploymentID)
+	if err == nil {
+		err = about.isOf(w, d.Application, d.DeploymentGroup)
+	}
 	switch {
 	case err != nil:
 		return eventTaken{}, err

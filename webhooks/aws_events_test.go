@@ -18,7 +18,7 @@ func TestPause(t *testing.T) {
 	a.described[serviceDeployment("NCWGC2ZR")] = ECSDeployment{Known: true, Strategy: "LINEAR", Step: 20, Canary: rollout.Arm{Hash: "222"}, Baseline: rollout.Arm{Hash: "111"}, Weight: percent(0)}
 	got := a.want(a.do("POST", "/aws/events", pauseEvent(t, "ecs-pause-1", preProduction, nil)), 202).object(t)
 	q := a.question(t)
-	if q.ID != "ecs/ecs-pause-1" || q.Sender != "ecs" || q.Gate != reply.GateStart || q.Fallback || !q.Deadline.Equal(start().Add(2*time.Hour-15*time.Second)) {
+	if q.ID != pauseID("ecs-pause-1") || q.Sender != "ecs" || q.Gate != reply.GateStart || q.Fallback || !q.Deadline.Equal(start().Add(2*time.Hour-15*time.Second)) {
 		t.Errorf("got %+v, want the start, a little before it expires", q)
 	}
 	if want := `{"region":"eu-west-1","serviceDeploymentArn":"` + serviceDeployment("NCWGC2ZR") + `","hookId":"ecs-pause-1","until":"2026-03-01T14:00:00Z"}`; string(q.To) != want {
@@ -71,7 +71,7 @@ func TestPauseGates(t *testing.T) {
 			a.described[serviceDeployment("NCWGC2ZR")] = tt.d
 			a.want(a.do("POST", "/aws/events", pauseEvent(t, "ecs-pause-1", tt.stage, nil)), 202)
 			if tt.gate == "" {
-				if len(a.told) != 1 || !a.told["ecs/ecs-pause-1"].Yes || len(a.rollouts()) != 0 {
+				if len(a.told) != 1 || !a.told[pauseID("ecs-pause-1")].Yes || len(a.rollouts()) != 0 {
 					t.Errorf("got %v told, want it released: nothing runs that could be judged", a.told)
 				}
 				return
@@ -101,15 +101,15 @@ func TestPausesAreCounted(t *testing.T) {
 		for range 2 { // each is delivered twice
 			a.want(a.do("POST", "/aws/events", pauseEvent(t, hook, preProduction, nil)), 202)
 		}
-		if q := a.desk.asked["ecs/"+hook]; q.Gate != want {
+		if q := a.desk.asked[pauseID(hook)]; q.Gate != want {
 			t.Errorf("pause %d: got gate %s, want %s", n, q.Gate, want)
 		}
 		a.clock.add(time.Minute)
 	}
 	// The first one comes again, last: it is still the first.
-	delete(a.desk.asked, "ecs/ecs-pause-0")
+	delete(a.desk.asked, pauseID("ecs-pause-0"))
 	a.want(a.do("POST", "/aws/events", pauseEvent(t, "ecs-pause-0", preProduction, nil)), 202)
-	if q := a.desk.asked["ecs/ecs-pause-0"]; q.Gate != reply.GateStart {
+	if q := a.desk.asked[pauseID("ecs-pause-0")]; q.Gate != reply.GateStart {
 		t.Errorf("got gate %s, want the first to stay the first", q.Gate)
 	}
 	// A pause whose weight was told is counted, too.
@@ -119,7 +119,7 @@ func TestPausesAreCounted(t *testing.T) {
 	b.clock.add(time.Minute)
 	b.described[serviceDeployment("NCWGC2ZR")] = ECSDeployment{}
 	b.want(b.do("POST", "/aws/events", pauseEvent(t, "ecs-pause-1", preProduction, nil)), 202)
-	if q := b.desk.asked["ecs/ecs-pause-1"]; q.Gate != reply.GateStep {
+	if q := b.desk.asked[pauseID("ecs-pause-1")]; q.Gate != reply.GateStep {
 		t.Errorf("got gate %s, want a step: the canary may have traffic by now", q.Gate)
 	}
 }
@@ -154,8 +154,9 @@ func TestEventsThatAreNoneOfOurs(t *testing.T) {
 func TestUnknownServicesAreRolledBackWhereThatIsConfigured(t *testing.T) {
 	a := newAmazon(t, func(c *Config) { c.AWS.RollBackUnknown = true })
 	a.want(a.do("POST", "/aws/events", strings.ReplaceAll(pauseEvent(t, "ecs-pause-1", preProduction, nil), "shop/checkout-live", "shop/billing")), 202)
-	if said := a.told["ecs/ecs-pause-1"]; said.Yes || !strings.Contains(said.Reason, "aws.services") || !strings.Contains(a.to["ecs/ecs-pause-1"], "shop/billing") {
-		t.Errorf("got %+v to %s, want no", said, a.to["ecs/ecs-pause-1"])
+	billing := "ecs/" + shortHash(strings.ReplaceAll(serviceDeployment("NCWGC2ZR"), "shop/checkout-live", "shop/billing")) + "/ecs-pause-1"
+	if said, ok := a.told[billing]; !ok || said.Yes || !strings.Contains(said.Reason, "aws.services") || !strings.Contains(a.to[billing], "shop/billing") {
+		t.Errorf("got %+v to %s, want no", said, a.to[billing])
 	}
 }
 
@@ -192,10 +193,11 @@ func TestWhatEventBridgeSendsAgain(t *testing.T) {
 	event := pauseEvent(t, "ecs-pause-1", preProduction, nil)
 	described := ECSDeployment{Known: true, Canary: rollout.Arm{Hash: "2"}, Baseline: rollout.Arm{Hash: "1"}, Weight: percent(0)}
 	for name, change := range map[string]func(*amazon){
-		"no plan":          func(a *amazon) { a.server.cfg.AWS.Services[0].Plan = "nope" },
-		"ECS does not say": func(a *amazon) { a.failed = errBroken },
-		"journal":          func(a *amazon) { a.faults.set("Announce", fmt.Errorf("%w", errBroken)) },
-		"desk":             func(a *amazon) { a.desk.failed = errBroken },
+		"no plan":           func(a *amazon) { a.server.cfg.AWS.Services[0].Plan = "nope" },
+		"ECS does not say":  func(a *amazon) { a.failed = errBroken },
+		"arms are the same": func(a *amazon) { a.described = map[string]ECSDeployment{} },
+		"journal":           func(a *amazon) { a.faults.set("Announce", fmt.Errorf("%w", errBroken)) },
+		"desk":              func(a *amazon) { a.desk.failed = errBroken },
 		"weight is not kept": func(a *amazon) {
 			a.described[serviceDeployment("NCWGC2ZR")] = ECSDeployment{Canary: rollout.Arm{Hash: "2"}, Baseline: rollout.Arm{Hash: "1"}, Weight: percent(9)}
 			a.faults.set("Declare", errBroken)
@@ -239,7 +241,7 @@ func TestDeploymentsOfECSThatEnd(t *testing.T) {
 	}
 	// A pause of what is over asks about the record, and opens nothing.
 	a.want(a.do("POST", "/aws/events", pauseEvent(t, "ecs-pause-2", "POST_PRODUCTION_TRAFFIC_SHIFT", nil)), 202)
-	if q := a.desk.asked["ecs/ecs-pause-2"]; q.Rollout != a.only().Rollout.ID {
+	if q := a.desk.asked[pauseID("ecs-pause-2")]; q.Rollout != a.only().Rollout.ID {
 		t.Errorf("got %+v, want it about the rollout that is over", q)
 	}
 	// What ECS has ended by itself waits for nobody.
@@ -287,6 +289,53 @@ func TestTokensOfAmazonsServices(t *testing.T) {
 	// The password of Basic is a token, too: so does a connection of EventBridge send it.
 	a = with("ecs")
 	a.want(a.as("full-token", "POST", "/aws/events", deployEvent(t, "READY", "d-1")), 200)
+}
+
+// A token that is limited to namespaces has Serin's role stop and release nothing of
+// others, whatever it says of a deployment's ID.
+func TestDeploymentsOfOthers(t *testing.T) {
+	a := newAmazon(t, func(c *Config) {
+		c.Tokens = []Token{FullToken("all", "full-token"), scoped()}
+		c.AWS.Services = append(c.AWS.Services, AWSService{CodeDeploy: &CodeDeployMatch{Application: "Mine"}, Namespace: "shop", Service: "checkout"})
+	})
+	foreign := strings.ReplaceAll(deployEvent(t, "START", "d-OTHERS"), `"application":"Checkout"`, `"application":"Mine"`)
+	a.want(a.as("shop-token", "POST", "/aws/events", foreign), 400) // d-OTHERS is Checkout's
+	a.want(a.as("full-token", "POST", "/aws/events", foreign), 400)
+	// Where CodeDeploy may not be asked, the caller's word is not enough.
+	a.unknown = true
+	a.want(a.as("shop-token", "POST", "/aws/events", foreign), 403)
+	a.want(a.as("shop-token", "POST", "/codedeploy/hook", codeDeployHookBody(t, map[string]any{"deploymentId": "d-OTHERS"})), 403)
+	if n := len(a.rollouts()); n != 0 {
+		t.Errorf("got %d rollouts, want none", n)
+	}
+	a.want(a.as("full-token", "POST", "/codedeploy/hook", codeDeployHookBody(t, nil)), 202)
+}
+
+// What is asked about one's own service, in the name of another's hook, answers
+// nothing there.
+func TestHooksOfOthers(t *testing.T) {
+	a := newAmazon(t, func(c *Config) {
+		tk := scoped()
+		tk.Namespaces = []string{"bank"}
+		c.Tokens = []Token{FullToken("all", "full-token"), tk}
+	})
+	theirs := lambdaEventBody(t, preProduction, shares(0, 100), map[string]any{"hookDetails": map[string]any{"serin": map[string]any{"namespace": "bank", "service": "checkout"}}})
+	a.want(a.as("shop-token", "POST", "/aws/ecs-hook", theirs), 200)
+	a.desk.given[a.question(t).ID] = reply.Answer{Yes: true}
+	got := a.want(a.as("full-token", "POST", "/aws/ecs-hook", lambdaEventBody(t, preProduction, shares(0, 100), nil)), 200).object(t)
+	if got["hookStatus"] != "IN_PROGRESS" || len(a.desk.asked) != 2 {
+		t.Errorf("got %v, want a question of its own", got)
+	}
+	// Nor does a hook's ID under the name of another service.
+	b := newAmazon(t)
+	for _, arn := range []string{serviceDeployment("NCWGC2ZR"), strings.ReplaceAll(serviceDeployment("NCWGC2ZR"), "checkout-live", "checkout-mine")} {
+		b.described[arn] = ECSDeployment{Known: true, Canary: rollout.Arm{Hash: "2"}, Baseline: rollout.Arm{Hash: "1"}}
+	}
+	b.want(b.do("POST", "/aws/events", strings.ReplaceAll(pauseEvent(t, "ecs-pause-1", preProduction, nil), "shop/checkout-live", "shop/checkout-mine")), 202)
+	b.want(b.do("POST", "/aws/events", pauseEvent(t, "ecs-pause-1", preProduction, nil)), 202)
+	if len(b.desk.asked) != 2 {
+		t.Errorf("got %v, want two questions", b.desk.asked)
+	}
 }
 
 func FuzzAWSEvents(f *testing.F) {

@@ -275,14 +275,17 @@ func (s *Server) serviceOf(h lambdaHook) (AWSService, error) {
 
 // question is what a hook asks. Called again it must be the same, and at the next step
 // another: the weight tells steps apart, and the execution where no weight is told.
+// Who is on trial is in it: what somebody asks about a service of theirs, in the name of
+// this deployment, is no answer to this hook.
 func (h lambdaHook) question(now time.Time, rule AWSService) reply.Question {
 	step := "of " + shortHash(h.ExecutionID)
 	if h.weight != nil {
 		step = "at " + strconv.FormatFloat(*h.weight, 'g', -1, 64)
 	}
 	q := reply.Question{
-		ID: "ecs-hook/" + h.name.region + "/" + h.name.deployment + "/" + h.LifecycleStage + "/" + step, Sender: reply.SenderPolled,
-		Gate: reply.GateStart, Asked: now, Deadline: now.Add(h.within), Fallback: rule.Fallback,
+		ID:     "ecs-hook/" + h.name.region + "/" + h.name.deployment + "/" + shortHash(h.ResourceARN+"\n"+rule.Namespace+"\n"+rule.Service) + "/" + h.LifecycleStage + "/" + step,
+		Sender: reply.SenderPolled,
+		Gate:   reply.GateStart, Asked: now, Deadline: now.Add(h.within), Fallback: rule.Fallback,
 	}
 	switch {
 	case h.LifecycleStage == stagePost, h.LifecycleStage == stageShift && h.weight != nil && *h.weight >= 100:

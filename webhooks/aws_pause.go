@@ -145,10 +145,11 @@ func (s *Server) unknownPause(ctx context.Context, w caller, p pause) (eventTake
 	return eventTaken{Question: &t}, err
 }
 
-// question is what a paused hook asks. Each pause has an ID of its own.
+// question is what a paused hook asks. Each pause has an ID of its own; with another
+// deployment's name it is another question.
 func (p pause) question(now time.Time, fallback bool) reply.Question {
 	q := reply.Question{
-		ID: "ecs/" + p.HookID, Sender: controllerECS, Gate: reply.GateStart,
+		ID: "ecs/" + shortHash(p.ServiceDeploymentARN) + "/" + p.HookID, Sender: controllerECS, Gate: reply.GateStart,
 		Asked: now, Deadline: p.ExpiresAt.Add(-pauseSlack), Fallback: fallback,
 	}
 	if p.ExpiresAt.IsZero() {
@@ -196,7 +197,7 @@ func (s *Server) describeECS(ctx context.Context, region, arn string) (ECSDeploy
 	d, err := s.cfg.AWS.ECSDeployment(ctx, region, arn)
 	if err != nil {
 		return d, &HTTPError{
-			Code: http.StatusServiceUnavailable, Public: "ECS did not say how the deployment stands", Next: "ask again",
+			Code: http.StatusServiceUnavailable, Public: "ECS did not say how the deployment stands", Next: "ask again; the log of Serin says why, and serin doctor tries its credentials",
 			Err: err, RetryAfter: 10 * time.Second,
 		}
 	}

@@ -97,6 +97,11 @@ func serviceDeployment(id string) string {
 	return "arn:aws:ecs:eu-west-1:123456789012:service-deployment/shop/checkout-live/" + id
 }
 
+// pauseID is the question of a paused hook.
+func pauseID(hook string) string {
+	return "ecs/" + shortHash(serviceDeployment("NCWGC2ZR")) + "/" + hook
+}
+
 // pauseEvent is an event of a paused hook; changes are of its detail.
 func pauseEvent(t testing.TB, hook, stage string, change map[string]any) string {
 	detail := object(t, map[string]any{

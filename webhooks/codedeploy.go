@@ -181,7 +181,7 @@ func (s *Server) codeDeploy(c echo.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(c.Request().Context(), awsAck)
 	defer cancel()
-	t, err := s.takeHook(ctx, h)
+	t, err := s.takeHook(ctx, w, h)
 	if err != nil {
 		return err
 	}
@@ -274,7 +274,7 @@ func shortHash(text string) string {
 }
 
 // takeHook opens the rollout of a hook and takes its question.
-func (s *Server) takeHook(ctx context.Context, h codeDeployHook) (taken, error) {
+func (s *Server) takeHook(ctx context.Context, w caller, h codeDeployHook) (taken, error) {
 	q := h.question(s.now())
 	to := codeDeployTo{h.Region, h.DeploymentID, h.ExecutionID, q.Asked.Add(hookLimit)}
 	if t, given, err := s.answered(ctx, q); given || err != nil {
@@ -284,11 +284,12 @@ func (s *Server) takeHook(ctx context.Context, h codeDeployHook) (taken, error) 
 		return s.tellNow(ctx, q, to, reply.Answer{Yes: true, Reason: "nothing of the new revision runs before its installation, so there is nothing to judge"})
 	}
 	about, err := s.aboutDeployment(ctx, h.Region, h.DeploymentID)
+	if err == nil {
+		err = about.isOf(w, h.Application, h.DeploymentGroup)
+	}
 	switch {
 	case err != nil:
 		return taken{}, err
-	case differs(about.Application, h.Application) || differs(about.Group, h.DeploymentGroup):
-		return taken{}, bad("correct the forwarder's environment", "application, deploymentGroup: deployment %s is not of these", h.DeploymentID)
 	case about.RollsBack:
 		return s.tellNow(ctx, q, to, reply.Answer{Yes: true, Reason: "this deployment undoes another one, and a rollback is not judged"})
 	}
@@ -312,6 +313,20 @@ func (s *Server) takeHook(ctx context.Context, h codeDeployHook) (taken, error) 
 	return s.askDesk(ctx, q, to)
 }
 
+// isOf refuses a deployment that is not of the group that its caller speaks of. Where
+// CodeDeploy may not be asked, nobody but the caller says whose it is, and that is not
+// enough of one whose token is good for some namespaces only: Serin's own role would
+// stop the deployment of others.
+func (d CodeDeployment) isOf(w caller, application, group string) error {
+	switch {
+	case differs(d.Application, application) || differs(d.Group, group):
+		return bad("correct the forwarder's environment", "application, deploymentGroup: the deployment is not of these")
+	case !d.Known && !w.everywhere():
+		return w.forbidden("use one for every namespace, or allow codedeploy:GetDeployment to the role that Serin runs as", "is limited to namespaces, and CodeDeploy may not be asked whose deployment this is")
+	}
+	return nil
+}
+
 // differs reports whether what is known, if anything is, is not what is said.
 func differs(known, said string) bool { return known != "" && known != said }
 
@@ -327,7 +342,8 @@ func (s *Server) aboutDeployment(ctx context.Context, region, id string) (CodeDe
 	if err != nil {
 		// A rollback that is taken for a deployment could be stopped.
 		return d, &HTTPError{
-			Code: http.StatusServiceUnavailable, Public: "CodeDeploy did not say what the deployment is about", Next: "ask again",
+			Code: http.StatusServiceUnavailable, Public: "CodeDeploy did not say what the deployment is about",
+			Next: "ask again; the log of Serin says why, and serin doctor tries its credentials",
 			Err: err, RetryAfter: 10 * time.Second,
 		}
 	}

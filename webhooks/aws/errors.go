@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
@@ -40,7 +41,11 @@ func (m meaning) of(err error) error {
 	if slices.Contains(m.done, code) {
 		return nil
 	}
-	out := fmt.Errorf("%s: %s: %s", m.call, code, oneLine(answered.ErrorMessage()))
+	said := oneLine(answered.ErrorMessage())
+	if unsigned(code) {
+		said = "the service does not take the signature; check the clock and the credentials"
+	}
+	out := fmt.Errorf("%s: %s: %s", m.call, code, said)
 	_, throttled := retry.DefaultThrottleErrorCodes[code]
 	switch {
 	case slices.Contains(m.permanent, code):
@@ -51,6 +56,13 @@ func (m meaning) of(err error) error {
 		return fmt.Errorf("%w: %w to the role that Serin runs as", out, &deniedError{m.call})
 	}
 	return out
+}
+
+// unsigned reports whether a code is about a request's signature. What the services say
+// of those repeats the request as it was signed: the session's token and the key's ID
+// are in it.
+func unsigned(code string) bool {
+	return strings.Contains(code, "Signature") || slices.Contains([]string{"MissingAuthenticationToken", "MissingAuthenticationTokenException", "InvalidClientTokenId"}, code)
 }
 
 // ErrDenied marks an error of credentials that are good and do not allow the call.

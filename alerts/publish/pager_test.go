@@ -54,7 +54,6 @@ func alertmanager(t *testing.T, config string) string {
 		t.Fatal(err)
 	}
 	var said bytes.Buffer
-	//nolint:gosec // the program was found in PATH by its name
 	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), bin,
 		"--config.file="+config, "--storage.path="+filepath.Join(dir, "data"), "--web.listen-address="+addr, "--cluster.listen-address=")
 	cmd.Stdout, cmd.Stderr = &said, &said

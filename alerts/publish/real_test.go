@@ -16,8 +16,8 @@ import (
 	"github.com/serin-canary/serin/queries/prometheus/promtest"
 )
 
-// real starts a Prometheus that reads the rule files of a folder, and a publisher.
-func real(t *testing.T, read, dir string) (string, *publish.Prometheus) {
+// started starts a Prometheus that reads the rule files of a folder, and a publisher.
+func started(t *testing.T, read, dir string) (string, *publish.Prometheus) {
 	t.Helper()
 	url := promtest.Start(t, promtest.Config{
 		More:  fmt.Sprintf("rule_files: [%q]\n", filepath.Join(read, "*.yml")),
@@ -77,7 +77,7 @@ func TestRealPrometheus(t *testing.T) {
 	team := filepath.Join(dir, "team.yml")
 	const fine = "groups: [{name: team, rules: [{record: a, expr: vector(1)}]}]\n"
 	put(t, team, fine)
-	url, p := real(t, dir, dir)
+	url, p := started(t, dir, dir)
 	s := some(t)
 	if err := p.Publish(t.Context(), s); err != nil {
 		t.Fatal(err)
@@ -118,7 +118,7 @@ func TestRealPrometheus(t *testing.T) {
 // A tombstone replaces what is evaluated.
 func TestRealTombstone(t *testing.T) {
 	dir := t.TempDir()
-	url, p := real(t, dir, dir)
+	url, p := started(t, dir, dir)
 	s := some(t)
 	for _, set := range []struct {
 		name string
@@ -143,7 +143,7 @@ func TestRealTombstone(t *testing.T) {
 // A folder that Prometheus does not read is told, and nothing is left in it.
 func TestRealOtherFolder(t *testing.T) {
 	dir := t.TempDir()
-	_, p := real(t, t.TempDir(), dir)
+	_, p := started(t, t.TempDir(), dir)
 	err := p.Publish(t.Context(), some(t))
 	if err == nil || !permanent(err) || !strings.Contains(err.Error(), "add "+filepath.Join(dir, "*.yml")+" to rule_files") {
 		t.Errorf("got %v", err)
@@ -157,7 +157,7 @@ func TestRealOtherFolder(t *testing.T) {
 // taken back: without it the files are read again.
 func TestRealRefused(t *testing.T) {
 	dir := t.TempDir()
-	url, p := real(t, dir, dir)
+	url, p := started(t, dir, dir)
 	s := some(t)
 	newer := s
 	newer.Group.Rules = slices.Clone(s.Group.Rules)

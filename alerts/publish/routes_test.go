@@ -14,7 +14,6 @@ const example = "../../examples/alertmanager/alertmanager.yml"
 
 func amtool(t *testing.T, args ...string) string {
 	t.Helper()
-	//nolint:gosec // the tool was found in PATH by its name
 	out, err := exec.CommandContext(t.Context(), tool(t, "amtool"), args...).Output()
 	if err != nil {
 		t.Errorf("amtool %v: %v\n%s", args, err, out)

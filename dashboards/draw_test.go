@@ -111,6 +111,8 @@ func TestGolden(t *testing.T) {
 			}
 			golden(t, name+"-v2.json", second)
 			s.Closed, s.Why, s.Verdict.Outcome, s.Verdict.Proven = s.Rollout.Started.Add(40*time.Minute), "Flagger's phase is Failed", "rollback", true
+			harm := 1.5
+			s.Verdict.Harm, s.Verdict.CanaryRequests, s.Verdict.BaselineRequests = &harm, 402, 1954
 			if b, err = Draw(s); err != nil {
 				t.Fatal(err)
 			}

@@ -12,7 +12,7 @@ func (s Subject) evidenceRow(sh *sheet) {
 	sh.row(idEvidence, "What the judge thought", false)
 	sh.put(idEvidence+1, width, 4, panel{
 		key: "outcomes", form: formStates, title: "Outcome over time", unit: "short", noValue: notHere, mappings: outcomes(), steps: steps(grey),
-		description: "Each verdict from one look to the next. Rollback stays; promote may be taken back while the rollout goes on.",
+		description: "Each verdict from one look to the next. Rollback stays; promote may be taken back while the rollout goes on. The last verdict may have come between two scrapes: the first panel has it.",
 		targets:     []target{{expr: s.outcome(), legend: "outcome"}},
 	})
 	alpha := s.Plan.Alpha
@@ -21,21 +21,21 @@ func (s Subject) evidenceRow(sh *sheet) {
 	}
 	full := math.Log10(1 / alpha)
 	sh.put(idEvidence+2, 12, 8, panel{
-		key: "evidence of harm", form: formStates, title: "Evidence of harm, by metric", unit: "short", noValue: notHere,
+		key: "evidence of harm", form: formStates, title: "Evidence of harm, by metric", unit: "short", decimals: cog.ToPtr(1.0), noValue: notHere,
 		description: "Logarithm of the evidence (base 10) that a metric is worse than tolerated. 0 is even, 1 is ten to one. All metrics together roll back at the threshold.",
 		targets:     []target{{expr: s.own("serin_finding_evidence_log10", []string{"finding"}, "about", "metric", "side", "worse"), legend: "{{finding}}"}},
 		steps:       steps(green, 0.0, blue, full/2, yellow, full, red),
 	})
 	sh.put(idEvidence+3, 12, 8, panel{
-		key: "evidence of health", form: formStates, title: "Evidence of health, by metric", unit: "short", noValue: notHere,
+		key: "evidence of health", form: formStates, title: "Evidence of health, by metric", unit: "short", decimals: cog.ToPtr(1.0), noValue: notHere,
 		description: "Logarithm of the evidence (base 10) that a metric is not worse than its margin. Promotion needs every required one.",
 		targets:     []target{{expr: s.own("serin_finding_evidence_log10", []string{"finding"}, "about", "metric", "side", "not-worse"), legend: "{{finding}}"}},
-		steps:       steps(red, -full, yellow, 0.0, blue, full, green),
+		steps:       steps(grey, 0.0, blue, full, green),
 	})
 	if len(s.Plan.Checks) == 0 {
 		return
 	}
-	sh.put(idEvidence+4, width, 6, panel{
+	sh.put(idEvidence+4, width, uint32(min(4+len(s.Plan.Checks)/2, 10)), panel{
 		key: "checks", form: formStates, title: "Checks", unit: "short", noValue: notHere, steps: steps(grey),
 		description: "Each check at each look. One that could not be run is not a pass.",
 		targets:     []target{{expr: s.own("serin_check_status", []string{"check"}), legend: "{{check}}"}},

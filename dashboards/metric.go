@@ -176,13 +176,22 @@ func number(x float64) string { return strconv.FormatFloat(x, 'g', 10, 64) }
 // ratio is canary over baseline. Red is where promotion is impossible; the colours are
 // turned round where lower is worse.
 func (s Subject) ratio(d drawn, canary, baseline string) panel {
+	divided := "(" + canary + ") / (" + baseline + ")"
 	p := panel{
 		key: d.Name + " ratio", title: name(d.Metric) + ", canary over baseline", unit: "short", decimals: cog.ToPtr(2.0), noValue: "nothing to divide",
-		description: "1 is equal. Green is tolerated, red is what promotion must exclude; parts of a margin that are absolute are not in the colours.",
-		targets:     []target{{expr: "(" + canary + ") / (" + baseline + ")", legend: "canary / baseline"}},
-		overrides:   []override{{"canary / baseline", []dashboard.DynamicConfigValue{property("color", map[string]any{"mode": "thresholds", "seriesBy": "last"})}}},
-		steps:       steps(grey), links: s.panelLinks("(" + canary + ") / (" + baseline + ")"),
+		description: "1 is equal. Green is tolerated, red is what promotion must exclude; parts of a margin that are absolute are not in the colours. Where the baseline is 0 there is a gap.",
+		targets:     []target{{expr: divided + " < +Inf", legend: "canary / baseline"}}, // a baseline of 0 is a gap
+		steps:       steps(grey), links: s.panelLinks(divided),
 	}
+	worst := "max"
+	if d.Worse == plan.Lower {
+		worst = "min"
+	}
+	// Each point has the colour of its value; the legend has that of the worst, since the
+	// last may be a gap, which is no green.
+	p.overrides = []override{{"canary / baseline", []dashboard.DynamicConfigValue{
+		property("color", map[string]any{"mode": "thresholds", "seriesBy": worst}), property("custom.gradientMode", "scheme"),
+	}}}
 	t, m := d.Tolerance.Relative, d.Margin.Relative
 	switch {
 	case d.Kind == plan.Rate || d.Worse == plan.Either || m <= 0 || t >= m:
@@ -212,7 +221,7 @@ func (s Subject) events(d drawn) (panel, bool) {
 		return panel{}, false
 	}
 	return panel{
-		key: d.Name + " events", title: "What it rests on", unit: "reqps", overrides: arms()[:2],
+		key: d.Name + " events", title: "Traffic it rests on", unit: "reqps", overrides: arms()[:2],
 		description: "Events per second of each arm. Few of them, and the graph beside it is noise.",
 		targets:     []target{{expr: canary, legend: seriesCanary}, {expr: baseline, legend: seriesBaseline}},
 	}, true
@@ -246,7 +255,7 @@ func (s Subject) spread(sh *sheet, id uint32, d drawn, u string) error {
 			quantiles.overrides = append(quantiles.overrides, override{legend, style})
 		}
 	}
-	sh.put(id+4, 8, 8, quantiles)
+	sh.put(id+4, 8, 9, quantiles)
 	for i, arm := range []struct {
 		canary bool
 		name   string
@@ -255,7 +264,7 @@ func (s Subject) spread(sh *sheet, id uint32, d drawn, u string) error {
 		if err != nil {
 			return err
 		}
-		sh.put(id+5+uint32(i), 8, 8, panel{
+		sh.put(id+5+uint32(i), 8, 9, panel{
 			key: d.Name + " heat " + arm.name, form: formHeat, title: name(d.Metric) + ", " + arm.name, unit: u,
 			description: "How the " + arm.name + "'s requests are spread. Darker is more.",
 			targets:     []target{{expr: expr, legend: "{{le}}", heat: true}},

@@ -140,7 +140,11 @@ func named[B builder[B]](b B, p panel) B {
 }
 
 func (p panel) graph() *timeseries.PanelBuilder {
-	legend := common.NewVizLegendOptionsBuilder().DisplayMode(common.LegendDisplayModeTable).
+	mode := common.LegendDisplayModeList // a table of four lines is cut off in a panel of this height
+	if len(p.patterns) > 0 {
+		mode = common.LegendDisplayModeTable
+	}
+	legend := common.NewVizLegendOptionsBuilder().DisplayMode(mode).
 		Placement(common.LegendPlacementBottom).ShowLegend(true).Calcs([]string{"lastNotNull", "max"})
 	b := named(timeseries.NewPanelBuilder(), p).Targets(p.queries()).Unit(p.unit).NoValue(p.missing()).
 		LineWidth(2).FillOpacity(0).ShowPoints(common.VisibilityModeNever).
@@ -205,6 +209,9 @@ func (p panel) states() *statetimeline.PanelBuilder {
 		Tooltip(common.NewVizTooltipOptionsBuilder().Mode(common.TooltipDisplayModeSingle).Sort(common.SortOrderNone))
 	if len(p.steps) > 0 {
 		b = b.Thresholds(thresholds(p.steps)).ColorScheme(dashboard.NewFieldColorBuilder().Mode(dashboard.FieldColorModeIdThresholds))
+	}
+	if p.decimals != nil {
+		b = b.Decimals(*p.decimals)
 	}
 	return b
 }

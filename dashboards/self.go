@@ -56,6 +56,11 @@ func outcomes() []dashboard.ValueMapping {
 	})
 }
 
+// outcomeNumbers are the numbers that [outcomes] names.
+func outcomeNumbers() map[string]float64 {
+	return map[string]float64{"continue": 0, "promote": 1, "inconclusive": 2, "rollback": 3}
+}
+
 func valueMap(m map[string]dashboard.ValueMappingResult) []dashboard.ValueMapping {
 	return []dashboard.ValueMapping{{ValueMap: &dashboard.ValueMap{Type: dashboard.MappingTypeValueToText, Options: m}}}
 }

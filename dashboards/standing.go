@@ -3,6 +3,7 @@ package dashboards
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"slices"
 
 	"github.com/grafana/grafana-foundation-sdk/go/cog"
 	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
@@ -41,7 +42,7 @@ func Fleet(s Standing) (Board, error) {
 	})
 	sh.row(20, "Before", false)
 	sh.put(22, width, 8, panel{
-		key: "ends", title: "How rollouts ended, in the last day", unit: "short", noValue: notHere,
+		key: "ends", title: "How rollouts ended, in the last day", unit: "short", noValue: "none ended",
 		description: "Closed rollouts by their last verdict. A rising share of rollbacks is worth a look at what they have in common.",
 		targets:     []target{{expr: "sum by (outcome) (increase(" + s.plain("serin_rollouts_closed_total") + "[1d]))", legend: "{{outcome}}"}},
 		overrides: []override{
@@ -78,18 +79,26 @@ func (s Standing) judgeRow(sh *sheet) {
 			targets: []target{{expr: "histogram_quantile(0.99, sum by (le, kind, result) (rate(" + s.plain("serin_source_question_seconds_bucket") + "[" + rateInterval + "]))) >= 0", legend: "{{kind}} {{result}}"}},
 		},
 		{
-			key: "work", title: "Work that is due or dead", unit: "short", description: "Callbacks, reports and publications that wait, or were given up. Dead ones need a person.",
-			targets: []target{{expr: "max by (kind, state) (" + s.plain("serin_work_jobs") + ")", legend: "{{kind}} {{state}}"}},
+			key: "work", title: "Work that is due or dead", unit: "short", noValue: "none", description: "Callbacks, reports and publications that wait, or were given up. Dead ones need a person.",
+			targets: []target{{expr: "max by (kind, state) (" + s.undone().plain("serin_work_jobs") + ")", legend: "{{kind}} {{state}}"}},
 		},
 		{
-			key: "publishing", title: "Dashboards and rules that could not be published", unit: "short", description: "Failed attempts, by where they went. They never change a verdict.",
+			key: "publishing", title: "Dashboards and rules that could not be published", unit: "short", noValue: "none failed", description: "Failed attempts, by where they went. They never change a verdict.",
 			targets: []target{{expr: "sum by (kind, target) (increase(" + s.plain("serin_publish_failures_total") + "[1h]))", legend: "{{kind}} {{target}}"}},
 		},
 	}
 	for i, p := range ps {
-		p.noValue = "no data"
+		if p.noValue == "" {
+			p.noValue = "no data"
+		}
 		sh.put(uint32(31+i), 8, 8, p)
 	}
+}
+
+// undone leaves out work that is done.
+func (s Standing) undone() Standing {
+	s.Self = append(slices.Clone(s.Self), queries.Matcher{Label: "state", Op: queries.NotEqual, Value: "done"})
+	return s
 }
 
 // ServiceUID identifies the board of a service.

@@ -39,6 +39,9 @@ type Verdict struct {
 	Worst, WorstReason string
 	// Weight is the canary's declared share in percent; nil where it is unknown.
 	Weight *float64
+	// Harm is the evidence of harm as a share of what rolls back, both as logarithms: 1
+	// is there. Nil where it is unknown.
+	Harm *float64
 	// CanaryRequests and BaselineRequests are those that were compared.
 	CanaryRequests, BaselineRequests float64
 }

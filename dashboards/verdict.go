@@ -10,7 +10,7 @@ import (
 
 // verdictRow is the first screen: what is on trial, what the judge thinks, and why.
 func (s Subject) verdictRow(sh *sheet) {
-	sh.put(idVerdict, 12, 8, panel{
+	sh.put(idVerdict, 12, 10, panel{
 		key: "verdict", form: formText, title: "Verdict",
 		description: "What the judge said last, in its own words. The panels beside it are live.", content: s.words(),
 	})
@@ -21,8 +21,8 @@ func (s Subject) verdictRow(sh *sheet) {
 			targets: []target{{expr: s.outcome()}}, mappings: outcomes(), steps: steps(grey), unit: "short",
 		},
 		{
-			key: "evidence", title: "Evidence of harm", description: "Evidence that the canary is worse than tolerated, as a share of what rolls it back (both as logarithms). At 100% it is rolled back.",
-			targets: []target{{expr: s.own("serin_rollout_evidence_log10", nil) + " / " + s.own("serin_rollout_threshold_log10", nil)}},
+			key: "evidence", title: "Harm evidence", description: "Evidence that the canary is worse than tolerated, as a share of what rolls it back (both as logarithms). At 100% it is rolled back.",
+			targets: []target{{expr: "clamp_min(" + s.own("serin_rollout_evidence_log10", nil) + " / " + s.own("serin_rollout_threshold_log10", nil) + ", 0)"}},
 			unit:    "percentunit", steps: steps(green, 0.5, yellow, 1.0, red), decimals: cog.ToPtr(0.0),
 		},
 		{
@@ -35,7 +35,7 @@ func (s Subject) verdictRow(sh *sheet) {
 			targets: []target{{expr: s.own("serin_rollout_weight_percent", nil)}}, unit: "percent", steps: steps(orange), noValue: "unknown",
 		},
 		{
-			key: "requests", title: "Requests compared", description: "How many requests of each arm the verdict rests on. A p99 of twelve requests says nothing.",
+			key: "requests", title: "Requests", description: "How many requests of each arm were compared, which the verdict rests on. A p99 of twelve requests says nothing.",
 			targets: []target{
 				{expr: s.own("serin_rollout_requests", nil, "arm", "canary"), legend: seriesCanary},
 				{expr: s.own("serin_rollout_requests", nil, "arm", "baseline"), legend: seriesBaseline},
@@ -43,12 +43,13 @@ func (s Subject) verdictRow(sh *sheet) {
 			unit: "short", overrides: arms()[:2], steps: steps(grey),
 		},
 		{
-			key: "age", title: "Since the last look", description: "How long ago the judge last looked. Nothing on this board is guarded while it does not.",
+			key: "age", title: "Last look", description: "How long ago the judge last looked. Nothing on this board is guarded while it does not.",
 			targets: []target{{expr: "time() - " + s.own("serin_rollout_last_look_timestamp_seconds", nil)}}, unit: "s",
 			steps:    steps(green, (3*block + s.Plan.Lag.D() + time.Minute).Seconds(), yellow, (10*block + s.Plan.Lag.D() + 5*time.Minute).Seconds(), red),
 			decimals: cog.ToPtr(0.0),
 		},
 	}
+	s.final(stats)
 	var ids []uint32
 	for i := range stats {
 		stats[i].form, stats[i].links = formStat, s.links()
@@ -57,8 +58,46 @@ func (s Subject) verdictRow(sh *sheet) {
 		}
 		ids = append(ids, idVerdict+1+uint32(i))
 	}
-	sh.fill(4, 4, ids, stats)
+	sh.fill(4, 5, ids, stats)
 }
+
+// final replaces what a rollout's metrics said when they were last scraped by what its
+// last verdict said: that verdict ended the rollout, and so may never be scraped.
+func (s Subject) final(stats []panel) {
+	if s.Closed.IsZero() {
+		return
+	}
+	v := s.Verdict
+	said := func(p *panel, x *float64) {
+		if x != nil {
+			p.targets = []target{{expr: constantly(*x)}}
+			p.description += " This is the last verdict's."
+		}
+	}
+	for i := range stats {
+		switch p := &stats[i]; p.key {
+		case "outcome":
+			if n, there := outcomeNumbers()[v.Outcome]; there {
+				said(p, &n)
+			}
+		case "evidence":
+			said(p, v.Harm)
+		case "weight":
+			said(p, v.Weight)
+		case "requests":
+			if v.CanaryRequests > 0 {
+				p.targets[0].expr, p.targets[1].expr = constantly(v.CanaryRequests), constantly(v.BaselineRequests)
+			}
+		case "age":
+			took := s.Closed.Sub(s.Rollout.Started).Seconds()
+			p.title, p.description, p.steps = "It took", "How long the rollout took, from its start to its end.", steps(grey)
+			p.targets = []target{{expr: constantly(took)}}
+		}
+	}
+}
+
+// constantly is a number that a board knows by itself.
+func constantly(x float64) string { return "vector(" + number(x) + ")" }
 
 // worst asks for the finding with the most evidence of harm, as it was last. A rollout
 // that is over has no such series any more at the end of what the board shows.
@@ -78,24 +117,21 @@ func (s Subject) words() string {
 		fmt.Fprintf(&b, "## %s%s\n\n%s\n\n", strings.ToUpper(v.Outcome), proven(v), plain(v.Reason))
 	}
 	if !s.Closed.IsZero() {
-		fmt.Fprintf(&b, "**Ended** %s: %s. The board shows the time of the rollout and is not refreshed.\n\n", s.Closed.UTC().Format("2006-01-02 15:04:05 MST"), plain(s.Why))
+		fmt.Fprintf(&b, "**Ended** %s: %s.\n\n", moment(s.Closed), plain(s.Why))
 	}
-	if v.Worst != "" && v.WorstReason != "" && v.WorstReason != v.Reason {
+	// Where the worst metric decided, the reason has its sentence; where the canary is
+	// promoted none of them is bad.
+	if v.Worst != "" && v.WorstReason != "" && v.Outcome != "promote" && !strings.Contains(v.Reason, v.WorstReason) {
 		fmt.Fprintf(&b, "**Worst: %s.** %s\n\n", plain(v.Worst), plain(v.WorstReason))
 	}
 	r := s.Rollout
-	version := func(text, instead string) string {
-		if text == "" {
-			return instead
-		}
-		return text
-	}
-	fmt.Fprintf(&b, "| | |\n|---|---|\n| service | %s |\n| on trial | %s (baseline: %s) |\n| began | %s, attempt %d |\n| asked by | %s, plan %s |\n",
-		cell(join(r.Namespace, r.Service)), cell(version(r.Canary.Version, r.Revision)), cell(version(r.Baseline.Version, version(r.Baseline.Hash, r.Baseline.Workload))),
-		r.Started.UTC().Format("2006-01-02 15:04:05 MST"), max(r.Attempt, 1), cell(r.Controller), cell(r.Plan))
+	fmt.Fprintf(&b, "**%s %s** on trial against %s, since %s (attempt %d), for %s by plan %s.", plain(join(r.Namespace, r.Service)),
+		known(r.Canary.Version, r.Revision), known(r.Baseline.Version, r.Baseline.Hash, r.Baseline.Workload),
+		moment(r.Started), max(r.Attempt, 1), known(r.Controller), known(r.Plan))
 	if !v.At.IsZero() {
-		fmt.Fprintf(&b, "| this text is of | %s |\n", v.At.UTC().Format("2006-01-02 15:04:05 MST"))
+		fmt.Fprintf(&b, " This text is of %s.", v.At.UTC().Format("15:04:05"))
 	}
+	b.WriteString("\n")
 	if ls := s.links(); len(ls) > 0 {
 		b.WriteString("\n")
 		for i, l := range ls {
@@ -107,6 +143,18 @@ func (s Subject) words() string {
 		b.WriteString("\n")
 	}
 	return b.String()
+}
+
+func moment(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 MST") }
+
+// known is the first of some names that is there, as plain text.
+func known(names ...string) string {
+	for _, n := range names {
+		if n != "" {
+			return plain(n)
+		}
+	}
+	return "unknown"
 }
 
 // proven says what a verdict rests on.
@@ -136,12 +184,4 @@ func plain(text string) string {
 	return strings.NewReplacer(
 		"&", "&amp;", "<", "&lt;", ">", "&gt;", "`", "&#96;", "*", "\\*", "_", "\\_", "[", "\\[", "]", "\\]", "|", "\\|", "$", "&#36;", "\n", " ", "\r", " ",
 	).Replace(text)
-}
-
-// cell is plain text in a table; an empty one is said to be unknown.
-func cell(text string) string {
-	if text == "" {
-		return "unknown"
-	}
-	return plain(text)
 }

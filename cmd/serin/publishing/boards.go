@@ -114,6 +114,10 @@ func verdict(v judge.Verdict) dashboards.Verdict {
 		Outcome: v.Outcome.String(), Reason: v.Reason, Proven: v.Proven, Shadow: v.Mode == string(plan.Shadow), At: v.At,
 		Weight: v.Progress.Weight, CanaryRequests: v.Progress.CanaryRequests, BaselineRequests: v.Progress.BaselineRequests,
 	}
+	if v.Threshold > 0 {
+		harm := max(0, v.Evidence/v.Threshold)
+		out.Harm = &harm
+	}
 	var most float64
 	for _, f := range v.Findings {
 		if f.About == judge.AboutMetric && f.Worse != nil && (out.Worst == "" || *f.Worse > most) {

@@ -28,7 +28,7 @@ func TestRealGhost(t *testing.T) {
 	defer server.Close()
 	path := w.want(w.as("full-token", "POST", "/v1/rollouts", announced1), 201).header.Get("Location")
 	look := func(a judge.Answer) {
-		w.judge.say(func(v *judge.Verdict) { v.Advance = a })
+		w.judge.say(func(v *judge.Verdict) { v.Advance, v.Progress.Paired = a, 3 })
 		w.want(w.as("full-token", "POST", path+"/judge", ""), 200)
 	}
 	look(judge.Answer{Reason: "the canary is warming up"})

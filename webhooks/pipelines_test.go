@@ -286,7 +286,7 @@ func TestGhostExample(t *testing.T) {
 		t.Fatal("the example has no --throttle-http")
 	}
 	w := newWorld(t)
-	w.judge.say(func(v *judge.Verdict) { v.Advance = judge.Answer{Yes: true} })
+	w.judge.say(func(v *judge.Verdict) { v.Advance, v.Progress.Paired = judge.Answer{Yes: true}, 3 })
 	w.want(w.do("POST", w.announce(announced1)+"/judge", ""), 200)
 	if ok, a := w.migrates(found[1]); !ok {
 		t.Errorf("got %d, want a go", a.code)

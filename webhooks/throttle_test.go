@@ -22,7 +22,10 @@ func (w *world) migrates(path string) (bool, answer) {
 }
 
 func TestThrottle(t *testing.T) {
-	advancing := func(v *judge.Verdict) { v.Advance = judge.Answer{Yes: true, Reason: "no harm"} }
+	advancing := func(v *judge.Verdict) {
+		v.Advance, v.Progress.Paired = judge.Answer{Yes: true, Reason: "no harm"}, 3
+	}
+	none := 0.0
 	bad := func(v *judge.Verdict) {
 		v.Outcome, v.RollBack = judge.Rollback, judge.Answer{Yes: true, Reason: "errors 9 %"}
 	}
@@ -35,7 +38,12 @@ func TestThrottle(t *testing.T) {
 		byID, service int
 		reason        string // by ID
 	}{
-		"fresh and no harm":     {advancing, nil, 200, 200, "go on: no harm"},
+		"fresh and no harm": {advancing, nil, 200, 200, "go on: no harm"},
+		"nothing is known": {func(v *judge.Verdict) { v.Advance = judge.Answer{Yes: true, Reason: "the canary has no traffic yet"} }, nil, 429, 429,
+			"wait: the canary has had no request"},
+		"no traffic, as declared": {func(v *judge.Verdict) {
+			v.Advance, v.Progress.Weight = judge.Answer{Yes: true, Reason: "the canary has no traffic yet"}, &none
+		}, nil, 200, 200, "go on: the canary has no traffic yet"},
 		"warming up":            {func(v *judge.Verdict) { v.Advance.Reason = "the canary is warming up" }, nil, 429, 429, "wait: the canary is warming up"},
 		"rolled back":           {bad, nil, 409, 409, "rolled back: errors 9 %"},
 		"shadow":                {func(v *judge.Verdict) { v.Mode = "shadow" }, nil, 200, 200, "shadow"},
@@ -100,7 +108,7 @@ func TestThrottleOfTheUnknown(t *testing.T) {
 // Several rollouts of one service: the strictest counts.
 func TestThrottleBySeveralRollouts(t *testing.T) {
 	w := newWorld(t)
-	w.judge.say(func(v *judge.Verdict) { v.Advance = judge.Answer{Yes: true} })
+	w.judge.say(func(v *judge.Verdict) { v.Advance, v.Progress.Paired = judge.Answer{Yes: true}, 3 })
 	for _, body := range []string{
 		`{"controller":"one","service":"checkout","namespace":"shop","revision":"v2","canary":{"workload":"b"},"baseline":{"workload":"a"}}`, `{"controller":"two","service":"checkout","namespace":"shop","revision":"v2","canary":{"workload":"b"},"baseline":{"workload":"a"}}`,
 	} {
@@ -154,7 +162,7 @@ func TestPollersStayInTheirNamespaces(t *testing.T) {
 // BenchmarkThrottle is what gh-ost asks ten times a second.
 func BenchmarkThrottle(b *testing.B) {
 	w := newWorld(b)
-	w.judge.say(func(v *judge.Verdict) { v.Advance = judge.Answer{Yes: true} })
+	w.judge.say(func(v *judge.Verdict) { v.Advance, v.Progress.Paired = judge.Answer{Yes: true}, 3 })
 	w.want(w.do("POST", w.announce(announced1)+"/judge", ""), 200)
 	for _, path := range []string{"/throttle/shop/checkout", "/throttle/" + w.only().Rollout.ID} {
 		b.Run(map[bool]string{true: "service", false: "id"}[strings.HasPrefix(path, "/throttle/shop")], func(b *testing.B) {

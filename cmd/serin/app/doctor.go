@@ -61,6 +61,7 @@ func Examine(ctx context.Context, c Config) []Diagnosis {
 	x.journal(ctx)
 	x.tokens()
 	x.callbacks()
+	x.publishing(ctx)
 	x.azure()
 	x.github()
 	x.aws(ctx)

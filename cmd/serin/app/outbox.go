@@ -117,6 +117,7 @@ type later struct {
 	senders   map[string]reply.Sender
 	aws       *aws.Client // nil where it is not configured
 	publish   *publishing.Publishing
+	tally     *tally
 	desk      *reply.Desk // once there is a journal
 	link      string      // how people reach this server
 }
@@ -131,6 +132,7 @@ func kinds() map[string]outbox.Kind {
 	maps.Copy(m, reply.Kinds())
 	maps.Copy(m, publishing.Kinds())
 	m[aws.KindStop] = aws.StopKind()
+	m[kindTally] = tallyKind()
 	return m
 }
 
@@ -140,7 +142,7 @@ func newLater(c Config, log *slog.Logger) (*later, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &later{queue: q, watcher: &watcher{now: time.Now, log: log}, link: c.BaseURL}
+	l := &later{queue: q, tally: newTally(), watcher: &watcher{now: time.Now, log: log}, link: c.BaseURL}
 	l.watcher.add = q.Enqueue
 	if l.senders, err = openSenders(c, log); err != nil {
 		return nil, err
@@ -187,7 +189,7 @@ func (x *examination) callbacks() {
 
 // follow returns the work that follows from an event, for [journal.Options].
 func (l *later) follow(e journal.Event) []outbox.Job {
-	jobs := append(follow(e), l.publish.Follow(e)...)
+	jobs := append(append(follow(e), l.tally.follow(e)...), l.publish.Follow(e)...)
 	if l.aws != nil {
 		jobs = append(jobs, aws.Follow(e)...)
 	}
@@ -201,6 +203,7 @@ func (l *later) follow(e journal.Event) []outbox.Job {
 func (l *later) attach(ctx context.Context, j *journal.Journal, d webhooks.Decider) error {
 	l.watcher.journal, l.watcher.judge = j, d
 	l.publish.Attach(j)
+	l.tally.journal = j
 	l.desk = reply.New(reply.Config{
 		Journal: j, Judge: d, Queue: l.queue, Senders: l.senders, BaseURL: l.link, Now: l.watcher.now, Log: l.watcher.log,
 	})
@@ -209,7 +212,7 @@ func (l *later) attach(ctx context.Context, j *journal.Journal, d webhooks.Decid
 
 // run does the work until ctx ends.
 func (l *later) run(ctx context.Context) error {
-	handlers := map[string]outbox.Handler{kindLook: l.watcher.look, kindSweep: l.watcher.sweep}
+	handlers := map[string]outbox.Handler{kindLook: l.watcher.look, kindSweep: l.watcher.sweep, kindTally: l.tally.count}
 	maps.Copy(handlers, l.desk.Handlers())
 	maps.Copy(handlers, l.publish.Handlers())
 	if l.aws != nil {
@@ -219,6 +222,7 @@ func (l *later) run(ctx context.Context) error {
 		handlers[webhooks.KindCallback] = l.callbacks.Send
 		defer l.callbacks.Close()
 	}
+	l.tally.live(ctx, l.watcher.journal, l.watcher.log)
 	if err := l.watcher.adopt(ctx); err != nil && ctx.Err() == nil {
 		l.watcher.log.Error("rollouts that an older version announced may not be swept", "error", err)
 	}

@@ -2,8 +2,11 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -20,6 +23,7 @@ type demoCmd struct {
 	Scenario string `placeholder:"NAME" help:"What is wrong with the canary: healthy, errors, slow, tail, leak or silent. Without it a healthy and a failing one run side by side."`
 	Seed     uint64 `default:"1" help:"Feeds every pseudo-random choice."`
 	Listen   string `placeholder:"ADDR" help:"Where the demo's server listens, to look at it meanwhile (default: a free port of this machine)."`
+	Files    string `placeholder:"DIR" help:"Where the rollouts' dashboards and alert rules are written (default: a new temporary folder)."`
 	ShowPlan bool   `help:"Print the plan that is judged, and nothing else."`
 	LogLevel string `default:"error" placeholder:"LEVEL" help:"debug, info, warn or error."`
 }
@@ -34,7 +38,8 @@ func (demoCmd) Help() string {
     serin demo --show-plan
 
 In one process it starts a small web service in two arms, users who call it, a real Serin server that
-scrapes both arms, and a driver that asks Serin what Flagger would ask. It takes two minutes.
+scrapes both arms, and a driver that asks Serin what Flagger would ask. It takes two minutes. The server
+publishes each rollout's dashboard and alert rules into files, as it would to your Grafana and Prometheus.
 
 Scenarios:
 
@@ -71,21 +76,40 @@ func (c demoCmd) Run(ctx context.Context, s *streams) error {
 	if err != nil {
 		return err
 	}
+	files, discard, err := c.files()
+	if err != nil {
+		return err
+	}
 	live := screen.NewLive(s.err, 5*time.Second)
 	live.Say("Starting a service in two arms, its users, and Serin; a verdict takes about two minutes.")
+	live.Say(fmt.Sprintf("Dashboards appear in %s, alert rules in %s while the rollouts live.",
+		filepath.Join(files, demo.BoardFolder), filepath.Join(files, demo.RuleFolder)))
 	res, err := demo.Run(ctx, demo.Options{
-		Scenario: demo.Scenario(c.Scenario), Seed: c.Seed, Listen: c.Listen,
+		Scenario: demo.Scenario(c.Scenario), Seed: c.Seed, Listen: c.Listen, Files: files,
 		Version: version(), Log: newLog(s.err, level, "text"),
 		Progress: progress(live), Tell: events(live),
 	})
 	live.Close()
 	if err != nil {
-		return err
+		return errors.Join(err, discard())
 	}
 	if err := c.writeResult(s.out, res); err != nil {
 		return err
 	}
 	return c.code(res)
+}
+
+// files returns the folder for dashboards and rules, and what removes it where nobody
+// asked for it.
+func (c demoCmd) files() (dir string, discard func() error, err error) {
+	if c.Files != "" {
+		dir, err = filepath.Abs(c.Files)
+		return dir, func() error { return nil }, err
+	}
+	if dir, err = os.MkdirTemp("", "serin-demo-files-"); err != nil {
+		return "", nil, fmt.Errorf("the demo needs a temporary folder: %w; name one with --files", err)
+	}
+	return dir, func() error { return os.RemoveAll(dir) }, nil
 }
 
 // progress shows how far the demo is; first it says where to look meanwhile.

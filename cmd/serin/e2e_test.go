@@ -70,8 +70,9 @@ func TestEveryScenarioEndsAsItIsTold(t *testing.T) {
 func TestDemoCommandShowsBothStories(t *testing.T) {
 	needsMinutes(t)
 	var out, errs bytes.Buffer
-	began := time.Now()
-	code := run(t.Context(), []string{"demo"}, &out, &errs)
+	began, files := time.Now(), t.TempDir()
+	live := rulesSeen(t, filepath.Join(files, demo.RuleFolder))
+	code := run(t.Context(), []string{"demo", "--files", files}, &out, &errs)
 	if code != 0 {
 		t.Fatalf("exit %d, want 0; it said:\n%s\n%s", code, out.String(), errs.String())
 	}
@@ -87,6 +88,56 @@ func TestDemoCommandShowsBothStories(t *testing.T) {
 	last := text[strings.LastIndex(text, "Demo of "):]
 	if len(last) > 1500 || !strings.Contains(last, "checkout (healthy): promote") || !strings.Contains(last, "payments (errors): rollback") {
 		t.Errorf("summary of %d bytes:\n%s", len(last), last)
+	}
+	checkDemoFiles(t, files, live())
+}
+
+// rulesSeen collects the rule files of a folder until it is called.
+func rulesSeen(t *testing.T, dir string) func() map[string][]byte {
+	ctx, cancel := context.WithCancel(t.Context())
+	seen, done := map[string][]byte{}, make(chan struct{})
+	go func() {
+		defer close(done)
+		for ctx.Err() == nil {
+			found, _ := filepath.Glob(filepath.Join(dir, "*.yml"))
+			for _, f := range found {
+				if text, err := os.ReadFile(f); err == nil && !strings.Contains(string(text), "vector(0) == 1") {
+					seen[filepath.Base(f)] = text
+				}
+			}
+			select {
+			case <-ctx.Done():
+			case <-time.After(200 * time.Millisecond):
+			}
+		}
+	}()
+	return func() map[string][]byte {
+		cancel()
+		<-done
+		return seen
+	}
+}
+
+// checkDemoFiles holds what the demo published against what it says: rules while the
+// rollouts lived, dashboards that stay.
+func checkDemoFiles(t *testing.T, files string, rules map[string][]byte) {
+	t.Helper()
+	if left, err := os.ReadDir(filepath.Join(files, demo.RuleFolder)); err != nil || len(left) > 0 {
+		t.Errorf("rules that are left: %v, %v", left, err)
+	}
+	if len(rules) != 2 {
+		t.Errorf("got rules of %d rollouts, want 2", len(rules))
+	}
+	dir := t.TempDir()
+	for name, text := range rules {
+		if err := os.WriteFile(filepath.Join(dir, name), text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		tool(t, "promtool", "check", "rules", "--lint=all", "--lint-fatal", filepath.Join(dir, name))
+		board, err := os.ReadFile(filepath.Join(files, demo.BoardFolder, strings.TrimSuffix(name, ".yml")+".json"))
+		if err != nil || !strings.Contains(string(board), "**Ended**") {
+			t.Errorf("the board beside %s: %v, or it is not frozen", name, err)
+		}
 	}
 }
 

@@ -30,7 +30,10 @@ type Options struct {
 	// fates, though not the same nanoseconds.
 	Seed uint64
 	// Listen is where the server listens (default: a free loopback port).
-	Listen  string
+	Listen string
+	// Files is a folder for the rollouts' dashboards and alert rules, as the server
+	// publishes them; empty is one that is removed at the end.
+	Files   string
 	Version string
 	Log     *slog.Logger // default: discard
 	// Progress is told once a second how far everything is, from one goroutine.
@@ -55,6 +58,8 @@ type Update struct {
 type Result struct {
 	Stories []Story       `json:"stories"`
 	Took    time.Duration `json:"took"`
+	// Files is where the dashboards are.
+	Files string `json:"files,omitempty"`
 }
 
 // rolloutTakes is how long a rollout of the demo takes, roughly.
@@ -70,6 +75,10 @@ func Run(ctx context.Context, o Options) (Result, error) {
 		return Result{}, fmt.Errorf("the demo needs a temporary folder: %w", err)
 	}
 	defer os.RemoveAll(dir)
+	res := Result{Files: o.Files}
+	if o.Files == "" {
+		o.Files = dir
+	}
 	stories, err := newStories(ctx, o)
 	if err != nil {
 		return Result{}, err
@@ -81,9 +90,12 @@ func Run(ctx context.Context, o Options) (Result, error) {
 	}
 	server.Start()
 	err = play(ctx, o, &stage{began: began, stories: stories, server: server})
+	if err == nil {
+		err = settle(ctx, o, server.Journal())
+	}
 	err = errors.Join(err, server.Stop())
 
-	res := Result{Took: time.Since(began).Round(time.Second)}
+	res.Took = time.Since(began).Round(time.Second)
 	for _, s := range stories {
 		r, e := s.result()
 		res.Stories = append(res.Stories, r)
@@ -139,9 +151,13 @@ func newServer(ctx context.Context, o Options, ss []*story, file string) (*app.A
 	if listen == "" {
 		listen = "127.0.0.1:0"
 	}
+	publish, err := o.publish()
+	if err != nil {
+		return nil, err
+	}
 	return app.New(ctx, app.Options{
 		Config: app.Config{
-			Listen: listen, Journal: file,
+			Listen: listen, Journal: file, Publish: publish,
 			Sources: []app.Source{{Name: sourceName, Scrape: pods}},
 		},
 		Plans: set, Version: o.Version, Log: o.Log,

@@ -120,7 +120,7 @@ func shown() Result {
 	ev := func(s int, k kind, text string) Event {
 		return Event{At: at.Add(time.Duration(s) * time.Second), Warning: k == warning, Routine: k == routine, Message: text}
 	}
-	return Result{Took: 107 * time.Second, Stories: []Story{
+	return Result{Took: 107 * time.Second, Files: "/tmp/serin-demo-1", Stories: []Story{
 		{Service: "checkout", Scenario: Healthy, Phase: string(succeeded), Requests: 30_000, Dropped: 12,
 			Verdict: &judge.Verdict{Outcome: judge.Promote, Proven: true, At: at, Reason: "errors and latency proven not worse"},
 			Events: []Event{

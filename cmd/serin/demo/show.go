@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -147,6 +148,10 @@ func (r Result) summary() string {
 		if s.Dropped > 0 {
 			fmt.Fprintf(&b, "    This machine was too slow for %d of %d users.\n", s.Dropped, s.Dropped+s.Requests)
 		}
+	}
+	if r.Files != "" {
+		fmt.Fprintf(&b, "  Dashboards, as they were at the end: %s\n", filepath.Join(r.Files, BoardFolder))
+		b.WriteString("  The alert rules went away with their rollouts; serin export alerts prints those of a plan.\n")
 	}
 	b.WriteString(nextStep)
 	return b.String()

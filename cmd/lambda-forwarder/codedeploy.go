@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -125,6 +126,22 @@ func (r codeDeployReporter) report(ctx context.Context, d deployEvent, status st
 	var done *types.LifecycleEventAlreadyCompletedException
 	if errors.As(err, &done) {
 		return nil
+	}
+	return unsigned(err)
+}
+
+// unsigned leaves out what AWS says of a wrong signature: it repeats the request as it
+// was signed, and the session's token with it.
+func unsigned(err error) error {
+	var answered interface {
+		error
+		ErrorCode() string
+	}
+	if !errors.As(err, &answered) {
+		return err
+	}
+	if code := answered.ErrorCode(); strings.Contains(code, "Signature") || strings.HasPrefix(code, "MissingAuthenticationToken") || code == "InvalidClientTokenId" {
+		return fmt.Errorf("AWS does not take the signature (%s); check the function's role and its variables", code)
 	}
 	return err
 }

@@ -2,6 +2,8 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -199,5 +201,24 @@ func TestAFunctionForAnotherCaller(t *testing.T) {
 	f = start(t, environmentOf(callerCodeDeploy, serin.URL, aws.URL))
 	if a := f.answered(shift("PRODUCTION_TRAFFIC_SHIFT", 10, 90, "{}")); a.HookStatus != hookFailed {
 		t.Errorf("ECS: got %+v, want FAILED", a)
+	}
+}
+
+// signed is what AWS says of a wrong signature.
+type signed struct{ code string }
+
+func (e signed) Error() string     { return "the canonical string is x-amz-security-token:IQoJb3JpZ2lu" }
+func (e signed) ErrorCode() string { return e.code }
+
+func TestWhatWasSignedIsNotLogged(t *testing.T) {
+	for _, code := range []string{"InvalidSignatureException", "IncompleteSignature", "MissingAuthenticationTokenException"} {
+		if text := unsigned(fmt.Errorf("operation error CodeDeploy: %w", signed{code})).Error(); strings.Contains(text, "IQoJ") || !strings.Contains(text, code) {
+			t.Errorf("got %q, want the code and nothing that was signed", text)
+		}
+	}
+	for _, err := range []error{nil, errors.New("timeout"), signed{"DeploymentDoesNotExistException"}} {
+		if got := unsigned(err); got != err {
+			t.Errorf("got %v, want %v", got, err)
+		}
 	}
 }

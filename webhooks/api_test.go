@@ -328,3 +328,12 @@ func TestNumbersThatAreNotFinite(t *testing.T) {
 		t.Errorf("got %v, want the zero verdict to be written", err)
 	}
 }
+
+// Presets select by an arm's namespace: it is the rollout's, unless the arm has another.
+func TestArmsLieInTheRolloutsNamespace(t *testing.T) {
+	w := newWorld(t)
+	w.announce(`{"service": "checkout", "namespace": "shop", "revision": "v2", "baseline": {"workload": "a"}, "canary": {"workload": "b", "namespace": "shop-canary"}}`)
+	if r := w.only().Rollout; r.Baseline.Namespace != "shop" || r.Canary.Namespace != "shop-canary" {
+		t.Errorf("got %+v and %+v, want the baseline in shop and the canary in shop-canary", r.Baseline, r.Canary)
+	}
+}

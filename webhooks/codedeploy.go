@@ -344,7 +344,7 @@ func (s *Server) aboutDeployment(ctx context.Context, region, id string) (CodeDe
 		return d, &HTTPError{
 			Code: http.StatusServiceUnavailable, Public: "CodeDeploy did not say what the deployment is about",
 			Next: "ask again; the log of Serin says why, and serin doctor tries its credentials",
-			Err: err, RetryAfter: 10 * time.Second,
+			Err:  err, RetryAfter: 10 * time.Second,
 		}
 	}
 	return d, nil

@@ -66,9 +66,10 @@ var controllerName = regexp.MustCompile(`^[a-z][a-z0-9-]{0,30}$`)
 
 // read checks the announcement.
 func (a announcement) read(now time.Time) (rollout.Rollout, error) {
+	here := rollout.Arm{Namespace: a.Namespace} // unless an arm says otherwise
 	r := rollout.Rollout{
 		Controller: a.Controller, Namespace: a.Namespace, Service: a.Service, Revision: a.Revision,
-		Baseline: a.Baseline, Canary: a.Canary, Comparison: a.Comparison,
+		Baseline: override(here, a.Baseline), Canary: override(here, a.Canary), Comparison: a.Comparison,
 		Callback: a.Callback, Watch: a.Watch || a.Callback != "",
 	}
 	if r.Controller == "" {

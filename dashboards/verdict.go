@@ -119,9 +119,7 @@ func (s Subject) words() string {
 	if !s.Closed.IsZero() {
 		fmt.Fprintf(&b, "**Ended** %s: %s.\n\n", moment(s.Closed), plain(s.Why))
 	}
-	// Where the worst metric decided, the reason has its sentence; where the canary is
-	// promoted none of them is bad.
-	if v.Worst != "" && v.WorstReason != "" && v.Outcome != "promote" && !strings.Contains(v.Reason, v.WorstReason) {
+	if s.worstToSay() {
 		fmt.Fprintf(&b, "**Worst: %s.** %s\n\n", plain(v.Worst), plain(v.WorstReason))
 	}
 	r := s.Rollout
@@ -143,6 +141,14 @@ func (s Subject) words() string {
 		b.WriteString("\n")
 	}
 	return b.String()
+}
+
+// worstToSay reports whether the worst metric has a sentence to add: where it decided,
+// the reason begins with it, and where the canary is promoted no metric is bad.
+func (s Subject) worstToSay() bool {
+	v := s.Verdict
+	return v.Worst != "" && v.WorstReason != "" && v.Outcome != "promote" &&
+		!strings.HasPrefix(v.Reason, v.Worst+" ") && !strings.Contains(v.Reason, v.WorstReason)
 }
 
 func moment(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 MST") }

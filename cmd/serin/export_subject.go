@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -130,7 +129,7 @@ func (o exportOut) write(s *streams, files ...exported) error {
 		return fmt.Errorf("these are %d files that name each other; add --output DIR/", len(files))
 	}
 	if o.Output == "" || o.Output == "-" {
-		_, err := io.Writer(s.out).Write(files[0].data)
+		_, err := s.out.Write(files[0].data)
 		return err
 	}
 	if err := os.WriteFile(o.Output, files[0].data, 0o644); err != nil { //nolint:gosec // so

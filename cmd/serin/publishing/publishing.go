@@ -223,8 +223,8 @@ func (b body) json() json.RawMessage {
 	return text
 }
 
-// aMinute is how often a board is brought up to date where nothing but time passed.
-const aMinute = time.Minute
+// boardPace is how often a board is brought up to date where nothing but time passed.
+const boardPace = time.Minute
 
 // Follow returns the work that follows from an event. It is pure.
 func (p *Publishing) Follow(e journal.Event) []outbox.Job {
@@ -251,7 +251,7 @@ func (p *Publishing) shown(e journal.Event) []outbox.Job {
 
 // soon brings a board up to date with everything that comes within a minute.
 func (p *Publishing) soon(e journal.Event) []outbox.Job {
-	end := e.At.Truncate(aMinute).Add(aMinute)
+	end := e.At.Truncate(boardPace).Add(boardPace)
 	key := strconv.FormatInt(end.Unix(), 10)
 	jobs := p.boardJobs(e.Rollout, key, end)
 	if n := len(e.Rollout.Weights); n > 0 {

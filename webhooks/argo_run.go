@@ -75,11 +75,32 @@ func (s *Server) endRun(ctx context.Context, a argoCall) (measured, error) {
 	m.id = sum.Rollout.ID
 	why := sum.Why
 	if live(sum) {
+		if later, err := s.laterAttempt(ctx, a, sum); later || err != nil {
+			m.verdict.Reason = "what this run asked about is over already; another run asks about the next attempt"
+			return m, err
+		}
 		why = "argo: " + oneLine(string(a.Run.Ended), 200)
 		err = s.end(ctx, sum.Rollout, why)
 	}
 	m.verdict.Reason = "the rollout is closed (" + why + ")"
 	return m, err
+}
+
+// laterAttempt reports whether a live rollout is an attempt after that of a run: another
+// run opened it, and one of the same revision ended while this run was there. The end of
+// a run may be told late, and again.
+func (s *Server) laterAttempt(ctx context.Context, a argoCall, now journal.Summary) (bool, error) {
+	r := now.Rollout
+	if r.Ref == a.Run.ref() {
+		return false, nil
+	}
+	list, err := s.argoList(ctx, journal.Filter{Service: r.Service, Namespace: r.Namespace, Limit: recent})
+	for _, sum := range list {
+		if rollout.KeyOf(sum.Rollout) == rollout.KeyOf(r) && !live(sum) && a.toldAgain(sum, s.now()) {
+			return true, err
+		}
+	}
+	return false, err
 }
 
 // answerEnd answers a call that says that its run has ended.

@@ -144,3 +144,36 @@ func TestArgoStepWithoutSharedTraffic(t *testing.T) {
 		}
 	}
 }
+
+// The end of a run that is told late does not end the attempt after it.
+func TestALateEndOfARun(t *testing.T) {
+	w := newWorld(t)
+	ended := func(name string, age time.Duration) map[string]any {
+		m := w.asRun(name, age, nil)
+		m["run"].(map[string]any)["ended"] = "the rollout was aborted"
+		return m
+	}
+	w.judge.say(func(v *judge.Verdict) { v.Outcome, v.RollBack = judge.Rollback, yes("errors") })
+	w.poll("", w.asRun("a", time.Minute, nil), 200)
+	w.judge.say(func(v *judge.Verdict) { v.Outcome, v.RollBack = judge.Continue, judge.Answer{} })
+	w.clock.add(20 * time.Second)
+	w.poll("", w.asRun("b", 2*time.Second, nil), 200)
+	w.clock.add(time.Second)
+	w.poll("", ended("a", time.Minute+21*time.Second), 200)
+	open := 0
+	for _, sum := range w.rollouts() {
+		if live(sum) {
+			open++
+		}
+	}
+	if len(w.rollouts()) != 2 || open != 1 {
+		t.Errorf("got %d open of %d, want the second one still judged", open, len(w.rollouts()))
+	}
+	// Its own run ends it.
+	w.poll("", ended("b", 3*time.Second), 200)
+	for _, sum := range w.rollouts() {
+		if live(sum) {
+			t.Errorf("got %+v live, want it ended", sum.Rollout)
+		}
+	}
+}

@@ -36,13 +36,23 @@ type Spec struct {
 	// Retries is how often a failed attempt is repeated before it counts (default 1).
 	Retries int `json:"retries,omitempty" yaml:"retries,omitempty"`
 
-	HTTP *HTTP `json:"http,omitempty" yaml:"http,omitempty"`
+	HTTP *HTTP      `json:"http,omitempty" yaml:"http,omitempty"`
+	TCP  *TCP       `json:"tcp,omitempty" yaml:"tcp,omitempty"`
+	DNS  *DNS       `json:"dns,omitempty" yaml:"dns,omitempty"`
+	TLS  *Handshake `json:"tls,omitempty" yaml:"tls,omitempty"`
 }
 
 // Kind returns the name of the kind that is set, or "" where none is.
 func (s Spec) Kind() string {
-	if s.HTTP != nil {
+	switch {
+	case s.HTTP != nil:
 		return "http"
+	case s.TCP != nil:
+		return "tcp"
+	case s.DNS != nil:
+		return "dns"
+	case s.TLS != nil:
+		return "tls"
 	}
 	return ""
 }

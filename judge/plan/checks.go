@@ -27,12 +27,7 @@ func (b *builder) checks() {
 		}
 		b.name(path+".name", c.Name)
 		b.once(names, "check", spec.Name, path)
-		switch {
-		case c.HTTP != nil:
-			spec.HTTP = b.http(*c.HTTP, path+".http")
-		case !b.faulty(path + ".http"):
-			b.at(path, `says nothing to do; give it a kind: http: { get: "{{ .Canary.URL }}/health" }`)
-		}
+		b.probe(c, &spec, path)
 		b.p.Checks = append(b.p.Checks, spec)
 	}
 }
@@ -44,7 +39,7 @@ func (b *builder) http(h httpFile, path string) *checks.HTTP {
 	method, address, at := b.request(h, path)
 	out := &checks.HTTP{
 		Method: method, URL: address, Headers: h.Headers, Body: value(h.Body, ""), Status: h.Status,
-		Within: h.Within.or(0),
+		Within: b.within(h.Within, path),
 	}
 	if out.Status == nil {
 		out.Status = []int{200}
@@ -61,9 +56,6 @@ func (b *builder) http(h httpFile, path string) *checks.HTTP {
 	out.Assert = b.asserts(h.Assert, path+".assert")
 	if method == "HEAD" && h.JSON != nil {
 		b.at(path+".json", "the answer to HEAD has no body; use get")
-	}
-	if w := out.Within; h.Within != nil && !b.faulty(path+".within") && (w == 0 || w > longestAnswer) {
-		b.at(path+".within", "%s is out of range; write a duration above 0 and up to %s", w, longestAnswer)
 	}
 	if at != "" {
 		b.address(at, address)

@@ -58,6 +58,9 @@ func TestEveryKeyIsDocumented(t *testing.T) {
 		"Limits":                keysOf(reflect.TypeFor[limitFile]()),
 		"Checks":                keysOf(reflect.TypeFor[checkFile]()),
 		"HTTP checks":           keysOf(reflect.TypeFor[httpFile]()),
+		"TCP checks":            keysOf(reflect.TypeFor[tcpFile]()),
+		"DNS checks":            keysOf(reflect.TypeFor[dnsFile]()),
+		"TLS checks":            keysOf(reflect.TypeFor[tlsFile]()),
 		"Dashboards and alerts": keysOf(reflect.TypeFor[publishingFile]()),
 	}
 	for title, keys := range sections {

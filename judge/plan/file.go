@@ -119,6 +119,34 @@ type checkFile struct {
 	Critical *bool     `yaml:"critical" jsonschema_description:"It rolls back when it fails. Default: false."`
 	Retries  *int      `yaml:"retries" jsonschema:"minimum=0,maximum=10" jsonschema_description:"How often a failed attempt is repeated. Default: 1."`
 	HTTP     *httpFile `yaml:"http" jsonschema_description:"A request and what its answer must be."`
+	TCP      *tcpFile  `yaml:"tcp" jsonschema_description:"A connection that must be accepted."`
+	DNS      *dnsFile  `yaml:"dns" jsonschema_description:"A question to a resolver and what its answer must hold."`
+	TLS      *tlsFile  `yaml:"tls" jsonschema_description:"A TLS handshake and what must be true of the certificate."`
+}
+
+type tcpFile struct {
+	Address *string       `yaml:"address" jsonschema:"required" jsonschema_description:"host:port, or a URL of which host and port are taken; a template."`
+	Banner  *string       `yaml:"banner" jsonschema_description:"A regular expression that must match the first 4 KiB that the server says."`
+	TLS     *bool         `yaml:"tls" jsonschema_description:"A TLS handshake comes first, with a certificate that verifies. Default: false."`
+	Within  *durationText `yaml:"within" jsonschema_description:"Longest time of an attempt."`
+}
+
+type dnsFile struct {
+	Name     *string       `yaml:"name" jsonschema:"required" jsonschema_description:"The name that is asked for; a template."`
+	Type     *string       `yaml:"type" jsonschema:"enum=A,enum=AAAA,enum=CNAME,enum=TXT" jsonschema_description:"Which records. Default: A."`
+	Resolver *string       `yaml:"resolver" jsonschema_description:"host:port of the resolver. Default: the system's."`
+	Want     []string      `yaml:"want" jsonschema_description:"All answers, in any order; templates."`
+	AtLeast  *int          `yaml:"atLeast" jsonschema:"minimum=1,maximum=1000" jsonschema_description:"Fewest answers. Default: 1."`
+	Within   *durationText `yaml:"within" jsonschema_description:"Longest time of an attempt."`
+}
+
+type tlsFile struct {
+	Address    *string       `yaml:"address" jsonschema:"required" jsonschema_description:"host:port, or a URL of which host and port are taken; a template."`
+	ServerName *string       `yaml:"serverName" jsonschema_description:"The name that is asked for and verified; a template. Default: the address's host."`
+	Names      []string      `yaml:"names" jsonschema_description:"Host names that the certificate must cover; templates."`
+	DaysLeft   *int          `yaml:"daysLeft" jsonschema:"minimum=0,maximum=3650" jsonschema_description:"Days that the certificate and its chain must still last."`
+	MinVersion *string       `yaml:"minVersion" jsonschema:"enum=1.2,enum=1.3" jsonschema_description:"Oldest version that passes. Default: 1.2."`
+	Within     *durationText `yaml:"within" jsonschema_description:"Longest time of an attempt."`
 }
 
 type httpFile struct {

@@ -16,8 +16,6 @@ import (
 	"time"
 
 	"github.com/serin-canary/serin/judge"
-	"github.com/serin-canary/serin/judge/checks"
-	"github.com/serin-canary/serin/judge/checks/httpcheck"
 	"github.com/serin-canary/serin/judge/journal"
 	"github.com/serin-canary/serin/judge/plan"
 	"github.com/serin-canary/serin/webhooks"
@@ -158,7 +156,7 @@ func NewJudge(o JudgeOptions) *judge.Judge {
 	}
 	return judge.New(judge.Config{
 		Journal: o.Journal, Sources: sources,
-		Checks: checks.Kinds{"http": httpcheck.New(httpcheck.Config{Guard: o.guard()})},
+		Checks: runners(o.guard()),
 		Engine: o.Version, Log: o.Log,
 	})
 }

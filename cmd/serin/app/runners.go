@@ -1,0 +1,20 @@
+package app
+
+import (
+	"github.com/serin-canary/serin/judge/checks"
+	"github.com/serin-canary/serin/judge/checks/dnscheck"
+	"github.com/serin-canary/serin/judge/checks/httpcheck"
+	"github.com/serin-canary/serin/judge/checks/tcpcheck"
+	"github.com/serin-canary/serin/judge/checks/tlscheck"
+)
+
+// runners are those of all checks that this build can run; each asks the guard
+// where it dials.
+func runners(guard checks.Guard) checks.Kinds {
+	return checks.Kinds{
+		"http": httpcheck.New(httpcheck.Config{Guard: guard}),
+		"tcp":  tcpcheck.New(tcpcheck.Config{Guard: guard}),
+		"dns":  dnscheck.New(dnscheck.Config{Guard: guard}),
+		"tls":  tlscheck.New(tlscheck.Config{Guard: guard}),
+	}
+}

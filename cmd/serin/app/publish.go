@@ -116,6 +116,9 @@ func (p Publish) check(fault func(path, format string, args ...any)) {
 	}
 	if g := p.Dashboards.Grafana; g != nil {
 		g.Server.check("publish.dashboards.grafana", true, fault)
+		if g.Username != "" && g.PasswordFile != "" && g.BearerFile == "" {
+			fault("publish.dashboards.grafana.username", "boards are published by a service account, which has a token; write bearerFile")
+		}
 		if g.API != "" && g.API != string(boardplaces.APILegacy) && g.API != string(boardplaces.APIResources) {
 			fault("publish.dashboards.grafana.api", "%q is no API of Grafana; write legacy or resources", g.API)
 		}

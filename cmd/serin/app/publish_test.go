@@ -34,6 +34,7 @@ func TestFaultsOfPublishing(t *testing.T) {
 		"credentials":     {`publish: { dashboards: { grafana: { url: "http://admin:hunter2@grafana" } } }`, []string{"publish.dashboards.grafana.url", "put them into files"}},
 		"api":             {`publish: { dashboards: { grafana: { url: "http://grafana", api: v3 } } }`, []string{"publish.dashboards.grafana.api", "legacy or resources"}},
 		"two proofs":      {`publish: { dashboards: { grafana: { url: "http://grafana", bearerFile: a, username: b, passwordFile: c } } }`, []string{"publish.dashboards.grafana.bearerFile", "two ways"}},
+		"a password":      {`publish: { dashboards: { grafana: { url: "http://grafana", username: b, passwordFile: c } } }`, []string{"publish.dashboards.grafana.username", "write bearerFile"}},
 		"no password":     {`publish: { dashboards: { grafana: { url: "http://grafana", username: b } } }`, []string{"publish.dashboards.grafana.username", "passwordFile"}},
 		"no folder":       {`publish: { dashboards: { files: { format: json } } }`, []string{"publish.dashboards.files.dir", "name the folder"}},
 		"format":          {`publish: { dashboards: { files: { dir: a, format: yaml } } }`, []string{"publish.dashboards.files.format", "configmap"}},

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -155,8 +156,11 @@ func TestTokensOfCallbacks(t *testing.T) {
 func shell(t *testing.T, w *world, d *desk, c *exec.Cmd) (code int, output string) {
 	t.Helper()
 	turns := make(chan struct{})
+	var one sync.Mutex // the world's queue is for one at a time
 	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		one.Lock()
 		w.server.Handler().ServeHTTP(rw, r)
+		one.Unlock()
 		if strings.HasSuffix(r.URL.Path, "/status") {
 			turns <- struct{}{}
 		}
@@ -173,7 +177,9 @@ func shell(t *testing.T, w *world, d *desk, c *exec.Cmd) (code int, output strin
 	for {
 		select {
 		case <-turns: // one poll has been answered; a minute passes
+			one.Lock()
 			d.work(time.Minute)
+			one.Unlock()
 		case <-done:
 			return c.ProcessState.ExitCode(), out.String()
 		}

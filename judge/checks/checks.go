@@ -23,7 +23,20 @@ const (
 	AtEnd When = "at-end"
 )
 
-// Spec is one check as a plan declares it. Exactly one of the kinds is set.
+// Arms says which arms a check is run on.
+type Arms string
+
+// The arms of a check.
+const (
+	// OnCanary: the canary alone (default, also where empty).
+	OnCanary Arms = "canary"
+	// OnBoth: both arms at once, each as .Arm. What fails on the canary alone is a
+	// failure; what fails on both is the environment's.
+	OnBoth Arms = "both"
+)
+
+// Spec is one check as a plan declares it. Exactly one of the kinds is set: each
+// pointer is a kind, called as JSON calls it.
 type Spec struct {
 	// Name is unique among the plan's checks.
 	Name string `json:"name" yaml:"name"`
@@ -35,26 +48,17 @@ type Spec struct {
 	Critical bool `json:"critical,omitempty" yaml:"critical,omitempty"`
 	// Retries is how often a failed attempt is repeated before it counts (default 1).
 	Retries int `json:"retries,omitempty" yaml:"retries,omitempty"`
+	// Arms are where it is run (default: the canary).
+	Arms Arms `json:"arms,omitempty" yaml:"arms,omitempty"`
+	// Repeat is how many runs in a row must pass (0 means 1). Retries are those of each.
+	Repeat int `json:"repeat,omitempty" yaml:"repeat,omitempty"`
+	// Total bounds all runs, attempts and pauses together. Zero means the caller's limit.
+	Total time.Duration `json:"total,omitempty" yaml:"total,omitempty"`
 
 	HTTP *HTTP      `json:"http,omitempty" yaml:"http,omitempty"`
 	TCP  *TCP       `json:"tcp,omitempty" yaml:"tcp,omitempty"`
 	DNS  *DNS       `json:"dns,omitempty" yaml:"dns,omitempty"`
 	TLS  *Handshake `json:"tls,omitempty" yaml:"tls,omitempty"`
-}
-
-// Kind returns the name of the kind that is set, or "" where none is.
-func (s Spec) Kind() string {
-	switch {
-	case s.HTTP != nil:
-		return "http"
-	case s.TCP != nil:
-		return "tcp"
-	case s.DNS != nil:
-		return "dns"
-	case s.TLS != nil:
-		return "tls"
-	}
-	return ""
 }
 
 // HTTP is a request and what its answer must be. Strings may be text/templates
@@ -85,6 +89,8 @@ type HTTP struct {
 type Target struct {
 	Service, Namespace, Revision string
 	Canary, Baseline             Arm
+	// Arm is the arm that is probed: the canary, or each in turn with [OnBoth].
+	Arm Arm
 }
 
 // Arm is what a check knows of one arm.
@@ -105,6 +111,9 @@ const (
 	// Broken: the check itself could not be run (a bad URL, a forbidden address).
 	// It never counts as passed.
 	Broken Status = "broken"
+	// Environment: the canary fails, and so does the baseline. It never counts as
+	// passed, and never blames the canary.
+	Environment Status = "environment"
 )
 
 // Result is what one check left.
@@ -116,6 +125,20 @@ type Result struct {
 	Attempts int           `json:"attempts"`
 	// Reason is one sentence with numbers and without credentials.
 	Reason string `json:"reason"`
+	// Runs is how many of the runs that the check asks for passed, where it asks for
+	// more than one.
+	Runs int `json:"runs,omitempty"`
+	// Canary and Baseline are what each arm left, where it ran on both.
+	Canary   *ArmResult `json:"canary,omitempty"`
+	Baseline *ArmResult `json:"baseline,omitempty"`
+}
+
+// ArmResult is what a check left on one of both arms.
+type ArmResult struct {
+	Status   Status        `json:"status"`
+	Took     time.Duration `json:"took"`
+	Attempts int           `json:"attempts"`
+	Reason   string        `json:"reason"`
 }
 
 // Runner runs one check. It returns when the check has ended or ctx has; it never
@@ -129,23 +152,3 @@ type RunnerFunc func(ctx context.Context, s Spec, t Target) Result
 
 // Run calls f.
 func (f RunnerFunc) Run(ctx context.Context, s Spec, t Target) Result { return f(ctx, s, t) }
-
-// Kinds runs each check by the runner of its kind. A kind without a runner is
-// [Broken], and says so.
-type Kinds map[string]Runner
-
-// Run picks the runner.
-func (k Kinds) Run(ctx context.Context, s Spec, t Target) Result {
-	r, ok := k[s.Kind()]
-	if !ok {
-		return Result{Name: s.Name, Status: Broken, Reason: "no runner for checks of kind " + quoteKind(s.Kind())}
-	}
-	return r.Run(ctx, s, t)
-}
-
-func quoteKind(k string) string {
-	if k == "" {
-		return "(none)"
-	}
-	return k
-}

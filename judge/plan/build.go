@@ -18,6 +18,7 @@ type builder struct {
 	p      Plan
 	loaded []presets.Preset // that the plan names
 	sure   bool             // the names of all metrics are known
+	texts  texts            // of the check that is being read
 }
 
 func (b *builder) build() {

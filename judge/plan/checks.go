@@ -2,12 +2,9 @@ package plan
 
 import (
 	"fmt"
-	"io"
 	"net/url"
 	"regexp"
 	"strings"
-	"text/template"
-	"text/template/parse"
 	"time"
 
 	"github.com/serin-canary/serin/judge/checks"
@@ -24,12 +21,37 @@ func (b *builder) checks() {
 			Required: value(c.Required, true),
 			Critical: value(c.Critical, false),
 			Retries:  value(c.Retries, 1),
+			Arms:     checks.Arms(value(c.Arms, "")),
+			Repeat:   value(c.Repeat, 0),
+			Total:    b.total(c.Total, path),
 		}
 		b.name(path+".name", c.Name)
 		b.once(names, "check", spec.Name, path)
+		b.texts = texts{both: spec.Arms == checks.OnBoth}
 		b.probe(c, &spec, path)
+		if b.texts.both && !b.texts.arm && spec.Kind() != "" && !b.faulty(path) {
+			b.at(path+".arms", "is both, and nothing in the check names .Arm, so that both arms would be asked the same; write {{ .Arm.URL }}")
+		}
 		b.p.Checks = append(b.p.Checks, spec)
 	}
+}
+
+// texts is what is known of the texts of the check that is being read.
+type texts struct {
+	both bool // it is run on both arms
+	arm  bool // one of them names .Arm
+}
+
+// longestTotal bounds total.
+const longestTotal = 30 * time.Minute
+
+// total reads the longest time of a check as a whole.
+func (b *builder) total(t *durationText, path string) time.Duration {
+	d := t.or(0)
+	if t != nil && !b.faulty(path+".total") && (d == 0 || d > longestTotal) {
+		b.at(path+".total", "%s is out of range; write a duration above 0 and up to %s", d, longestTotal)
+	}
+	return d
 }
 
 // longestAnswer bounds within, so that one check cannot outlast a look.
@@ -140,102 +162,4 @@ func (b *builder) address(path, text string) {
 	case u.User != nil:
 		b.at(path, "has a user or password in it, which would be shown wherever the plan is; send them as a header")
 	}
-}
-
-// template parses a check's text and tries it on an invented target. Of the template
-// language it takes what names facts and chooses between them: nothing that loops, and
-// nothing that could make a text of any size.
-func (b *builder) template(path, text string) (string, bool) {
-	t, err := template.New("text").Parse(text)
-	if err != nil {
-		b.at(path, "its template does not parse: %s", regexp.MustCompile(`^template: text:(\d+:)* *`).ReplaceAllString(err.Error(), ""))
-		return "", false
-	}
-	for _, tree := range t.Templates() {
-		if tree.Tree == nil {
-			continue
-		}
-		if n := refused(tree.Root); n != "" || tree.Name() != "text" {
-			b.at(path, "its template uses %s; templates may name facts ({{ .Canary.URL }}) and choose with if, and no more", orWord(n, "define"))
-			return "", false
-		}
-	}
-	var out strings.Builder
-	if err := t.Execute(&limitedWriter{to: &out, left: 1 << 16}, sample()); err != nil {
-		_, after, _ := strings.Cut(err.Error(), ">: ")
-		b.at(path, "its template fails: %s; facts are .Service, .Namespace, .Revision, and of .Canary and .Baseline: .URL, .Workload, .Namespace, .Version, .Labels", orWord(after, "it does not end"))
-		return "", false
-	}
-	return out.String(), true
-}
-
-func orWord(s, or string) string {
-	if s == "" {
-		return or
-	}
-	return s
-}
-
-// refused returns the first part of a template that a check may not use, or "".
-func refused(n parse.Node) string {
-	switch n := n.(type) {
-	case *parse.ListNode:
-		if n == nil { // an if without else
-			return ""
-		}
-		return firstRefused(n.Nodes)
-	case *parse.ActionNode:
-		return refused(n.Pipe)
-	case *parse.IfNode:
-		return firstRefused([]parse.Node{n.Pipe, n.List, n.ElseList})
-	case *parse.PipeNode:
-		return firstRefused(n.Cmds)
-	case *parse.CommandNode:
-		return firstRefused(n.Args)
-	case *parse.IdentifierNode:
-		switch n.Ident {
-		case "index", "urlquery", "eq", "ne", "and", "or", "not":
-			return ""
-		}
-		return n.Ident
-	case *parse.TextNode, *parse.FieldNode, *parse.StringNode, *parse.NumberNode, *parse.BoolNode, *parse.DotNode, *parse.CommentNode:
-		return ""
-	}
-	return n.String()
-}
-
-func firstRefused[T parse.Node](nodes []T) string {
-	for _, n := range nodes {
-		if s := refused(n); s != "" {
-			return s
-		}
-	}
-	return ""
-}
-
-// sample is the target on which templates are tried.
-func sample() checks.Target {
-	arm := func(name string) checks.Arm {
-		return checks.Arm{
-			URL: "http://" + name + ".example:8080", Workload: name, Namespace: "namespace", Version: "v1",
-			Labels: map[string]string{},
-		}
-	}
-	return checks.Target{
-		Service: "service", Namespace: "namespace", Revision: "revision",
-		Canary: arm("canary"), Baseline: arm("baseline"),
-	}
-}
-
-// limitedWriter refuses what is longer than a check's text may be.
-type limitedWriter struct {
-	to   io.Writer
-	left int
-}
-
-func (w *limitedWriter) Write(p []byte) (int, error) {
-	if w.left -= len(p); w.left < 0 {
-		return 0, fmt.Errorf("its text is longer than 64 KiB")
-	}
-	return w.to.Write(p)
 }

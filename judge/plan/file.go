@@ -113,15 +113,18 @@ type limitFile struct {
 }
 
 type checkFile struct {
-	Name     *string   `yaml:"name" jsonschema:"required" jsonschema_description:"Its name, unique among the checks."`
-	When     *string   `yaml:"when" jsonschema:"enum=before-traffic,enum=each-look,enum=at-end" jsonschema_description:"When it is run. Default: each-look."`
-	Required *bool     `yaml:"required" jsonschema_description:"It must have passed before promotion. Default: true."`
-	Critical *bool     `yaml:"critical" jsonschema_description:"It rolls back when it fails. Default: false."`
-	Retries  *int      `yaml:"retries" jsonschema:"minimum=0,maximum=10" jsonschema_description:"How often a failed attempt is repeated. Default: 1."`
-	HTTP     *httpFile `yaml:"http" jsonschema_description:"A request and what its answer must be."`
-	TCP      *tcpFile  `yaml:"tcp" jsonschema_description:"A connection that must be accepted."`
-	DNS      *dnsFile  `yaml:"dns" jsonschema_description:"A question to a resolver and what its answer must hold."`
-	TLS      *tlsFile  `yaml:"tls" jsonschema_description:"A TLS handshake and what must be true of the certificate."`
+	Name     *string       `yaml:"name" jsonschema:"required" jsonschema_description:"Its name, unique among the checks."`
+	When     *string       `yaml:"when" jsonschema:"enum=before-traffic,enum=each-look,enum=at-end" jsonschema_description:"When it is run. Default: each-look."`
+	Required *bool         `yaml:"required" jsonschema_description:"It must have passed before promotion. Default: true."`
+	Critical *bool         `yaml:"critical" jsonschema_description:"It rolls back when it fails. Default: false."`
+	Retries  *int          `yaml:"retries" jsonschema:"minimum=0,maximum=10" jsonschema_description:"How often a failed attempt is repeated. Default: 1."`
+	Arms     *string       `yaml:"arms" jsonschema:"enum=canary,enum=both" jsonschema_description:"Where it is run: the canary, or both arms at once, which its texts call .Arm. Default: canary."`
+	Repeat   *int          `yaml:"repeat" jsonschema:"minimum=1,maximum=100" jsonschema_description:"How many runs in a row must pass. Default: 1."`
+	Total    *durationText `yaml:"total" jsonschema_description:"Longest time of all runs and attempts together. Default: the look's."`
+	HTTP     *httpFile     `yaml:"http" jsonschema_description:"A request and what its answer must be."`
+	TCP      *tcpFile      `yaml:"tcp" jsonschema_description:"A connection that must be accepted."`
+	DNS      *dnsFile      `yaml:"dns" jsonschema_description:"A question to a resolver and what its answer must hold."`
+	TLS      *tlsFile      `yaml:"tls" jsonschema_description:"A TLS handshake and what must be true of the certificate."`
 }
 
 type tcpFile struct {

@@ -3,33 +3,35 @@ package plan
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/serin-canary/serin/judge/checks"
 )
 
-// probe builds what a check does. Exactly one kind must be given.
+// probe builds what a check does: one line for each kind. Exactly one must be given.
 func (b *builder) probe(c checkFile, spec *checks.Spec, path string) {
-	var given []string
-	if c.HTTP != nil {
-		given, spec.HTTP = append(given, "http"), b.http(*c.HTTP, path+".http")
-	}
-	if c.TCP != nil {
-		given, spec.TCP = append(given, "tcp"), b.tcp(*c.TCP, path+".tcp")
-	}
-	if c.DNS != nil {
-		given, spec.DNS = append(given, "dns"), b.dns(*c.DNS, path+".dns")
-	}
-	if c.TLS != nil {
-		given, spec.TLS = append(given, "tls"), b.handshake(*c.TLS, path+".tls")
-	}
+	spec.HTTP = kindOf(c.HTTP, path+".http", b.http)
+	spec.TCP = kindOf(c.TCP, path+".tcp", b.tcp)
+	spec.DNS = kindOf(c.DNS, path+".dns", b.dns)
+	spec.TLS = kindOf(c.TLS, path+".tls", b.handshake)
+	given := spec.Given()
+	faulty := func(kind string) bool { return b.faulty(path + "." + kind) }
 	switch {
 	case len(given) > 1:
 		b.at(path+"."+given[1], "is a second kind beside %s; a check does one thing: make it a check of its own", given[0])
-	case len(given) == 0 && !b.faulty(path+".http") && !b.faulty(path+".tcp") && !b.faulty(path+".dns") && !b.faulty(path+".tls"):
+	case len(given) == 0 && !slices.ContainsFunc(checks.KindNames(), faulty):
 		b.at(path, `says nothing to do; give it a kind: http: { get: "{{ .Canary.URL }}/health" }`)
 	}
+}
+
+// kindOf builds a kind that a check gives; nil where it does not.
+func kindOf[F, S any](f *F, path string, build func(F, string) *S) *S {
+	if f == nil {
+		return nil
+	}
+	return build(*f, path)
 }
 
 func (b *builder) tcp(f tcpFile, path string) *checks.TCP {

@@ -15,6 +15,11 @@ type Answer struct {
 	Cut     string
 	Latency time.Duration // to the last byte
 	TLS     *TLS          // nil: the answer did not come over TLS
+	Code    string        // of gRPC: OK, NOT_FOUND
+	// Value is what is asserted of one series of a query, Values are those of all, in
+	// the order in which they came.
+	Value  float64
+	Values []float64
 	// Hidden are texts that no sentence may quote: credentials that were sent.
 	Hidden []string
 }

@@ -34,9 +34,11 @@ type Assertion struct {
 	named   map[string]bool // status, body, json, tls, …, tls.daysLeft
 }
 
-// CompileAssertion reads an expression and checks its types. Its error is an
-// [*AssertionError].
-func CompileAssertion(text string) (a *Assertion, err error) {
+// CompileAssertion reads an expression about the answer to an HTTP check.
+func CompileAssertion(text string) (*Assertion, error) { return OfHTTP.Compile(text) }
+
+// Compile reads an expression and checks its types. Its error is an [*AssertionError].
+func (w Words) Compile(text string) (a *Assertion, err error) {
 	defer func() {
 		if p := recover(); p != nil { // a library's defect must not end the loading of plans
 			a, err = nil, &AssertionError{Line: 1, Column: 1, Text: "cannot be read; write it more simply"}
@@ -46,15 +48,15 @@ func CompileAssertion(text string) (a *Assertion, err error) {
 		return nil, &AssertionError{Line: 1, Column: 1, Text: fmt.Sprintf("is %d bytes long; write at most %d, or two assertions", len(text), maxAssertion)}
 	}
 	if err := validate(text); err != nil {
-		return nil, positioned(err)
+		return nil, w.positioned(err)
 	}
 	s := &strict{labels: map[ast.Node]string{}, named: map[string]bool{}}
-	program, err := expr.Compile(text, expr.Env((&evaluation{}).env()), expr.AsBool(), expr.MaxNodes(maxNodes), expr.Patch(s))
+	program, err := expr.Compile(text, expr.Env(w.only((&evaluation{}).env())), expr.AsBool(), expr.MaxNodes(maxNodes), expr.Patch(s))
 	if s.err != nil {
-		return nil, positioned(s.err.Bind(file.NewSource(text)))
+		return nil, w.positioned(s.err.Bind(file.NewSource(text)))
 	}
 	if err != nil {
-		return nil, positioned(err)
+		return nil, w.positioned(err)
 	}
 	return &Assertion{text: text, program: program, paths: s.paths, named: s.named}, nil
 }
@@ -82,6 +84,7 @@ func (e *evaluation) env() map[string]any {
 	return map[string]any{
 		"status": e.of.Status, "proto": e.of.Proto, "headers": e.of.Headers, "body": e.of.Body,
 		"latency": e.of.Latency, "tls": e.of.TLS, "json": e.json,
+		"code": e.of.Code, "value": e.of.Value, "values": e.of.Values, "count": len(e.of.Values),
 		fnDocument: e.document, fnMember: e.member, fnHeader: e.header, fnHasHeader: e.hasHeader, fnPath: e.path, fnStep: e.step,
 	}
 }

@@ -42,7 +42,8 @@ func (e *evaluation) values() string {
 
 // statics are the values that an assertion names outright.
 func (a *Assertion) statics(of Answer) []seen {
-	all := []seen{{"status", of.Status}, {"proto", of.Proto}, {"latency", of.Latency}, {"body", of.Body}}
+	all := []seen{{"status", of.Status}, {"proto", of.Proto}, {"latency", of.Latency}, {"body", of.Body},
+		{"code", of.Code}, {"value", of.Value}, {"values", of.Values}, {"count", len(of.Values)}}
 	if t := of.TLS; t != nil {
 		all = append(all, seen{"tls.daysLeft", t.DaysLeft}, seen{"tls.version", t.Version}, seen{"tls.names", t.Names}, seen{"tls.issuer", t.Issuer})
 	}

@@ -36,19 +36,19 @@ func (e *AssertionError) Error() string {
 }
 
 // positioned turns the library's error into ours.
-func positioned(err error) *AssertionError {
+func (w Words) positioned(err error) *AssertionError {
 	var f *file.Error
 	if errors.As(err, &f) {
-		return &AssertionError{Line: max(1, f.Line), Column: f.Column + 1, Text: clip(oneLine(hint(f.Message)), 200)}
+		return &AssertionError{Line: max(1, f.Line), Column: f.Column + 1, Text: clip(oneLine(w.hint(f.Message)), 200)}
 	}
-	return &AssertionError{Line: 1, Column: 1, Text: clip(oneLine(hint(err.Error())), 200)}
+	return &AssertionError{Line: 1, Column: 1, Text: clip(oneLine(w.hint(err.Error())), 200)}
 }
 
 // hint adds the next step to what the library says.
-func hint(text string) string {
+func (w Words) hint(text string) string {
 	switch {
 	case strings.HasPrefix(text, "unknown name"):
-		return text + "; an assertion speaks of status, headers, body, json, latency, tls and proto"
+		return text + "; an assertion speaks of " + w.listed()
 	case strings.HasPrefix(text, "type checks.TLS has no field "):
 		return "tls has no " + strings.TrimPrefix(text, "type checks.TLS has no field ") + "; it has daysLeft, version, names and issuer"
 	case strings.HasPrefix(text, "expected bool"):

@@ -17,11 +17,11 @@ import (
 //
 // Matchers are added to every selector in the order given; one that is there already
 // is not added again. Functions of no selector, such as vector(1), stay as they are.
-// Queries in other languages are scoped by their own sources, and refused here.
+// In the other languages, each [Part] is narrowed: by tags (Datadog), or by dimensions.
 func (q Query) Scoped(matchers []Matcher) (out Query, err error) {
 	defer recovered(q.Expr, &err)
 	if q.Lang != PromQL {
-		return Query{}, &SyntaxError{Expr: q.Expr, Text: fmt.Sprintf("a query in language %q cannot be scoped as PromQL", q.Lang)}
+		return scopeParts(q, matchers)
 	}
 	adds, err := compile(matchers)
 	if err != nil {

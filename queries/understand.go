@@ -18,14 +18,17 @@ import (
 // and what only fills in for no data is left out, since a block without data is a
 // gap. Labels that a sum keeps are summed over.
 //
+// In the other languages, sums, differences and quotients of parts are read so: what a
+// part is, [Part] says.
+//
 // Scale is what the count's share (Ratio), its growth per second (Counter) or its
 // unit (Histogram) is multiplied by to give the query's value.
 func Understand(q Query) (r Reading, err error) {
 	defer recovered(q.Expr, &err)
 	switch q.Lang {
 	case PromQL:
-	case Datadog, CloudWatch:
-		return Reading{Kind: Gauge, Query: q, Scale: 1, Why: "queries in this language are read as counts by their own source only"}, nil
+	case Datadog, CloudWatch, JSON:
+		return understandParts(q)
 	default:
 		return Reading{}, &SyntaxError{Expr: q.Expr, Text: fmt.Sprintf("%q is not a language of queries", q.Lang)}
 	}

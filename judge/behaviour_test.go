@@ -166,6 +166,9 @@ func policyRows() []behaviour {
 		{name: "checks only: passed", closed: 5, outcome: Promote, advance: true, promotion: true, input: checksOnly(checks.Passed)},
 		{name: "checks only: failed", closed: 5, input: checksOnly(checks.Failed), finding: "home", class: CheckFailed},
 		{name: "checks only: broken is no pass", closed: 5, input: checksOnly(checks.Broken), finding: "home", class: CheckBroken},
+		{name: "checks only: both arms failing is no pass", closed: 5, input: checksOnly(checks.Environment), finding: "home", class: Environment},
+		{name: "checks only: both arms failing, past the deadline", closed: 200, outcome: Inconclusive, input: checksOnly(checks.Environment), finding: "home", class: Environment},
+		{name: "checks only: no status is no pass", closed: 5, input: checksOnly(""), finding: "home", class: CheckBroken},
 	}
 }
 
@@ -283,6 +286,27 @@ func faultRows() []behaviour {
 			input: func(in *Input) {
 				withCheck(checks.Spec{Name: "home", Required: true}, checks.Failed)(in)
 				in.Record.Checks = in.Checks
+			}},
+		{name: "a critical check fails on both arms: held", closed: 8, finding: "home", class: Environment, says: "GET /health answered",
+			input: withCheck(checks.Spec{Name: "home", Critical: true, Required: true}, checks.Environment)},
+		{name: "it fails on both arms twice: held", closed: 8, finding: "home", class: Environment,
+			input: func(in *Input) {
+				withCheck(checks.Spec{Name: "home", Critical: true, Required: true}, checks.Environment)(in)
+				in.Record.Checks = in.Checks
+			}},
+		{name: "it fails on both arms, and failed on the canary before: held", closed: 8, finding: "home", class: Environment,
+			input: func(in *Input) {
+				withCheck(checks.Spec{Name: "home", Required: true}, checks.Failed)(in)
+				in.Record.Checks, in.Checks = in.Checks, nil
+				in.Checks = []checks.Result{{Name: "home", Status: checks.Environment}}
+			}},
+		{name: "a check that is run before traffic has not been run: held", closed: 8, finding: "home", class: NoData,
+			input: func(in *Input) {
+				in.Record.Plan.Checks = []checks.Spec{{Name: "home", When: checks.BeforeTraffic, Required: true}}
+			}},
+		{name: "a check that is run at the end has not been run: traffic may grow", closed: 8, advance: true, finding: "home", class: NoData,
+			input: func(in *Input) {
+				in.Record.Plan.Checks = []checks.Spec{{Name: "home", When: checks.AtEnd, Required: true}}
 			}},
 	}
 }

@@ -61,7 +61,9 @@ func (g *gathering) inTime() string {
 }
 
 // settled reports whether a check has left a result that stands: one that could
-// not be run, or was given up with its look's time, is run again.
+// not be run, was given up with its look's time, or fails on both arms, is run again.
 func settled(s checks.Spec, rec Record) bool {
-	return slices.ContainsFunc(rec.Checks, func(r checks.Result) bool { return r.Name == s.Name && r.Status != checks.Broken })
+	return slices.ContainsFunc(rec.Checks, func(r checks.Result) bool {
+		return r.Name == s.Name && (r.Status == checks.Passed || r.Status == checks.Failed)
+	})
 }

@@ -115,6 +115,7 @@ func (e *evaluator) findLimits() {
 
 // findChecks reports the checks. A required check that fails holds; one that fails
 // at two looks running is a limit that is crossed; a critical one rolls back at once.
+// What fails on both arms is the environment's: it holds, and blames nobody.
 func (e *evaluator) findChecks() {
 	now, before := byName(e.in.Checks), byName(e.in.Record.Checks)
 	for _, s := range e.p.Checks {
@@ -126,6 +127,7 @@ func (e *evaluator) findChecks() {
 		switch {
 		case !ran:
 			f.Class, f.Reason, f.Holds = NoData, "has not been run yet ("+whenWords(s.When)+")", s.Required
+			f.Stops = s.Required && s.When != checks.AtEnd
 		case r.Status == checks.Passed:
 			f.Class, f.Reason = Passed, r.Reason
 		case r.Status == checks.Failed:
@@ -136,6 +138,9 @@ func (e *evaluator) findChecks() {
 			if again {
 				f.Reason += " (and at the look before)"
 			}
+		case r.Status == checks.Environment:
+			f.Class, f.Reason, f.Holds, f.Stops = Environment, r.Reason, s.Required, s.Required
+			f.Next = "mend what both arms depend on; the check is run again at the next look"
 		default:
 			f.Class, f.Reason, f.Holds, f.Stops = CheckBroken, r.Reason, s.Required, s.Required
 		}

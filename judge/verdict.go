@@ -125,7 +125,7 @@ const (
 	SampleRatio Class = "sample-ratio" // the share of requests is not the declared weight
 	NeverSeen   Class = "never-seen"   // the numerator has never been seen: a typo, mostly
 	Both        Class = "both-degraded"
-	Environment Class = "environment" // a limit is crossed, but by the baseline too
+	Environment Class = "environment" // a limit is crossed by the baseline too, or a check fails on both arms
 	OldBaseline Class = "stale-baseline"
 	CannotJudge Class = "cannot-judge" // no provable bound, or too few pods
 	LimitHit    Class = "limit"        // a hard limit is crossed

@@ -86,7 +86,7 @@ func (c course) once(ctx context.Context, t Target) Result {
 				done <- Result{Name: c.spec.Name, Status: Broken, At: began.UTC(), Reason: "the check could not be run: its runner failed; this is a defect of the server"}
 			}
 		}()
-		done <- c.runner.Run(ctx, c.spec, t)
+		done <- known(c.runner.Run(ctx, c.spec, t))
 	}()
 	select {
 	case r := <-done:
@@ -101,6 +101,16 @@ func (c course) once(ctx context.Context, t Target) Result {
 	case <-timer.C:
 		return Result{Name: c.spec.Name, Status: Broken, At: began.UTC(), Took: time.Since(began), Reason: "the check did not end when its time was over; this is a defect of the server"}
 	}
+}
+
+// known makes a broken result of one that does not say how it ended.
+func known(r Result) Result {
+	switch r.Status {
+	case Passed, Failed, Broken, Environment, Measured:
+		return r
+	}
+	r.Status, r.Reason = Broken, "its runner did not say how it ended; this is a defect of the server: "+r.Reason
+	return r
 }
 
 // compared makes one result of both arms'.
@@ -118,7 +128,7 @@ func compared(canary, baseline Result) Result {
 		out.Reason = "fails on the canary and not on the baseline: " + both
 	case c == Failed && b == Failed:
 		out.Status = Environment
-		out.Reason = "environment, not the canary: it fails on both arms: " + both
+		out.Reason = "environment, not canary: it fails on both arms: " + both
 	case c == Failed:
 		out.Status = Broken
 		out.Reason = "fails on the canary, and could not be run on the baseline, so that it is not known whose fault it is: " + both
@@ -129,5 +139,5 @@ func compared(canary, baseline Result) Result {
 }
 
 func (r Result) onArm() *ArmResult {
-	return &ArmResult{Status: r.Status, Took: r.Took, Attempts: r.Attempts, Reason: r.Reason}
+	return &ArmResult{Status: r.Status, Took: r.Took, Attempts: r.Attempts, Reason: r.Reason, Steps: r.Steps}
 }

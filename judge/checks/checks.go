@@ -59,6 +59,10 @@ type Spec struct {
 	TCP  *TCP       `json:"tcp,omitempty" yaml:"tcp,omitempty"`
 	DNS  *DNS       `json:"dns,omitempty" yaml:"dns,omitempty"`
 	TLS  *Handshake `json:"tls,omitempty" yaml:"tls,omitempty"`
+	GRPC *GRPC      `json:"grpc,omitempty" yaml:"grpc,omitempty"`
+	Load *Load      `json:"load,omitempty" yaml:"load,omitempty"`
+
+	Journey *Journey `json:"journey,omitempty" yaml:"journey,omitempty"`
 }
 
 // HTTP is a request and what its answer must be. Strings may be text/templates
@@ -91,6 +95,11 @@ type Target struct {
 	Canary, Baseline             Arm
 	// Arm is the arm that is probed: the canary, or each in turn with [OnBoth].
 	Arm Arm
+	// Values are what a journey's earlier steps extracted, by name.
+	Values map[string]string
+
+	secrets Secrets // nil: none are known
+	veil    *Veil
 }
 
 // Arm is what a check knows of one arm.
@@ -114,6 +123,9 @@ const (
 	// Environment: the canary fails, and so does the baseline. It never counts as
 	// passed, and never blames the canary.
 	Environment Status = "environment"
+	// Measured: a load was sent. What came back says neither good nor bad by itself, and
+	// never counts as passed.
+	Measured Status = "measured"
 )
 
 // Result is what one check left.
@@ -128,6 +140,12 @@ type Result struct {
 	// Runs is how many of the runs that the check asks for passed, where it asks for
 	// more than one.
 	Runs int `json:"runs,omitempty"`
+	// Steps are those of a journey, as far as it came.
+	Steps []StepResult `json:"steps,omitempty"`
+	// Round is which run of its rollout this is, from 1, where it ran as work of its own.
+	Round int `json:"round,omitempty"`
+	// Load is what a load left.
+	Load *LoadRun `json:"load,omitempty"`
 	// Canary and Baseline are what each arm left, where it ran on both.
 	Canary   *ArmResult `json:"canary,omitempty"`
 	Baseline *ArmResult `json:"baseline,omitempty"`
@@ -139,6 +157,7 @@ type ArmResult struct {
 	Took     time.Duration `json:"took"`
 	Attempts int           `json:"attempts"`
 	Reason   string        `json:"reason"`
+	Steps    []StepResult  `json:"steps,omitempty"`
 }
 
 // Runner runs one check. It returns when the check has ended or ctx has; it never

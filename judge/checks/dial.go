@@ -61,17 +61,21 @@ func Refusal(err error) error {
 	return nil
 }
 
-// Fill renders a template of a check. A name that the target does not have is an error.
+// Fill renders a template of a check. A name that the target does not have is an error,
+// and so is a secret that cannot be read.
 func Fill(name, text string, t Target) (string, error) {
 	if !strings.Contains(text, "{{") {
 		return text, nil
 	}
-	tmpl, err := template.New(name).Option("missingkey=error").Parse(text)
+	tmpl, err := template.New(name).Option("missingkey=error").Funcs(t.TemplateFuncs()).Parse(text)
 	if err != nil {
 		return "", fmt.Errorf("its %s is no template: %w", name, err)
 	}
 	var b strings.Builder
 	if err := tmpl.Execute(&b, t); err != nil {
+		if secret := (*secretError)(nil); errors.As(err, &secret) {
+			return "", fmt.Errorf("its %s cannot be filled in: %w", name, secret)
+		}
 		return "", fmt.Errorf("its %s cannot be filled in: %w", name, err)
 	}
 	return b.String(), nil

@@ -49,13 +49,16 @@ func kindName(f reflect.StructField) string {
 type Kinds map[string]Runner
 
 // Run runs a check in the time that it has. What panics, or does not end when its time
-// is over, is broken.
+// is over, is broken. No text of the result shows a secret that the run used.
 func (k Kinds) Run(ctx context.Context, s Spec, t Target) Result {
 	r, ok := k[s.Kind()]
 	if !ok {
 		return Result{Name: s.Name, Status: Broken, Reason: "no runner for checks of kind " + quoteKind(s.Kind())}
 	}
-	return course{r, s}.run(ctx, t)
+	t.veil = &Veil{}
+	result := course{r, s}.run(ctx, t)
+	t.veil.hideAll(&result)
+	return result
 }
 
 func quoteKind(k string) string {

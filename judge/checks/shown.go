@@ -84,10 +84,10 @@ var (
 
 // hide takes out of a text what is known to be a credential, or looks like one.
 func hide(s string, known []string) string {
-	for _, k := range known {
-		if len(k) >= 4 {
-			s = strings.ReplaceAll(s, k, hidden)
-		}
+	if len(known) > 0 {
+		v := &Veil{}
+		v.Learn(known...)
+		s = v.Hide(s)
 	}
 	return secretWords.ReplaceAllString(secretPair.ReplaceAllString(s, "${1}"+hidden), hidden)
 }

@@ -61,6 +61,7 @@ func TestEveryKeyIsDocumented(t *testing.T) {
 		"TCP checks":            keysOf(reflect.TypeFor[tcpFile]()),
 		"DNS checks":            keysOf(reflect.TypeFor[dnsFile]()),
 		"TLS checks":            keysOf(reflect.TypeFor[tlsFile]()),
+		"gRPC checks":           keysOf(reflect.TypeFor[grpcFile]()),
 		"Dashboards and alerts": keysOf(reflect.TypeFor[publishingFile]()),
 	}
 	for title, keys := range sections {

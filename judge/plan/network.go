@@ -16,6 +16,7 @@ func (b *builder) probe(c checkFile, spec *checks.Spec, path string) {
 	spec.TCP = kindOf(c.TCP, path+".tcp", b.tcp)
 	spec.DNS = kindOf(c.DNS, path+".dns", b.dns)
 	spec.TLS = kindOf(c.TLS, path+".tls", b.handshake)
+	spec.GRPC = kindOf(c.GRPC, path+".grpc", b.grpc)
 	given := spec.Given()
 	faulty := func(kind string) bool { return b.faulty(path + "." + kind) }
 	switch {

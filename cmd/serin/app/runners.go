@@ -3,6 +3,7 @@ package app
 import (
 	"github.com/serin-canary/serin/judge/checks"
 	"github.com/serin-canary/serin/judge/checks/dnscheck"
+	"github.com/serin-canary/serin/judge/checks/grpccheck"
 	"github.com/serin-canary/serin/judge/checks/httpcheck"
 	"github.com/serin-canary/serin/judge/checks/tcpcheck"
 	"github.com/serin-canary/serin/judge/checks/tlscheck"
@@ -16,5 +17,6 @@ func runners(guard checks.Guard) checks.Kinds {
 		"tcp":  tcpcheck.New(tcpcheck.Config{Guard: guard}),
 		"dns":  dnscheck.New(dnscheck.Config{Guard: guard}),
 		"tls":  tlscheck.New(tlscheck.Config{Guard: guard}),
+		"grpc": grpccheck.New(grpccheck.Config{Guard: guard}),
 	}
 }

@@ -1,0 +1,18 @@
+package plan
+
+// The types of the kinds of checks that speak a protocol of their own, as a plan file
+// writes them.
+
+type grpcFile struct {
+	Address    *string           `yaml:"address" jsonschema:"required" jsonschema_description:"host:port, or a URL of which host and port are taken; a template. https:// means TLS."`
+	TLS        *bool             `yaml:"tls" jsonschema_description:"The call goes over TLS, with a certificate that verifies. Default: as the address says."`
+	ServerName *string           `yaml:"serverName" jsonschema_description:"The name that is asked for and verified over TLS; a template. Default: the address's host."`
+	Service    *string           `yaml:"service" jsonschema_description:"The service whose health is asked for; a template. Default: the server as a whole."`
+	Status     *string           `yaml:"status" jsonschema:"enum=SERVING,enum=NOT_SERVING,enum=UNKNOWN" jsonschema_description:"The health that passes. Default: SERVING."`
+	Method     *string           `yaml:"method" jsonschema_description:"A unary method to call in place of the health service: shop.Orders/Get. The server tells its types by reflection."`
+	Request    *document         `yaml:"request" jsonschema_description:"The method's message as JSON; texts in it are templates. Default: an empty one."`
+	Code       *string           `yaml:"code" jsonschema:"enum=OK,enum=CANCELLED,enum=UNKNOWN,enum=INVALID_ARGUMENT,enum=DEADLINE_EXCEEDED,enum=NOT_FOUND,enum=ALREADY_EXISTS,enum=PERMISSION_DENIED,enum=RESOURCE_EXHAUSTED,enum=FAILED_PRECONDITION,enum=ABORTED,enum=OUT_OF_RANGE,enum=UNIMPLEMENTED,enum=INTERNAL,enum=UNAVAILABLE,enum=DATA_LOSS,enum=UNAUTHENTICATED" jsonschema_description:"How the call must end. Default: OK."`
+	Assert     []string          `yaml:"assert" jsonschema_description:"Expressions over json, code and latency that must all be true of the method's answer."`
+	Metadata   map[string]string `yaml:"metadata" jsonschema_description:"Metadata to send; values are templates."`
+	Within     *durationText     `yaml:"within" jsonschema_description:"Longest time of an attempt."`
+}

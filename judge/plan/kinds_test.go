@@ -1,0 +1,35 @@
+package plan
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/serin-canary/serin/judge/checks"
+)
+
+// TestKindsOfChecks ensures that what a plan says of each kind is what its runner is given.
+func TestKindsOfChecks(t *testing.T) {
+	for name, c := range map[string]struct {
+		text string
+		want checks.Spec
+	}{
+		"health": {`grpc: { address: "{{ .Canary.URL }}", service: shop.Orders, within: 2s }`, checks.Spec{GRPC: &checks.GRPC{
+			Address: "{{ .Canary.URL }}", Service: "shop.Orders", Within: 2 * time.Second,
+		}}},
+		"unary": {`grpc: { address: "https://a:1", serverName: b, method: shop.Orders/Get, request: { id: "{{ .Revision }}" }, code: NOT_FOUND, assert: ['code == "NOT_FOUND"'], metadata: { x: y } }`,
+			checks.Spec{GRPC: &checks.GRPC{
+				Address: "https://a:1", ServerName: "b", Method: "shop.Orders/Get", Request: map[string]any{"id": "{{ .Revision }}"}, Code: "NOT_FOUND",
+				Assert: []string{`code == "NOT_FOUND"`}, Metadata: map[string]string{"x": "y"},
+			}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := load(t, "service: a\nchecks:\n  - name: x\n    "+c.text+"\n")
+			c.want.Name, c.want.When, c.want.Required, c.want.Retries = "x", checks.EachLook, true, 1
+			if diff := cmp.Diff([]checks.Spec{c.want}, p.Checks); diff != "" {
+				t.Errorf("checks differ (-want +got):\n%s", diff)
+			}
+		})
+	}
+}

@@ -13,6 +13,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/serin-canary/serin/judge"
+	"github.com/serin-canary/serin/judge/report"
 	"github.com/serin-canary/serin/judge/rollout"
 )
 
@@ -49,7 +50,7 @@ func TestTheSpecificationIsTheRoutes(t *testing.T) {
 		"KayentaRemoteCall": remoteCall{}, "KayentaThresholds": kayentaThresholds{}, "KayentaScope": kayentaScope{}, "KayentaRequest": kayentaRequest{},
 		"KayentaPair": kayentaPair{}, "KayentaExecution": kayentaExecution{},
 		"AzureCall": azureCall{}, "AzureAnswer": azureAnswered{}, "Taken": taken{},
-		"Status": statusBody{}, "Cancelled": cancelled{}, "Throttled": throttled{},
+		"Unpublished": report.Unpublished{}, "Status": statusBody{}, "Cancelled": cancelled{}, "Throttled": throttled{},
 		"CodeDeployCall": codeDeployCall{}, "BusEvent": busEvent{}, "EventTaken": eventTaken{}, "LambdaEvent": lambdaEvent{}, "LambdaAnswer": lambdaAnswer{},
 		"Verdict": judge.Verdict{}, "Finding": judge.Finding{}, "Effect": judge.Effect{}, "Moved": judge.Moved{},
 		"Trace": judge.Trace{}, "MetricTrace": judge.MetricTrace{}, "TracePoint": judge.TracePoint{},

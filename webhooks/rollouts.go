@@ -232,24 +232,6 @@ func (s *Server) named(c echo.Context) (journal.Summary, error) {
 	return sum, err
 }
 
-// getRollout is GET /v1/rollouts/{id}.
-func (s *Server) getRollout(c echo.Context) error {
-	sum, err := s.named(c)
-	if err != nil {
-		return err
-	}
-	b := s.describe(sum)
-	b.Status, _ = wordOfRecord(sum)
-	return writeJSON(c, http.StatusOK, standing{sum, b.Status, b.Progress})
-}
-
-// standing is a rollout with how it stands, in words.
-type standing struct {
-	journal.Summary
-	Status   string `json:"status"`
-	Progress string `json:"progress"`
-}
-
 // listVerdicts is GET /v1/rollouts/{id}/verdicts.
 func (s *Server) listVerdicts(c echo.Context) error {
 	sum, err := s.named(c)

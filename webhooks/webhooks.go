@@ -26,6 +26,7 @@ import (
 
 	"github.com/serin-canary/serin/judge"
 	"github.com/serin-canary/serin/judge/plan"
+	"github.com/serin-canary/serin/judge/report"
 	"github.com/serin-canary/serin/judge/rollout"
 	"github.com/serin-canary/serin/queries"
 )
@@ -47,6 +48,12 @@ type Plans interface {
 	Find(name, namespace, service string) (plan.Plan, error)
 	// Names returns the plans' names, sorted.
 	Names() []string
+}
+
+// Publishing is what reports need of dashboards and alert rules.
+type Publishing interface {
+	// Unpublished returns what of a rollout is not where it should be.
+	Unpublished(ctx context.Context, rollout string) ([]report.Unpublished, error)
 }
 
 // Config is what a [Server] is made of.
@@ -83,6 +90,8 @@ type Config struct {
 	AWS *AWS
 	// Work is what is done later; nil where nothing is.
 	Work Work
+	// Publishing is told of in a rollout's report; nil where nothing is published.
+	Publishing Publishing
 	// Asker takes the questions of callers that are told later; nil refuses them.
 	Asker Asker
 	// Collectors are shown on /metrics beside the server's own (a source's state).

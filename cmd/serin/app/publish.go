@@ -251,7 +251,7 @@ func (s Server) at(headers map[string]string) (alertplaces.Server, error) {
 // openPublishing opens what is configured; without any place it does nothing.
 func openPublishing(c Config, l *later, log *slog.Logger) (*publishing.Publishing, error) {
 	p := c.Publish
-	out := publishing.Config{BaseURL: strings.TrimRight(c.BaseURL, "/"), Runbook: p.Runbook, Labels: p.Rules.Labels, Alone: p.Alone, Add: l.queue.Enqueue, Now: func() time.Time { return l.watcher.now() }, Log: log}
+	out := publishing.Config{BaseURL: strings.TrimRight(c.BaseURL, "/"), Runbook: p.Runbook, Labels: p.Rules.Labels, Alone: p.Alone, Add: l.queue.Enqueue, Work: l.queue, Now: func() time.Time { return l.watcher.now() }, Log: log}
 	var errs [5]error
 	out.Alertmanagers, errs[4] = openAlertmanagers(p.Alertmanagers)
 	out.Keep, errs[0] = ParseRetention(p.Dashboards.Keep)

@@ -234,6 +234,15 @@ func TestAGrafanaThatIsDownChangesNoVerdict(t *testing.T) {
 	if code, body := call(t, http.MethodGet, a.URL()+"/v1/rollouts/"+id+"/status", ""); code != http.StatusOK || strings.Contains(body, "grafana") {
 		t.Errorf("the status: got %d %s", code, body)
 	}
+	reported := func() string {
+		_, body := call(t, http.MethodGet, a.URL()+"/v1/rollouts/"+id, "")
+		return body
+	}
+	inTime(t, "the rollout's report to say so", func() bool {
+		return strings.Contains(reported(), `"what":"dashboard","where":"grafana","why":"grafana: `)
+	})
+	told := reported()
+	_, before := call(t, http.MethodGet, a.URL()+"/v1/rollouts/"+id+"/verdicts", "")
 	sick := Examine(t.Context(), cfg)
 	fake.up.Store(true)
 	inTime(t, "the board after all", func() bool { return fake.has(dashboards.UID(id)) })
@@ -241,13 +250,17 @@ func TestAGrafanaThatIsDownChangesNoVerdict(t *testing.T) {
 		_, body := call(t, http.MethodGet, a.URL()+"/readyz", "")
 		return strings.Contains(body, `"name":"publishing","ok":true`)
 	})
+	inTime(t, "a report in which nothing is missing", func() bool { return strings.Contains(reported(), `"unpublished":[]`) })
+	if _, after := call(t, http.MethodGet, a.URL()+"/v1/rollouts/"+id+"/verdicts", ""); after != before {
+		t.Errorf("got the verdicts %s, want them as they were: %s", after, before)
+	}
 	checkPlace(t, sick, Ill, "answered with 502")
 	checkPlace(t, Examine(t.Context(), cfg), Well, "0 dashboards of Serin's")
 	_, metrics := call(t, http.MethodGet, a.URL()+"/metrics", "")
 	if !fake.tokens["Bearer glsa_hunter2"] {
 		t.Error("the token was not sent: nothing of the following is shown")
 	}
-	for what, text := range map[string]string{"log": log.String(), "/readyz": ready, "/metrics": metrics} {
+	for what, text := range map[string]string{"log": log.String(), "/readyz": ready, "the report": told, "/metrics": metrics} {
 		if strings.Contains(text, "hunter2") {
 			t.Errorf("%s has the token in it: %s", what, text)
 		}

@@ -4,13 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"log/slog"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -85,8 +82,10 @@ type Config struct {
 	// rollout that is known here is taken away.
 	Alone bool
 	Add   func(ctx context.Context, jobs ...outbox.Job) error
-	Now   func() time.Time // default time.Now
-	Log   *slog.Logger
+	// Work is what was added and how it stands; nil says nothing of failures.
+	Work Work
+	Now  func() time.Time // default time.Now
+	Log  *slog.Logger
 }
 
 // Publishing keeps boards and rules as the rollouts are.
@@ -94,9 +93,6 @@ type Publishing struct {
 	c        Config
 	journal  Journal
 	failures *prometheus.CounterVec
-
-	mu  sync.Mutex
-	bad map[string]error // by place: why the last attempt failed
 }
 
 // New returns a publishing; it has no journal yet.
@@ -110,7 +106,7 @@ func New(c Config) *Publishing {
 	if c.Keep <= 0 {
 		c.Keep = 30 * 24 * time.Hour
 	}
-	return &Publishing{c: c, bad: map[string]error{}, failures: prometheus.NewCounterVec(prometheus.CounterOpts{
+	return &Publishing{c: c, failures: prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "serin_publish_failures_total", Help: "Failed attempts to publish, by what and where.",
 	}, []string{"kind", "target"})}
 }
@@ -131,9 +127,11 @@ func Kinds() map[string]outbox.Kind {
 	passing.Patience, passing.Lapses = time.Hour, true
 	gone := usual
 	gone.Patience = 7 * 24 * time.Hour
+	rules := usual
+	rules.Patience = 90 * 24 * time.Hour // they are wanted while the rollout lives, and no longer
 	return map[string]outbox.Kind{
 		kindBoard: passing, kindMarks: passing, kindStanding: passing, kindTidy: passing,
-		kindRules: usual, kindBoardGone: gone, kindRulesGone: gone, kindVerdictAlert: verdictKind(),
+		kindRules: rules, kindBoardGone: gone, kindRulesGone: gone, kindVerdictAlert: verdictKind(),
 	}
 }
 
@@ -150,24 +148,18 @@ func (p *Publishing) Handlers() map[string]outbox.Handler {
 	return out
 }
 
-// noted remembers how an attempt ended, for /readyz and /metrics, and says it in the
-// outbox's words.
+// noted counts how an attempt ended, and says it in the outbox's words.
 func (p *Publishing) noted(kind string, j outbox.Job, err error) error {
-	where := place(j)
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if where != "" {
-		delete(p.bad, where)
-	}
 	if err == nil || errors.Is(err, outbox.ErrMoot) {
 		return err
 	}
-	if where != "" {
-		p.bad[where] = err
-	}
-	p.failures.WithLabelValues(kind, where).Inc()
+	p.failures.WithLabelValues(kind, place(j)).Inc()
 	return inOutbox(err)
 }
+
+// mending is how long a place that refused something is left alone: somebody must mend
+// its configuration or Serin's first, and nobody tells Serin when that is done.
+const mending = 2 * time.Minute
 
 // inOutbox says a place's failure in the outbox's words.
 func inOutbox(err error) error {
@@ -182,22 +174,11 @@ func inOutbox(err error) error {
 	}
 	switch {
 	case permanent:
-		return fmt.Errorf("%w: %w", err, outbox.ErrPermanent)
+		return &outbox.LaterError{Err: err, After: mending, Refused: true}
 	case after > 0:
 		return &outbox.LaterError{Err: err, After: after}
 	}
 	return err
-}
-
-// Ping reports the places at which the last attempt failed. Verdicts do not need them.
-func (p *Publishing) Ping(context.Context) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	var errs []error
-	for _, where := range slices.Sorted(maps.Keys(p.bad)) {
-		errs = append(errs, fmt.Errorf("%s: %w", where, p.bad[where]))
-	}
-	return errors.Join(errs...)
 }
 
 // body is what a job carries.

@@ -87,7 +87,7 @@ func (q *Queue) call(ctx context.Context, kind Kind, w Work, h Handler) (err err
 // settle records what came of an attempt.
 func (q *Queue) settle(ctx context.Context, w Work, failure error) (again *time.Duration, err error) {
 	permanent := errors.Is(failure, ErrPermanent)
-	q.breakers.note(w.Target, failure != nil && !permanent)
+	q.breakers.note(w.Target, failure != nil && !permanent && !refused(failure))
 	q.tally.count(w.Kind, failure)
 	if failure == nil {
 		return nil, q.end(ctx, w, Done, "")
@@ -107,6 +107,12 @@ func (q *Queue) settle(ctx context.Context, w Work, failure error) (again *time.
 		return nil, err
 	}
 	return &pause, nil
+}
+
+// refused reports whether a target answered that it does not want a job as it is.
+func refused(failure error) bool {
+	var later *LaterError
+	return errors.As(failure, &later) && later.Refused
 }
 
 // pause returns how long to wait before trying again.

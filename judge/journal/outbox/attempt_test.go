@@ -181,3 +181,31 @@ func TestTurnsWhileATargetRests(t *testing.T) {
 		t.Errorf("the probe: got %s and %s, want it done", got, b.read("a").State)
 	}
 }
+
+// What a target refuses is tried again when it says, however often, and keeps nobody
+// else's work from it. It is found among what failed.
+func TestRefusals(t *testing.T) {
+	b := newBench(t)
+	b.add(Job{Kind: "tell", Key: "refused", Target: "host"})
+	b.add(Job{Kind: "tell", Key: "fresh", Target: "host"})
+	no := &LaterError{Err: errors.New("no such folder"), After: 2 * time.Minute, Refused: true}
+	for range 2 * trip {
+		if got := b.turn("refused", no); got < no.After {
+			t.Fatalf("got it put off for %s, want at least %s", got, no.After)
+		}
+		b.clock.t = b.read("refused").NotBefore
+	}
+	if open := b.breakers.open(); len(open) != 0 {
+		t.Errorf("got breakers %v, want none: the target answers", open)
+	}
+	if got := b.turn("fresh", nil); got != -1 {
+		t.Errorf("got other work put off for %s, want it done", got)
+	}
+	failed, err := b.List(t.Context(), Filter{State: Queued, Failed: true})
+	if err != nil || len(failed) != 1 || failed[0].Key != "refused" || failed[0].Error != "no such folder" {
+		t.Errorf("got %+v, %v; want what was refused, and why", failed, err)
+	}
+	if n := b.tally.copy()[Attempted{"tell", "refused"}]; n != 2*trip {
+		t.Errorf("got %d refusals counted, want %d", n, 2*trip)
+	}
+}

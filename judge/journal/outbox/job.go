@@ -74,6 +74,9 @@ var ErrState = errors.New("outbox: the work's state does not allow that")
 type LaterError struct {
 	Err   error
 	After time.Duration // at least so long
+	// Refused says that the target answered, and did not want it: somebody must mend
+	// something first. It is no failure of the target's, and others' jobs go on.
+	Refused bool
 }
 
 // Error returns the text of the cause.

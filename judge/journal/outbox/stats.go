@@ -27,8 +27,8 @@ type Stats struct {
 	Attempts map[Attempted]int
 }
 
-// Attempted is a kind and how attempts of it ended: done, failed or refused (for
-// good).
+// Attempted is a kind and how attempts of it ended: done, failed or refused (for good,
+// or until somebody mends something).
 type Attempted struct{ Kind, Result string }
 
 // Stats returns how the work stands.
@@ -60,7 +60,7 @@ type tally struct {
 func (t *tally) count(kind string, failure error) {
 	result := "done"
 	switch {
-	case errors.Is(failure, ErrPermanent):
+	case errors.Is(failure, ErrPermanent), refused(failure):
 		result = "refused"
 	case failure != nil:
 		result = "failed"

@@ -97,7 +97,8 @@ func moment(ns int64) time.Time {
 type Filter struct {
 	State         State
 	Kind, Rollout string
-	Limit         int // default 100
+	Failed        bool // only what an attempt has failed at
+	Limit         int  // default 100
 }
 
 // List returns work, the newest first.
@@ -112,6 +113,9 @@ func (q *Queue) List(ctx context.Context, f Filter) ([]Work, error) {
 			args = append(args, c.value)
 			conditions = append(conditions, fmt.Sprintf("%s = $%d", c.column, len(args)))
 		}
+	}
+	if f.Failed {
+		conditions = append(conditions, "error <> ''")
 	}
 	statement := `select ` + workColumns + ` from work`
 	if len(conditions) > 0 {

@@ -37,12 +37,13 @@ func (s Subject) evidenceRow(sh *sheet) {
 	}
 	sh.put(idEvidence+4, width, uint32(min(4+len(s.Plan.Checks)/2, 10)), panel{
 		key: "checks", form: formStates, title: "Checks", unit: "short", noValue: notHere, steps: steps(grey),
-		description: "Each check at each look. One that could not be run is not a pass.",
+		description: "Each check at each look. One that could not be run, or fails on both arms, is not a pass.",
 		targets:     []target{{expr: s.own("serin_check_status", []string{"check"}), legend: "{{check}}"}},
 		mappings: valueMap(map[string]dashboard.ValueMappingResult{
 			"1":  {Text: cog.ToPtr("passed"), Color: cog.ToPtr(green), Index: cog.ToPtr(int32(0))},
 			"0":  {Text: cog.ToPtr("FAILED"), Color: cog.ToPtr(red), Index: cog.ToPtr(int32(1))},
 			"-1": {Text: cog.ToPtr("could not be run"), Color: cog.ToPtr(yellow), Index: cog.ToPtr(int32(2))},
+			"-2": {Text: cog.ToPtr("fails on both arms"), Color: cog.ToPtr(yellow), Index: cog.ToPtr(int32(3))},
 		}),
 	})
 }

@@ -47,7 +47,7 @@ func newBoard(s *Server) *board {
 		weight:   desc("rollout_weight_percent", "The canary's share of traffic as it was declared; absent where it is unknown.", who...),
 		page:     desc("rollout_page", "1 where the last verdict asks for a person, else 0.", who...),
 		requests: desc("rollout_requests", "Requests that the last verdict rests on.", with("arm")...),
-		check:    desc("check_status", "How a check ended at the last look: 1 passed, 0 failed, -1 could not be run.", with("check")...),
+		check:    desc("check_status", "How a check ended at the last look: 1 passed, 0 failed, -1 could not be run or has not been, -2 fails on both arms.", with("check")...),
 		finding: desc("finding_evidence_log10", "Log10 of one finding's evidence, for worse than the tolerance or not worse than the margin.",
 			with("about", "finding", "side")...),
 		effect: desc("finding_effect_ratio", "Canary over baseline of one finding.", with("about", "finding")...),
@@ -141,6 +141,8 @@ func checkStatus(f judge.Finding) (float64, bool) {
 		return 1, true
 	case judge.CheckFailed:
 		return 0, true
+	case judge.Environment:
+		return -2, true
 	}
 	return -1, true
 }

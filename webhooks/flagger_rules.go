@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/serin-canary/serin/judge"
 	"github.com/serin-canary/serin/judge/plan"
 )
 
@@ -20,16 +19,12 @@ func said(word, reason string) string {
 	return word + ": " + reason
 }
 
-// rulePreRollout: no, where a required check failed. A check that could not be run
-// has not passed either.
+// rulePreRollout: no, until every required check that is due has passed. A check that
+// failed, could not be run, fails on both arms or has not been run has not passed.
 func (s *Server) rulePreRollout(_ context.Context, l looked) (ruling, error) {
 	v := l.verdict
-	for _, f := range v.Findings {
-		if f.About != judge.AboutCheck || !f.Required || (f.Class != judge.CheckFailed && f.Class != judge.CheckBroken) {
-			continue
-		}
-		text := said("check "+f.Name, f.Reason)
-		return ruling{yes: shadow(v), text: text}, nil
+	if o := v.Opening(); !o.Open {
+		return ruling{yes: shadow(v), text: o.Reason}, nil
 	}
 	return ruling{yes: true, text: said(v.Outcome.String(), v.Reason)}, nil
 }

@@ -59,6 +59,12 @@ func states() map[string][]state {
 			{"stale, hold", stale(5), [5]int{200, 200, 409, 409, 409}},
 			{"required check failed", check(judge.CheckFailed, true), [5]int{409, 200, 409, 409, 409}},
 			{"required check broken", check(judge.CheckBroken, true), [5]int{409, 200, 409, 409, 409}},
+			{"required check fails on both arms", check(judge.Environment, true), [5]int{409, 200, 409, 409, 409}},
+			{"required check not due", check(judge.NoData, true), [5]int{200, 200, 409, 409, 409}},
+			{"required check not run yet", func(v *judge.Verdict) {
+				check(judge.NoData, true)(v)
+				v.Findings[len(v.Findings)-1].Stops = true
+			}, [5]int{409, 200, 409, 409, 409}},
 			{"required check passed", check(judge.Passed, true), [5]int{200, 200, 409, 409, 409}},
 			{"other check failed", check(judge.CheckFailed, false), [5]int{200, 200, 409, 409, 409}},
 			{"zero", func(v *judge.Verdict) { *v = judge.Verdict{} }, [5]int{200, 200, 409, 409, 409}},

@@ -128,6 +128,7 @@ func TestMetrics(t *testing.T) {
 			{Name: "home", About: judge.AboutCheck, Class: judge.CheckFailed},
 			{Name: "cart", About: judge.AboutCheck, Class: judge.Passed},
 			{Name: "pay", About: judge.AboutCheck, Class: judge.CheckBroken},
+			{Name: "ship", About: judge.AboutCheck, Class: judge.Environment},
 		}
 		v.Page, v.Progress.CanaryRequests, v.Progress.BaselineRequests = "look", 120, 480
 	})
@@ -151,6 +152,7 @@ func TestMetrics(t *testing.T) {
 		`serin_check_status{check="home",namespace="shop",rollout="` + id + `",service="checkout"} 0`,
 		`serin_check_status{check="cart",namespace="shop",rollout="` + id + `",service="checkout"} 1`,
 		`serin_check_status{check="pay",namespace="shop",rollout="` + id + `",service="checkout"} -1`,
+		`serin_check_status{check="ship",namespace="shop",rollout="` + id + `",service="checkout"} -2`,
 		`serin_finding_evidence_log10{about="metric",finding="errors",namespace="shop",rollout="` + id + `",service="checkout",side="worse"} -1`,
 		`serin_finding_evidence_log10{about="metric",finding="errors",namespace="shop",rollout="` + id + `",service="checkout",side="not-worse"} 2.5`,
 		`serin_finding_evidence_log10{about="limit",finding="errors",namespace="shop",rollout="` + id + `",service="checkout",side="worse"} 4`,

@@ -84,7 +84,7 @@ func TestRatioOfAnEffect(t *testing.T) {
 func TestOnlyTheGoodIsGood(t *testing.T) {
 	for _, f := range []judge.Finding{
 		{Class: judge.NoData}, {Class: judge.QueryFailed}, {Class: judge.Silent}, {Class: judge.SameSeries}, {Class: judge.NeverSeen},
-		{Class: judge.CheckBroken}, {Class: "new"}, {Class: judge.Passed, Holds: true}, {Class: judge.NotWorse, Stops: true},
+		{Class: judge.CheckBroken}, {Class: judge.Environment}, {Class: "new"}, {Class: judge.Passed, Holds: true}, {Class: judge.NotWorse, Stops: true},
 		{Class: judge.CannotJudge}, {Class: judge.TooFew, Stops: true}, {Class: judge.Shown, Holds: true},
 	} {
 		if got := toneOf(f); got != held {

@@ -44,6 +44,13 @@ func withCheck(class judge.Class, critical bool) judge.Verdict {
 	return v
 }
 
+// notRun is a verdict of a required check that is due and has not been run.
+func notRun() judge.Verdict {
+	v := withCheck(judge.NoData, false)
+	v.Findings[2].Stops, v.Findings[2].Reason = true, "has not been run yet"
+	return v
+}
+
 func weighing(percent float64) judge.Verdict {
 	v := advancing
 	v.Progress = judge.Progress{Weight: &percent}
@@ -70,6 +77,14 @@ func TestGates(t *testing.T) {
 		"start, no checks":              {GateStart, always(going), true, 1, false, "no required check has failed"},
 		"start, passed":                 {GateStart, always(withCheck(judge.Passed, false)), true, 1, false, ""},
 		"start, not due yet":            {GateStart, always(withCheck(judge.NoData, false)), true, 1, false, ""},
+		"start, not run yet":            {GateStart, always(notRun()), false, 0, true, "check home: has not been run yet"},
+		"start, run at the second look": {GateStart, func(n int) (judge.Verdict, error) {
+			if n < 2 {
+				return notRun(), nil
+			}
+			return withCheck(judge.Passed, false), nil
+		}, true, 2, false, "no required check has failed"},
+		"start, both arms fail":         {GateStart, always(withCheck(judge.Environment, true)), false, 0, true, "check home: status 500"},
 		"start, failed twice":           {GateStart, always(withCheck(judge.CheckFailed, false)), false, 2, false, "check home: status 500"},
 		"start, critical failed":        {GateStart, always(withCheck(judge.CheckFailed, true)), false, 1, false, "check home"},
 		"start, failed once":            {GateStart, from(2, withCheck(judge.Passed, false)), true, 1, false, ""},

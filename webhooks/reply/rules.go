@@ -16,16 +16,11 @@ import (
 // on the baseline turns into the canary, and nothing may be compared.
 const WhyGranted = "promotion granted"
 
-// failingLooks is at how many looks running a required check must fail before the
-// answer at [GateStart] is no. The answer cannot be taken back, and a process that
-// has only just started may need a moment.
-const failingLooks = 2
-
 // rule is the table of gates. It takes one of the verdict's answers; it decides
 // nothing of its own.
 //
 //	gate       yes                                   no
-//	start      no required check fails or is broken  rollback; a required check failed twice running, or a critical one once
+//	start      every due required check has passed   rollback; a required check failed twice running, or a critical one once
 //	step       advance, with evidence or at weight 0 rollback
 //	promotion  promotion                             rollback
 //
@@ -69,30 +64,10 @@ func known(v judge.Verdict) bool {
 	return v.Progress.Paired > 0 || v.Progress.Weight != nil || v.Rollout.Comparison == rollout.ChecksOnly
 }
 
-// ruleStart: no, where a required check failed. One that could not be run has not
-// passed either, and the question waits for it.
+// ruleStart is the judge's own table of what required checks say.
 func ruleStart(p *pending, s seen) seen {
-	broken := ""
-	for _, f := range s.verdict.Findings {
-		if f.About != judge.AboutCheck || !f.Required {
-			continue
-		}
-		switch f.Class {
-		case judge.CheckFailed:
-			p.Failing++
-			s.decided = f.Critical || p.Failing >= failingLooks
-			s.reason = said("check "+f.Name, f.Reason)
-			return s
-		case judge.CheckBroken:
-			broken = said("check "+f.Name+" could not be run", f.Reason)
-		}
-	}
-	p.Failing = 0
-	if broken != "" {
-		s.reason = broken
-		return s
-	}
-	s.decided, s.yes, s.reason = true, true, "no required check has failed"
+	a := s.verdict.Start(&p.Failing)
+	s.decided, s.yes, s.reason = a.Decided, a.Yes, a.Reason
 	return s
 }
 
@@ -143,12 +118,7 @@ func failing(q Question, s seen) bool {
 	if (q.Gate != GateStart && !q.Granted) || s.verdict == nil {
 		return false
 	}
-	for _, f := range s.verdict.Findings {
-		if f.About == judge.AboutCheck && f.Required && f.Class == judge.CheckFailed {
-			return true
-		}
-	}
-	return false
+	return s.verdict.Opening().Failed
 }
 
 // said writes a word and a reason.

@@ -17,11 +17,6 @@ type Answer struct {
 	Reason   string `json:"reason"`
 }
 
-// failingLooks is at how many looks running a required check must fail before a
-// rollout may not start; a critical one fails it at once. A process that has only just
-// started may need a moment.
-const failingLooks = 2
-
 // question is a gate and what was seen at it so far.
 type question struct {
 	gate    reply.Gate
@@ -39,7 +34,10 @@ func (q *question) answer(v judge.Verdict) Answer {
 		return Answer{Decided: true, RollBack: true, Reason: firstOf(v.RollBack.Reason, v.Reason)}
 	}
 	if q.gate == reply.GateStart {
-		return q.start(v)
+		a := v.Start(&q.failing)
+		return Answer{
+			Decided: a.Decided || ended(v), Yes: a.Yes, RollBack: a.Decided && !a.Yes, Reason: a.Reason,
+		}
 	}
 	a := Answer{Reason: firstOf(v.Advance.Reason, v.Reason)}
 	switch {
@@ -50,39 +48,20 @@ func (q *question) answer(v judge.Verdict) Answer {
 	case v.Advance.Yes:
 		a.Reason = "the canary has had no request, and no weight is declared, so nothing is known of it; declare one with --weight"
 	}
-	if !a.Yes && (v.Outcome == judge.Inconclusive || v.Phase == rollout.Closed) {
-		a.Decided = true
-	}
+	a.Decided = a.Decided || ended(v)
 	return a
+}
+
+// ended reports whether there is no use in waiting: the deadline came first, or the
+// rollout is over.
+func ended(v judge.Verdict) bool {
+	return v.Outcome == judge.Inconclusive || v.Phase == rollout.Closed
 }
 
 // evidenced reports whether a permission to advance rests on something: on blocks that
 // were compared, on a declared weight, or on checks where only those decide.
 func evidenced(v judge.Verdict) bool {
 	return v.Progress.Paired > 0 || v.Progress.Weight != nil || v.Rollout.Comparison == rollout.ChecksOnly
-}
-
-// start is no where a required check failed, and waits for one that could not be run.
-func (q *question) start(v judge.Verdict) Answer {
-	broken := ""
-	for _, f := range v.Findings {
-		if f.About != judge.AboutCheck || !f.Required {
-			continue
-		}
-		switch f.Class {
-		case judge.CheckFailed:
-			q.failing++
-			over := f.Critical || q.failing >= failingLooks
-			return Answer{Decided: over, RollBack: over, Reason: "check " + f.Name + ": " + f.Reason}
-		case judge.CheckBroken:
-			broken = "check " + f.Name + " could not be run: " + f.Reason
-		}
-	}
-	q.failing = 0
-	if broken != "" {
-		return Answer{Reason: broken}
-	}
-	return Answer{Decided: true, Yes: true, Reason: "no required check has failed"}
 }
 
 func firstOf(texts ...string) string {

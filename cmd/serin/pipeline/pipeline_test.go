@@ -252,6 +252,13 @@ func TestGates(t *testing.T) {
 		"a critical one":        {check(judge.CheckFailed, true), back, wait, wait},
 		"a check is broken":     {check(judge.CheckBroken, true), wait, wait, wait},
 		"a check passed":        {check(judge.Passed, true), open, wait, wait},
+		"both arms fail":        {check(judge.Environment, true), wait, wait, wait},
+		"not due yet":           {check(judge.NoData, true), open, wait, wait},
+		"not run yet":           {func(v *judge.Verdict) { check(judge.NoData, true)(v); v.Findings[len(v.Findings)-1].Stops = true }, wait, wait, wait},
+		"not run in time": {func(v *judge.Verdict) {
+			check(judge.NoData, true)(v)
+			v.Findings[len(v.Findings)-1].Stops, v.Outcome = true, judge.Inconclusive
+		}, stop, stop, stop},
 	} {
 		for gate, want := range map[reply.Gate]string{reply.GateStart: tt.start, reply.GateStep: tt.step, reply.GatePromotion: tt.promotion} {
 			v := judge.Verdict{Mode: "enforce", Reason: "a reason"}

@@ -74,10 +74,10 @@ func TestGates(t *testing.T) {
 		fallback bool
 		reason   string
 	}{
-		"start, no checks":              {GateStart, always(going), true, 1, false, "no required check has failed"},
-		"start, passed":                 {GateStart, always(withCheck(judge.Passed, false)), true, 1, false, ""},
-		"start, not due yet":            {GateStart, always(withCheck(judge.NoData, false)), true, 1, false, ""},
-		"start, not run yet":            {GateStart, always(notRun()), false, 0, true, "check home: has not been run yet"},
+		"start, no checks":   {GateStart, always(going), true, 1, false, "no required check has failed"},
+		"start, passed":      {GateStart, always(withCheck(judge.Passed, false)), true, 1, false, ""},
+		"start, not due yet": {GateStart, always(withCheck(judge.NoData, false)), true, 1, false, ""},
+		"start, not run yet": {GateStart, always(notRun()), false, 0, true, "check home: has not been run yet"},
 		"start, run at the second look": {GateStart, func(n int) (judge.Verdict, error) {
 			if n < 2 {
 				return notRun(), nil

@@ -22,7 +22,8 @@ type Prometheus struct {
 	dir  string
 	http *client // nil where nobody is told: something else reloads it
 	// every is how long is waited before the server is asked again.
-	every time.Duration
+	every  time.Duration
+	unread unread
 }
 
 // NewPrometheus returns a publisher. Without a server's URL only files are written.
@@ -69,6 +70,11 @@ func (p *Prometheus) Publish(ctx context.Context, s alerts.Set) error {
 			return err
 		}
 	}
+	if p.http != nil {
+		if err := p.still(ctx); err != nil {
+			return err
+		}
+	}
 	if err := replace(file, text); err != nil {
 		return &Error{Err: fmt.Errorf("alerts: %w", err)}
 	}
@@ -79,19 +85,22 @@ func (p *Prometheus) Publish(ctx context.Context, s alerts.Set) error {
 		err = p.settled(ctx, s.Name(), len(s.Group.Rules))
 	}
 	if err == nil {
+		p.unread.forget()
 		return nil
 	}
 	if back := restore(file, before); back != nil {
 		return &Error{Err: fmt.Errorf("%w; and the file cannot be put back, so take %s away: %w", err, file, back)}
 	}
-	return p.blame(ctx, err)
+	// The time that was left may be over, and others' rules must not suffer.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastReload)
+	defer cancel()
+	err = p.blame(ctx, err)
+	p.remember(ctx, err)
+	return err
 }
 
 // blame reloads without what was not accepted, and says whose fault it was.
 func (p *Prometheus) blame(ctx context.Context, err error) error {
-	// The time that was left may be over, and others' rules must not suffer.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastReload)
-	defer cancel()
 	again := p.reload(ctx)
 	switch {
 	case !refusedRules(err):
@@ -149,7 +158,7 @@ func (p *Prometheus) settled(ctx context.Context, name string, want int) error {
 	if want == 0 {
 		return &Error{Permanent: true, Err: fmt.Errorf("prometheus still has the group %s, and its file is gone from %s: another file has it", name, p.dir)}
 	}
-	return &Error{Permanent: true, Err: fmt.Errorf("prometheus has read its files and does not have the group %s: add %s to rule_files", name, filepath.Join(p.dir, "*.yml"))}
+	return &Error{Permanent: true, Err: &unreadError{p.dir}}
 }
 
 // has returns how many rules of a group the server has.

@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -180,5 +182,67 @@ func TestRealRefused(t *testing.T) {
 	}
 	if got := groups(t, url); got[name] != len(s.Group.Rules) {
 		t.Errorf("got the groups %v", got)
+	}
+}
+
+// Rules that no glob of a real Prometheus has are refused without another reload, until
+// it is configured anew: then they come by themselves at the next attempt.
+func TestRealFolderIsAddedLater(t *testing.T) {
+	dir := t.TempDir()
+	url, p := started(t, t.TempDir(), dir)
+	var flags struct{ Data map[string]string }
+	ask(t, url+"/api/v1/status/flags", &flags)
+	config := flags.Data["config.file"]
+	text, err := os.ReadFile(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	said := p.Publish(t.Context(), some(t))
+	if said == nil || !permanent(said) {
+		t.Fatalf("got %v, want the folder named", said)
+	}
+	before := reloaded(t, url)
+	if err := p.Publish(t.Context(), some(t)); err == nil || err.Error() != said.Error() || len(have(t, dir)) > 0 {
+		t.Errorf("got %v and the files %v, want the same refusal again", err, have(t, dir))
+	}
+	if after := reloaded(t, url); after != before {
+		t.Errorf("got a reload at %s beside that at %s, want none while nothing has changed", after, before)
+	}
+
+	mended := regexp.MustCompile(`(?m)^rule_files:.*$`).ReplaceAllString(string(text), fmt.Sprintf("rule_files: [%q]", filepath.Join(dir, "*.yml")))
+	put(t, config, mended)
+	reload(t, url)
+	s := some(t)
+	if err := p.Publish(t.Context(), s); err != nil {
+		t.Fatal(err)
+	}
+	if got := groups(t, url)[name]; got != len(s.Group.Rules) {
+		t.Errorf("got %d rules, want all", got)
+	}
+}
+
+// reloaded is when a Prometheus was last configured.
+func reloaded(t *testing.T, url string) string {
+	t.Helper()
+	var info struct {
+		Data struct{ LastConfigTime string }
+	}
+	ask(t, url+"/api/v1/status/runtimeinfo", &info)
+	return info.Data.LastConfigTime
+}
+
+func reload(t *testing.T, url string) {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url+"/-/reload", http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := direct().Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = a.Body.Close() }()
+	if a.StatusCode != http.StatusOK {
+		t.Fatalf("a reload: got %d", a.StatusCode)
 	}
 }

@@ -10,6 +10,8 @@ type LoadRun struct {
 	Baseline []LoadSample `json:"baseline"`
 	// Rate is how many requests a second were scheduled for each arm.
 	Rate float64 `json:"rate"`
+	// Warmup is how many of the first samples of each arm are not compared.
+	Warmup int `json:"warmup,omitempty"`
 	// Took is how long it was until the last answer, or the end of waiting for it.
 	Took time.Duration `json:"took"`
 	// Ended is why the load stopped before its schedule did, "" where it did not.

@@ -11,7 +11,6 @@ import (
 
 	"go.uber.org/goleak"
 
-	"github.com/serin-canary/serin/judge"
 	"github.com/serin-canary/serin/judge/checks/load"
 	"github.com/serin-canary/serin/judge/loadcompare"
 )
@@ -47,11 +46,11 @@ func TestLiveLoad(t *testing.T) {
 	for name, tt := range map[string]struct {
 		takes     time.Duration
 		failsEach int64
-		want      judge.Class
+		want      loadcompare.Class
 	}{
-		"equal":            {usual, 0, judge.NotWorse},
-		"1.5 times slower": {usual * 3 / 2, 0, judge.Worse},
-		"10 % errors":      {usual, 10, judge.Worse},
+		"equal":            {usual, 0, loadcompare.NotWorse},
+		"1.5 times slower": {usual * 3 / 2, 0, loadcompare.Worse},
+		"10 % errors":      {usual, 10, loadcompare.Worse},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -63,7 +62,7 @@ func TestLiveLoad(t *testing.T) {
 			// to be seen, and the answer says so. Neither is what is asked for here, so that it
 			// is sent again. A wrong answer is not.
 			got := send(t, l)
-			for try := 0; try < 4 && (got.Class == judge.CannotJudge || got.Class == judge.Undecided); try++ {
+			for try := 0; try < 4 && (got.Class == loadcompare.CannotJudge || got.Class == loadcompare.Undecided); try++ {
 				t.Log("sent again: " + got.Reason)
 				got = send(t, l)
 			}

@@ -3,7 +3,6 @@ package loadcompare
 import (
 	"math"
 
-	"github.com/serin-canary/serin/judge"
 	"github.com/serin-canary/serin/judge/checks"
 	"github.com/serin-canary/serin/stats/sequential"
 )
@@ -83,10 +82,25 @@ func (a Amount) valid() bool {
 	return a != Amount{} && a.Relative >= 0 && a.Absolute >= 0 && a.Relative <= 1e6 && a.Absolute <= 1
 }
 
+// Class says what a load or one of its measures is. The zero value is Undecided. The
+// words are those of package 
+type Class string
+
+// The classes.
+const (
+	Undecided   Class = ""             // neither side is proven
+	NotWorse    Class = "not-worse"    // proven not worse than the margin
+	Worse       Class = "worse"        // proven worse than the tolerance
+	NoData      Class = "no-data"      // nothing was sent to an arm
+	TooFew      Class = "too-few"      // too few requests to conclude anything
+	Environment Class = "environment"  // the baseline fails, too
+	CannotJudge Class = "cannot-judge" // the load was not sent as it was to be
+)
+
 // Verdict is what a load showed. Its zero value is undecided.
 type Verdict struct {
 	// Class is Worse, NotWorse, or why neither is proven.
-	Class judge.Class
+	Class Class
 	// Reason is a sentence with numbers.
 	Reason string
 	// Evidence is log10 of the combined evidence that the canary is worse.
@@ -98,7 +112,7 @@ type Verdict struct {
 // Finding is what was found of one measure.
 type Finding struct {
 	Name  string // errors, latency
-	Class judge.Class
+	Class Class
 	// Worse and NotWorse are log10 evidence; 0 where there is none.
 	Worse, NotWorse float64
 	// Reason is a sentence.
@@ -117,7 +131,7 @@ func Compare(run checks.LoadRun, r Rules) Verdict {
 	combined := sequential.Mix(logs, nil)
 	v := Verdict{Evidence: round(combined)}
 	if combined >= -math.Log(r.Alpha) {
-		v.Class = judge.Worse
+		v.Class = Worse
 		v.blame(logs, []*measure{&errs, &slow}, r)
 	} else {
 		v.conclude(&l, combined, []*measure{&errs, &slow}, r)
@@ -139,7 +153,7 @@ func (v *Verdict) blame(logs []float64, of []*measure, r Rules) {
 			m.conclude(r)
 			continue
 		}
-		m.class = judge.Worse
+		m.class = Worse
 		m.reason = sprintf("%s; proven worse than %s (evidence %s)", m.shown, m.tolerance, odds(m.worse))
 		v.Reason = join(v.Reason, m.reason)
 	}
@@ -150,22 +164,22 @@ func (v *Verdict) conclude(l *looked, combined float64, of []*measure, r Rules) 
 	good := true
 	for _, m := range of {
 		m.conclude(r)
-		good = good && m.class == judge.NotWorse
+		good = good && m.class == NotWorse
 		v.Reason = join(v.Reason, m.reason)
 	}
 	late, kept := l.kept()
 	switch {
 	case !kept:
-		v.Class, v.Reason = judge.CannotJudge, join(late, v.Reason)
+		v.Class, v.Reason = CannotJudge, join(late, v.Reason)
 	case l.run.Ended != "":
 		v.Reason = join(l.run.Ended+", and what was seen until then proves nothing good", v.Reason)
 	case l.baseline.failed() >= mostErrors:
-		v.Class = judge.Environment
+		v.Class = Environment
 		v.Reason = join("the baseline itself fails, so that this speaks of the environment or of the requests, not of the canary", v.Reason)
 	case combined >= math.Log(harmEvidence):
 		v.Reason = join(sprintf("evidence of harm is %s, and less than %d:1 is wanted", odds(combined), harmEvidence), v.Reason)
 	case good:
-		v.Class = judge.NotWorse
+		v.Class = NotWorse
 	}
 }
 
@@ -177,16 +191,16 @@ type measure struct {
 	tolerance, margin string // in words
 	cannot            string // why not worse cannot be proven, "" where it can
 
-	class  judge.Class
+	class  Class
 	reason string
 }
 
 func (m *measure) conclude(r Rules) {
 	switch {
 	case m.cannot != "":
-		m.class, m.reason = judge.CannotJudge, join(m.shown, m.cannot)
+		m.class, m.reason = CannotJudge, join(m.shown, m.cannot)
 	case m.notWorse >= -math.Log(r.Beta):
-		m.class = judge.NotWorse
+		m.class = NotWorse
 		m.reason = sprintf("%s; proven not worse than %s (evidence %s)", m.shown, m.margin, odds(m.notWorse))
 	default:
 		m.reason = sprintf("%s; undecided: evidence %s that it is worse than %s, and %s of the %s needed that it is not worse than %s; a longer load tells more",

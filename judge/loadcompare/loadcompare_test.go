@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/serin-canary/serin/judge"
 	"github.com/serin-canary/serin/judge/checks"
 )
 
@@ -65,39 +64,39 @@ func TestCompare(t *testing.T) {
 	for name, tt := range map[string]struct {
 		run   checks.LoadRun
 		rules Rules
-		class judge.Class
+		class Class
 		says  string
 	}{
-		"equal":                     {equal(), Rules{}, judge.NotWorse, "proven not worse than 50 % slower"},
-		"equal, exact":              {equal(), Rules{Exact: true}, judge.NotWorse, "1500"},
-		"1.5 times slower":          {slower(1.5), Rules{}, judge.Worse, "proven worse than 10 % slower"},
-		"1.5 times slower, allowed": {slower(1.5), Rules{Slower: .6, SlowerMargin: 2}, judge.NotWorse, "200 % slower"},
-		"20 % slower, narrow":       {slower(1.2), Rules{Slower: .15, SlowerMargin: .25}, judge.Undecided, "undecided"},
-		"faster":                    {slower(.7), Rules{}, judge.NotWorse, ""},
-		"longer tail alone":         {loadOf(1, 1500, tail, usual()), Rules{}, judge.Worse, "latency"},
-		"3 % errors":                {loadOf(1, 1500, with(func(s *service) { s.errors = .03 }), usual()), Rules{}, judge.Worse, "canary requests failed"},
-		"both broken":               {loadOf(1, 1500, broken, broken), Rules{}, judge.Environment, "not of the canary"},
-		"baseline alone is broken":  {loadOf(1, 1500, usual(), broken), Rules{}, judge.Environment, ""},
-		"too few":                   {loadOf(1, 50, usual(), usual()), Rules{}, judge.TooFew, "100 to each"},
-		"nothing":                   {checks.LoadRun{}, Rules{}, judge.NoData, "0 requests"},
-		"timeouts":                  {change(equal(), func(c, _ *checks.LoadSample) { *c = checks.LoadSample{Failure: checks.LoadTimedOut} }), Rules{}, judge.Worse, "1500 of 1500"},
-		"no free connection":        {change(equal(), func(c, _ *checks.LoadSample) { *c = checks.LoadSample{Failure: checks.LoadUnsent} }), Rules{}, judge.Worse, "1500 of 1500"},
-		"neither answers":           {change(equal(), func(c, b *checks.LoadSample) { c.Failure = checks.LoadNoAnswer; b.Failure = checks.LoadNoAnswer }), Rules{}, judge.Environment, ""},
-		"the load missed most":      {change(equal(), func(c, b *checks.LoadSample) { *c = checks.LoadSample{Failure: checks.LoadMissed}; *b = *c }), Rules{}, judge.CannotJudge, "did not keep 50 requests"},
+		"equal":                     {equal(), Rules{}, NotWorse, "proven not worse than 50 % slower"},
+		"equal, exact":              {equal(), Rules{Exact: true}, NotWorse, "1500"},
+		"1.5 times slower":          {slower(1.5), Rules{}, Worse, "proven worse than 10 % slower"},
+		"1.5 times slower, allowed": {slower(1.5), Rules{Slower: .6, SlowerMargin: 2}, NotWorse, "200 % slower"},
+		"20 % slower, narrow":       {slower(1.2), Rules{Slower: .15, SlowerMargin: .25}, Undecided, "undecided"},
+		"faster":                    {slower(.7), Rules{}, NotWorse, ""},
+		"longer tail alone":         {loadOf(1, 1500, tail, usual()), Rules{}, Worse, "latency"},
+		"3 % errors":                {loadOf(1, 1500, with(func(s *service) { s.errors = .03 }), usual()), Rules{}, Worse, "canary requests failed"},
+		"both broken":               {loadOf(1, 1500, broken, broken), Rules{}, Environment, "not of the canary"},
+		"baseline alone is broken":  {loadOf(1, 1500, usual(), broken), Rules{}, Environment, ""},
+		"too few":                   {loadOf(1, 50, usual(), usual()), Rules{}, TooFew, "100 to each"},
+		"nothing":                   {checks.LoadRun{}, Rules{}, NoData, "0 requests"},
+		"timeouts":                  {change(equal(), func(c, _ *checks.LoadSample) { *c = checks.LoadSample{Failure: checks.LoadTimedOut} }), Rules{}, Worse, "1500 of 1500"},
+		"no free connection":        {change(equal(), func(c, _ *checks.LoadSample) { *c = checks.LoadSample{Failure: checks.LoadUnsent} }), Rules{}, Worse, "1500 of 1500"},
+		"neither answers":           {change(equal(), func(c, b *checks.LoadSample) { c.Failure = checks.LoadNoAnswer; b.Failure = checks.LoadNoAnswer }), Rules{}, Environment, ""},
+		"the load missed most":      {change(equal(), func(c, b *checks.LoadSample) { *c = checks.LoadSample{Failure: checks.LoadMissed}; *b = *c }), Rules{}, CannotJudge, "did not keep 50 requests"},
 		"the load was late": {change(equal(), func(c, b *checks.LoadSample) {
 			c.Late, b.Late = time.Second, time.Second
 			c.Latency += time.Second
 			b.Latency += time.Second
-		}), Rules{}, judge.CannotJudge, "more than 100 ms late"},
-		"forbidden": {change(equal(), func(c, _ *checks.LoadSample) { c.Failure = checks.LoadForbidden }), Rules{}, judge.CannotJudge, "1500 requests to the canary"},
-		"cancelled": {func() checks.LoadRun { r := equal(); r.Ended = "the caller gave up"; return r }(), Rules{}, judge.Undecided, "proves nothing good"},
+		}), Rules{}, CannotJudge, "more than 100 ms late"},
+		"forbidden": {change(equal(), func(c, _ *checks.LoadSample) { c.Failure = checks.LoadForbidden }), Rules{}, CannotJudge, "1500 requests to the canary"},
+		"cancelled": {func() checks.LoadRun { r := equal(); r.Ended = "the caller gave up"; return r }(), Rules{}, Undecided, "proves nothing good"},
 		"constant and equal": {change(equal(), func(c, b *checks.LoadSample) {
 			c.Latency, b.Latency, c.Status, b.Status = time.Second, time.Second, 200, 200
-		}), Rules{}, judge.NotWorse, ""},
+		}), Rules{}, NotWorse, ""},
 		"constant and slower": {change(equal(), func(c, b *checks.LoadSample) {
 			c.Latency, b.Latency, c.Status, b.Status = 1500*time.Millisecond, time.Second, 200, 200
-		}), Rules{}, judge.Worse, "1.5×"},
-		"rules out of range": {equal(), Rules{Alpha: 7, Beta: math.NaN(), Slower: math.Inf(1), SlowerMargin: -1, Errors: Amount{Relative: math.NaN()}}, judge.NotWorse, ""},
+		}), Rules{}, Worse, "1.5×"},
+		"rules out of range": {equal(), Rules{Alpha: 7, Beta: math.NaN(), Slower: math.Inf(1), SlowerMargin: -1, Errors: Amount{Relative: math.NaN()}}, NotWorse, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := Compare(tt.run, tt.rules)
@@ -149,9 +148,9 @@ func TestFalseRollbacks(t *testing.T) {
 			worse, good := 0, 0
 			for seed := range runs {
 				switch Compare(loadOf(uint64(seed)+1000, 600, tt.canary, tt.base), tt.rules).Class {
-				case judge.Worse:
+				case Worse:
 					worse++
-				case judge.NotWorse:
+				case NotWorse:
 					good++
 				}
 			}
@@ -182,7 +181,7 @@ func TestPower(t *testing.T) {
 			found, bad := 0, usual()
 			tt.change(&bad)
 			for seed := range uint64(runs) {
-				if Compare(loadOf(seed+1, tt.n, bad, usual()), Rules{}).Class == judge.Worse {
+				if Compare(loadOf(seed+1, tt.n, bad, usual()), Rules{}).Class == Worse {
 					found++
 				}
 			}

@@ -7,7 +7,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/serin-canary/serin/judge"
 	"github.com/serin-canary/serin/judge/checks"
 	"github.com/serin-canary/serin/stats"
 	"github.com/serin-canary/serin/stats/sequential"
@@ -44,7 +43,8 @@ type arm struct {
 
 func newLooked(run checks.LoadRun) looked {
 	n := min(len(run.Canary), len(run.Baseline))
-	return looked{run: run, pairs: n, canary: newArm(run.Canary[:n]), baseline: newArm(run.Baseline[:n])}
+	warm := min(max(run.Warmup, 0), n)
+	return looked{run: run, pairs: n - warm, canary: newArm(run.Canary[warm:n]), baseline: newArm(run.Baseline[warm:n])}
 }
 
 func newArm(samples []checks.LoadSample) arm {
@@ -95,13 +95,13 @@ func (l *looked) trouble(r Rules) (Verdict, bool) {
 	late, kept := l.kept()
 	switch {
 	case c.forbidden+b.forbidden > 0:
-		return Verdict{Class: judge.CannotJudge, Reason: sprintf("the guard refused the address of %d requests to the canary and %d to the baseline: allow it, or correct the address", c.forbidden, b.forbidden)}, true
+		return Verdict{Class: CannotJudge, Reason: sprintf("the guard refused the address of %d requests to the canary and %d to the baseline: allow it, or correct the address", c.forbidden, b.forbidden)}, true
 	case min(c.n, b.n) < r.Requests && !kept:
-		return Verdict{Class: judge.CannotJudge, Reason: late}, true
+		return Verdict{Class: CannotJudge, Reason: late}, true
 	case c.n == 0 || b.n == 0:
-		return Verdict{Class: judge.NoData, Reason: join(l.run.Ended, sprintf("%d requests were sent to the canary and %d to the baseline", c.n, b.n))}, true
+		return Verdict{Class: NoData, Reason: join(l.run.Ended, sprintf("%d requests were sent to the canary and %d to the baseline", c.n, b.n))}, true
 	case min(c.n, b.n) < r.Requests:
-		return Verdict{Class: judge.TooFew, Reason: join(l.run.Ended, sprintf("%d requests to the canary and %d to the baseline, and %d to each are needed: send them longer, or faster", c.n, b.n, r.Requests))}, true
+		return Verdict{Class: TooFew, Reason: join(l.run.Ended, sprintf("%d requests to the canary and %d to the baseline, and %d to each are needed: send them longer, or faster", c.n, b.n, r.Requests))}, true
 	}
 	return Verdict{}, false
 }
@@ -206,12 +206,18 @@ type side struct {
 	equal bool
 }
 
-// exceed counts the canary's requests beyond (1+δ)x, and the baseline's beyond x.
+// exceed counts the canary's requests beyond (1+δ)x, and the baseline's beyond x. The
+// canary's bound is moved by the step in which latencies are recorded, to the side that
+// is harder to prove, so that the null holds for what was measured, too.
 func (l *looked) exceed(from int, x float64, s side) []sequential.CountBlock {
+	bounds := [2]float64{x, x * (1 + s.delta) * math.Exp(checks.LoadResolution)}
+	if s.equal {
+		bounds[1] = x * (1 + s.delta) * math.Exp(-checks.LoadResolution)
+	}
 	return l.blocks(from, func(a *arm, canary bool, i int) (bool, bool) {
-		bound := x
+		bound := bounds[0]
 		if canary {
-			bound *= 1 + s.delta
+			bound = bounds[1]
 		}
 		v := a.latency[i]
 		return !a.skip[i] && !math.IsNaN(v), v > bound || s.equal && v == bound

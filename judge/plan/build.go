@@ -30,6 +30,7 @@ func (b *builder) build() {
 	b.metrics()
 	b.limits()
 	b.checks()
+	b.loads()
 	b.alertmanager()
 	if len(b.p.Metrics)+len(b.p.Checks) == 0 && !b.faulty("metrics") && !b.faulty("checks") && !b.faulty("preset") {
 		b.at("", "has neither metrics nor checks, so there is nothing to judge by; write for example preset: istio")

@@ -5,6 +5,7 @@ import (
 	"os"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -61,6 +62,7 @@ func TestEveryKeyIsDocumented(t *testing.T) {
 		"TCP checks":            keysOf(reflect.TypeFor[tcpFile]()),
 		"DNS checks":            keysOf(reflect.TypeFor[dnsFile]()),
 		"TLS checks":            keysOf(reflect.TypeFor[tlsFile]()),
+		"Load checks":           slices.Concat(keysOf(reflect.TypeFor[loadFile]()), keysOf(reflect.TypeFor[loadTargetFile]()), keysOf(reflect.TypeFor[loadLimitsFile]())),
 		"gRPC checks":           keysOf(reflect.TypeFor[grpcFile]()),
 		"Dashboards and alerts": keysOf(reflect.TypeFor[publishingFile]()),
 	}

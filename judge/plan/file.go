@@ -125,6 +125,7 @@ type checkFile struct {
 	TCP      *tcpFile      `yaml:"tcp" jsonschema_description:"A connection that must be accepted."`
 	DNS      *dnsFile      `yaml:"dns" jsonschema_description:"A question to a resolver and what its answer must hold."`
 	TLS      *tlsFile      `yaml:"tls" jsonschema_description:"A TLS handshake and what must be true of the certificate."`
+	Load     *loadFile     `yaml:"load" jsonschema_description:"Synthetic load on both arms, which are compared by what they answer."`
 	GRPC     *grpcFile     `yaml:"grpc" jsonschema_description:"A call of a gRPC server's health service, or of a unary method."`
 }
 

@@ -5,6 +5,7 @@ import (
 	"github.com/serin-canary/serin/judge/checks/dnscheck"
 	"github.com/serin-canary/serin/judge/checks/grpccheck"
 	"github.com/serin-canary/serin/judge/checks/httpcheck"
+	"github.com/serin-canary/serin/judge/checks/load"
 	"github.com/serin-canary/serin/judge/checks/tcpcheck"
 	"github.com/serin-canary/serin/judge/checks/tlscheck"
 )
@@ -17,6 +18,7 @@ func runners(guard checks.Guard) checks.Kinds {
 		"tcp":  tcpcheck.New(tcpcheck.Config{Guard: guard}),
 		"dns":  dnscheck.New(dnscheck.Config{Guard: guard}),
 		"tls":  tlscheck.New(tlscheck.Config{Guard: guard}),
+		"load": load.Runner{Guard: guard},
 		"grpc": grpccheck.New(grpccheck.Config{Guard: guard}),
 	}
 }

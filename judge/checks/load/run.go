@@ -29,6 +29,7 @@ func (c Config) Run(ctx context.Context, l Load) (checks.LoadRun, error) {
 	canaryAt, baselineAt := l.schedules()
 	start := time.Now()
 	canary, baseline := c.newArm(l, l.Canary, canaryAt), c.newArm(l, l.Baseline, baselineAt)
+	canary.send, baseline.send = l.Requests, l.OfBaseline
 	var both sync.WaitGroup
 	for _, a := range [...]*arm{canary, baseline} {
 		a.start = start
@@ -64,6 +65,7 @@ func (l Load) schedules() (canary, baseline []time.Duration) {
 type arm struct {
 	load    Load
 	base    string
+	send    []Request // in turn
 	start   time.Time
 	at      []time.Duration
 	samples []checks.LoadSample
@@ -124,7 +126,7 @@ func (a *arm) target(t *vegeta.Target) error {
 	if late := now.Sub(due); late > 0 && !full && !due.Before(a.fullUntil) {
 		a.samples[k].Late = late
 	}
-	r := a.load.Requests[k%len(a.load.Requests)]
+	r := a.send[k%len(a.send)]
 	t.Method, t.URL, t.Header = r.Method, a.base+r.Path+"#"+number(k), r.Header
 	if r.Body != "" {
 		t.Body = []byte(r.Body)

@@ -11,20 +11,22 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/serin-canary/serin/judge/checks"
 )
 
 // The caps. A load above one of them is refused, not trimmed.
 const (
-	MaxRate        = 500              // requests a second and arm
-	MaxDuration    = 10 * time.Minute // of the schedule
-	MaxRequests    = 60_000           // for each arm
-	MaxTargets     = 16               // different requests
-	MaxConnections = 256              // to each arm
-	MaxBody        = 64 << 10         // bytes that a request sends
-	MaxAnswer      = 1 << 20          // bytes of a body that are read; more is a failure
-	MaxTimeout     = 30 * time.Second // of a request, from when it leaves
-	maxHeader      = 64 << 10         // bytes of an answer's headers
-	minRate        = 0.1
+	MaxRate        = checks.MaxLoadRate        // requests a second and arm
+	MaxDuration    = checks.MaxLoadDuration    // of the schedule
+	MaxRequests    = checks.MaxLoadRequests    // for each arm
+	MaxTargets     = checks.MaxLoadTargets     // different requests
+	MaxConnections = checks.MaxLoadConnections // to each arm
+	MaxBody        = checks.MaxLoadBody        // bytes that a request sends
+	MaxAnswer      = 1 << 20                   // bytes of a body that are read; more is a failure
+	MaxTimeout     = checks.MaxLoadTimeout     // of a request, from when it leaves
+	maxHeader      = 64 << 10                  // bytes of an answer's headers
+	minRate        = checks.MinLoadRate
 )
 
 // Load is what is sent.
@@ -34,6 +36,9 @@ type Load struct {
 	Canary, Baseline string
 	// Requests are sent in turn, the same to both arms; GET / where there is none.
 	Requests []Request
+	// OfBaseline are sent to the baseline in place of Requests, as many and in the same
+	// order, where what is asked tells the arms apart: a header, mostly. Nil: Requests.
+	OfBaseline []Request
 	// Rate is requests a second to each arm, and Duration how long it is kept.
 	Rate     float64
 	Duration time.Duration
@@ -67,16 +72,10 @@ func (l Load) withDefaults() Load {
 	if len(l.Requests) == 0 {
 		l.Requests = []Request{{}}
 	}
-	l.Requests = slices.Clone(l.Requests)
-	for i := range l.Requests {
-		r := &l.Requests[i]
-		if r.Method == "" {
-			r.Method = http.MethodGet
-		}
-		if r.Path == "" {
-			r.Path = "/"
-		}
+	if l.OfBaseline == nil {
+		l.OfBaseline = l.Requests
 	}
+	l.Requests, l.OfBaseline = complete(l.Requests), complete(l.OfBaseline)
 	if l.Connections == 0 {
 		l.Connections = 64
 	}
@@ -84,6 +83,21 @@ func (l Load) withDefaults() Load {
 		l.Timeout = 10 * time.Second
 	}
 	return l
+}
+
+// complete returns requests with what they leave out.
+func complete(requests []Request) []Request {
+	requests = slices.Clone(requests)
+	for i := range requests {
+		r := &requests[i]
+		if r.Method == "" {
+			r.Method = http.MethodGet
+		}
+		if r.Path == "" {
+			r.Path = "/"
+		}
+	}
+	return requests
 }
 
 // Check returns everything that is wrong with a load under this configuration, or nil.
@@ -106,6 +120,12 @@ func (c Config) Check(l Load) error {
 	}
 	for i, r := range l.Requests[:min(len(l.Requests), MaxTargets)] {
 		r.check(func(text string) { bad("requests[%d]: %s", i, text) })
+	}
+	if len(l.OfBaseline) != len(l.Requests) {
+		bad("requests: the canary is sent %d different ones and the baseline %d; both get the same number", len(l.Requests), len(l.OfBaseline))
+	}
+	for i, r := range l.OfBaseline[:min(len(l.OfBaseline), MaxTargets)] {
+		r.check(func(text string) { bad("requests[%d] to the baseline: %s", i, text) })
 	}
 	return errors.Join(faults...)
 }

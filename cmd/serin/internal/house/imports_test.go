@@ -44,10 +44,10 @@ func importTable() []row {
 		{pkg: "judge/power", storey: 3, may: []string{"judge", "judge/plan", "judge/rollout", "queries", "stats", "stats/sequential"}},
 		{pkg: "judge/samples", storey: 3, may: []string{"judge", "stats/sequential"}},
 		// It takes samples, not runners: the load itself, and its library, stay outside.
-		{pkg: "judge/loadcompare", storey: 3, may: []string{"judge", "judge/checks", "stats", "stats/sequential"}},
+		{pkg: "judge/loadcompare", storey: 1, may: []string{"judge/checks", "stats", "stats/sequential"}},
 		{pkg: "judge/report", storey: 3, may: []string{"judge", "judge/plan", "judge/rollout"}},
 
-		{pkg: "judge", storey: 2, may: []string{"judge/plan", "judge/rollout", "judge/checks", "queries", "stats", "stats/sequential"}},
+		{pkg: "judge", storey: 2, may: []string{"judge/plan", "judge/rollout", "judge/checks", "judge/loadcompare", "queries", "stats", "stats/sequential"}},
 
 		{pkg: "judge/aca", storey: 1, may: []string{"stats"}},
 		{pkg: "judge/plan", storey: 1, may: []string{"queries", "queries/presets", "judge/checks"}},

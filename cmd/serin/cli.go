@@ -13,6 +13,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/serin-canary/serin/cmd/serin/app"
+	"github.com/serin-canary/serin/cmd/serin/smoke"
 	"github.com/serin-canary/serin/judge"
 	"github.com/serin-canary/serin/judge/plan"
 )
@@ -68,6 +69,7 @@ type cli struct {
 	Ask     askCmd     `cmd:"" help:"Ask a server from a pipeline, and wait for its answer."`
 	Rollout rolloutCmd `cmd:"" help:"Tell a server of a pipeline's rollout: its weight, its end."`
 	Plan    planCmd    `cmd:"" help:"Check plans; print their schema."`
+	Check   checkCmd   `cmd:"" help:"Run a plan's checks against any URL: a smoke test."`
 	Import  importCmd  `cmd:"" help:"Make plans of what Flagger, Argo or Kayenta judge by."`
 	Demo    demoCmd    `cmd:"" help:"Watch a healthy canary be promoted and a failing one be rolled back."`
 	Lab     labCmd     `cmd:"" help:"Measure false alarms and detection on simulated rollouts."`
@@ -93,6 +95,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	err := command(ctx, args, &streams{out: stdout, err: stderr})
 	var code exitCode
 	var faults plan.Faults
+	failure := exitFailure
+	if errors.As(err, new(misused)) {
+		failure = smoke.ExitMisused
+	}
 	switch {
 	case err == nil || errors.Is(err, errHelped):
 		return 0
@@ -101,10 +107,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	case errors.As(err, &faults):
 		// Editors and people find file:line:column at the start of a line.
 		fmt.Fprintln(stderr, faults.Error())
-		return exitFailure
+		return failure
 	}
 	fmt.Fprintf(stderr, "serin: %s\n", strings.TrimSpace(err.Error()))
-	return exitFailure
+	return failure
 }
 
 // grammar returns the reader of command lines.
@@ -134,7 +140,12 @@ func command(ctx context.Context, args []string, s *streams) error {
 	case errors.Is(err, errHelped):
 		return err
 	case errors.As(err, &pe):
-		return fmt.Errorf("%w\nRun %q for what there is", pe, helpFor(pe.Context))
+		help := helpFor(pe.Context)
+		err := fmt.Errorf("%w\nRun %q for what there is", pe, help)
+		if strings.HasPrefix(help, "serin check ") { // there 1 says that a check failed
+			return misused{err}
+		}
+		return err
 	case err != nil:
 		return err
 	}

@@ -1,0 +1,21 @@
+package app
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/serin-canary/serin/judge/checks"
+)
+
+// Checks returns what runs checks outside of a server: every kind that this build can
+// run, at the addresses that are allowed.
+func Checks(o Outgoing) (checks.Runner, error) {
+	var faults []error
+	o.check(func(path, format string, args ...any) {
+		faults = append(faults, fmt.Errorf("%s: %s", path, fmt.Sprintf(format, args...)))
+	})
+	if err := errors.Join(faults...); err != nil {
+		return nil, err
+	}
+	return runners(o.ForChecks().Guard), nil
+}

@@ -1,0 +1,133 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/serin-canary/serin/judge/plan"
+)
+
+// myapp is one arm of the service that examples/checks speaks of, with what is wrong
+// with it: the path that fails, and what it answers there.
+type myapp struct {
+	path   string
+	status int
+	body   string
+}
+
+// ServeHTTP answers as the service does.
+func (a myapp) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", "application/json")
+	if r.URL.Path == a.path {
+		w.WriteHeader(a.status)
+		fmt.Fprint(w, a.body)
+		return
+	}
+	switch r.Method + " " + r.URL.Path {
+	case "GET /health":
+		fmt.Fprint(w, `{"status": "ok", "database": "healthy", "cache": "healthy", "message_queue": "healthy"}`)
+	case "GET /api/products":
+		fmt.Fprint(w, `{"products": [{"id": 1, "name": "tea"}]}`)
+	case "POST /api/login":
+		var who struct{ Username, Password string }
+		if json.NewDecoder(r.Body).Decode(&who) != nil || who.Username != "test" || who.Password != "test" {
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		fmt.Fprint(w, `{"token": "hunter2hunter2"}`)
+	default:
+		w.WriteHeader(http.StatusNotFound)
+	}
+}
+
+// serve starts an arm and returns its URL.
+func (a myapp) serve(t *testing.T) string {
+	t.Helper()
+	s := httptest.NewServer(a)
+	t.Cleanup(s.Close)
+	return s.URL
+}
+
+// checkExample runs the checks of an example by the command, in a process of its own.
+func checkExample(t *testing.T, name string, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	defer cancel()
+	all := append([]string{"check", "run", "-f", filepath.Join("..", "..", "examples", "checks", name)}, args...)
+	cmd := exec.CommandContext(ctx, "serin", all...)
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	err := cmd.Run()
+	if cmd.ProcessState == nil {
+		t.Fatal(err)
+	}
+	if ctx.Err() != nil {
+		t.Fatalf("serin %v did not end in time\n%s\n%s", all, out.String(), errs.String())
+	}
+	if text := out.String() + errs.String(); strings.Contains(text, "hunter2") {
+		t.Errorf("serin %v shows a credential:\n%s", all, text)
+	}
+	return cmd.ProcessState.ExitCode(), out.String(), errs.String()
+}
+
+// TestExampleOfASmokeTest breaks the service in each way that the smoke test looks for.
+func TestExampleOfASmokeTest(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		arm  myapp
+		code int
+		says []string
+	}{
+		{"healthy", myapp{}, 0, []string{"All 3 checks passed"}},
+		{"not ok", myapp{"/health", 200, `{"status": "starting"}`}, 1, []string{"✗ health: failed", `$.status is "starting", want "ok"`, "2 of 3 checks passed"}},
+		{"down", myapp{"/health", 503, ``}, 1, []string{"✗ health: failed", "answered 503"}},
+		{"no products", myapp{"/api/products", 200, `{"products": []}`}, 1, []string{"✗ list-products: failed", "json.products is []"}},
+		{"products are no list", myapp{"/api/products", 200, `{}`}, 1, []string{"✗ list-products: failed", "products"}},
+		{"nobody gets in", myapp{"/api/login", 401, `{}`}, 1, []string{"✗ login: failed", "answered 401"}},
+		{"no token", myapp{"/api/login", 200, `{"session": "hunter2hunter2"}`}, 1, []string{"✗ login: failed", "token"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			code, out, errs := checkExample(t, "smoke.yaml", "--target", c.arm.serve(t))
+			if code != c.code {
+				t.Errorf("exit: got %d, want %d", code, c.code)
+			}
+			for _, want := range c.says {
+				if !strings.Contains(strings.Join(strings.Fields(out), " "), want) {
+					t.Errorf("%q is not said:\n%s\n%s", want, out, errs)
+				}
+			}
+		})
+	}
+}
+
+// TestNothingIsPassedByAServiceThatIsNotThere asks a port that nobody listens on.
+func TestNothingIsPassedByAServiceThatIsNotThere(t *testing.T) {
+	s := httptest.NewServer(http.NotFoundHandler())
+	s.Close()
+	code, out, _ := checkExample(t, "smoke.yaml", "--target", s.URL)
+	if code != 1 || !strings.Contains(out, "0 of 3 checks passed; 3 failed") {
+		t.Errorf("got exit %d, want 1:\n%s", code, out)
+	}
+}
+
+// TestExamplesOfChecksLoad loads every plan of the folder.
+func TestExamplesOfChecksLoad(t *testing.T) {
+	paths, err := filepath.Glob(filepath.Join("..", "..", "examples", "checks", "*.yaml"))
+	if err != nil || len(paths) == 0 {
+		t.Fatal(paths, err)
+	}
+	for _, p := range paths {
+		if _, err := plan.Load(p); err != nil {
+			t.Error(err)
+		}
+	}
+}

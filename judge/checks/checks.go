@@ -63,6 +63,8 @@ type Spec struct {
 	Load *Load      `json:"load,omitempty" yaml:"load,omitempty"`
 
 	Journey *Journey `json:"journey,omitempty" yaml:"journey,omitempty"`
+
+	WebSocket *WebSocket `json:"websocket,omitempty" yaml:"websocket,omitempty"`
 }
 
 // HTTP is a request and what its answer must be. Strings may be text/templates

@@ -64,6 +64,7 @@ func TestEveryKeyIsDocumented(t *testing.T) {
 		"TLS checks":            keysOf(reflect.TypeFor[tlsFile]()),
 		"Load checks":           slices.Concat(keysOf(reflect.TypeFor[loadFile]()), keysOf(reflect.TypeFor[loadTargetFile]()), keysOf(reflect.TypeFor[loadLimitsFile]())),
 		"gRPC checks":           keysOf(reflect.TypeFor[grpcFile]()),
+		"WebSocket checks":      keysOf(reflect.TypeFor[webSocketFile]()),
 		"Dashboards and alerts": keysOf(reflect.TypeFor[publishingFile]()),
 	}
 	for title, keys := range sections {

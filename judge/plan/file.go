@@ -127,6 +127,8 @@ type checkFile struct {
 	TLS      *tlsFile      `yaml:"tls" jsonschema_description:"A TLS handshake and what must be true of the certificate."`
 	Load     *loadFile     `yaml:"load" jsonschema_description:"Synthetic load on both arms, which are compared by what they answer."`
 	GRPC     *grpcFile     `yaml:"grpc" jsonschema_description:"A call of a gRPC server's health service, or of a unary method."`
+
+	WebSocket *webSocketFile `yaml:"websocket" jsonschema_description:"A WebSocket that is opened, greeted and closed."`
 }
 
 type tcpFile struct {

@@ -16,3 +16,14 @@ type grpcFile struct {
 	Metadata   map[string]string `yaml:"metadata" jsonschema_description:"Metadata to send; values are templates."`
 	Within     *durationText     `yaml:"within" jsonschema_description:"Longest time of an attempt."`
 }
+
+type webSocketFile struct {
+	URL         *string           `yaml:"url" jsonschema:"required" jsonschema_description:"Begins with ws, wss, http or https; a template: {{ .Canary.URL }}/ws."`
+	Headers     map[string]string `yaml:"headers" jsonschema_description:"Headers to send; values are templates."`
+	Subprotocol *string           `yaml:"subprotocol" jsonschema_description:"The subprotocol that is asked for and must be chosen."`
+	Send        *string           `yaml:"send" jsonschema_description:"A text message that is sent first; a template."`
+	Text        *string           `yaml:"text" jsonschema_description:"What a message must be, in full; a template."`
+	Matches     *string           `yaml:"matches" jsonschema_description:"A regular expression that a message must match."`
+	Assert      []string          `yaml:"assert" jsonschema_description:"Expressions over body, json and latency that must all be true of a message."`
+	Within      *durationText     `yaml:"within" jsonschema_description:"Longest time of an attempt."`
+}

@@ -23,6 +23,11 @@ func TestKindsOfChecks(t *testing.T) {
 				Address: "https://a:1", ServerName: "b", Method: "shop.Orders/Get", Request: map[string]any{"id": "{{ .Revision }}"}, Code: "NOT_FOUND",
 				Assert: []string{`code == "NOT_FOUND"`}, Metadata: map[string]string{"x": "y"},
 			}}},
+		"websocket": {`websocket: { url: "{{ .Canary.URL }}/ws", headers: { a: b }, subprotocol: s, send: hi, text: ho, matches: "^h", assert: ['body == "ho"'], within: 2s }`,
+			checks.Spec{WebSocket: &checks.WebSocket{
+				URL: "{{ .Canary.URL }}/ws", Headers: map[string]string{"a": "b"}, Subprotocol: "s", Send: "hi", Text: "ho", Matches: "^h",
+				Assert: []string{`body == "ho"`}, Within: 2 * time.Second,
+			}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := load(t, "service: a\nchecks:\n  - name: x\n    "+c.text+"\n")

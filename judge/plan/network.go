@@ -17,6 +17,7 @@ func (b *builder) probe(c checkFile, spec *checks.Spec, path string) {
 	spec.DNS = kindOf(c.DNS, path+".dns", b.dns)
 	spec.TLS = kindOf(c.TLS, path+".tls", b.handshake)
 	spec.GRPC = kindOf(c.GRPC, path+".grpc", b.grpc)
+	spec.WebSocket = kindOf(c.WebSocket, path+".websocket", b.webSocket)
 	spec.Load = kindOf(c.Load, path+".load", b.load)
 	given := spec.Given()
 	faulty := func(kind string) bool { return b.faulty(path + "." + kind) }

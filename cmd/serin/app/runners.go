@@ -8,6 +8,7 @@ import (
 	"github.com/serin-canary/serin/judge/checks/load"
 	"github.com/serin-canary/serin/judge/checks/tcpcheck"
 	"github.com/serin-canary/serin/judge/checks/tlscheck"
+	"github.com/serin-canary/serin/judge/checks/wscheck"
 )
 
 // runners are those of all checks that this build can run; each asks the guard
@@ -20,5 +21,7 @@ func runners(guard checks.Guard) checks.Kinds {
 		"tls":  tlscheck.New(tlscheck.Config{Guard: guard}),
 		"load": load.Runner{Guard: guard},
 		"grpc": grpccheck.New(grpccheck.Config{Guard: guard}),
+
+		"websocket": wscheck.New(wscheck.Config{Guard: guard}),
 	}
 }

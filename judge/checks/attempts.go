@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/url"
 	"os"
 	"strconv"
 	"strings"
@@ -133,14 +134,23 @@ func Unreached(err error) Attempt {
 	return Failing("was not reached: %s", Cause(err))
 }
 
-// Cause says in one line why a connection failed.
+// Cause says in one line why a connection or a request failed, without its URL.
 func Cause(err error) string {
 	var n net.Error
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded) || errors.As(err, &n) && n.Timeout() {
 		return "it took longer than it may"
 	}
-	return clip(oneLine(err.Error()), 200)
+	for {
+		var u *url.Error
+		if !errors.As(err, &u) {
+			return Line(err.Error(), 200)
+		}
+		err = u.Err
+	}
 }
+
+// Line returns at most a number of characters of a text, in one printable line.
+func Line(text string, most int) string { return clip(oneLine(text), most) }
 
 // Excerpt writes the beginning of what a server said, in quotes and without what looks
 // like a credential.

@@ -85,7 +85,7 @@ func TestTLSAndHTTP2(t *testing.T) {
 	roots := x509.NewCertPool()
 	roots.AddCert(s.Certificate())
 	now := s.Certificate().NotAfter.Add(-36 * time.Hour)
-	r := runner(httpcheck.Config{Roots: roots, Now: func() time.Time { return now }})
+	r := runner(httpcheck.Config{Roots: roots, Clock: checks.Clock{Now: func() time.Time { return now }}})
 	h := checks.HTTP{URL: "{{ .Canary.URL }}/", Assert: []string{
 		`proto == "HTTP/2.0"`, `tls.version == "1.3" && "example.com" in tls.names`, `tls.daysLeft > 1.4 && tls.daysLeft < 1.6`, `tls.daysLeft > 14`}}
 	got := r.Run(t.Context(), checks.Spec{HTTP: &h}, checks.Target{Canary: checks.Arm{URL: s.URL}})

@@ -7,12 +7,10 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/serin-canary/serin/judge/checks"
 )
@@ -20,116 +18,100 @@ import (
 const (
 	maxBody      = 1 << 20
 	maxRedirects = 3
+	maxExcerpt   = 120 // characters
 )
 
-// outcome is what one attempt came to. said continues a sentence that starts with
-// the probe's name.
-type outcome struct {
-	status checks.Status
-	said   string
-}
+// Answer is what came back to a [Request].
+type Answer struct {
+	Status  int
+	Headers http.Header
+	// Body is empty where it is longer than 1 MiB.
+	Body     []byte
+	TooLarge bool
+	Took     time.Duration // to the last byte
 
-func failed(format string, args ...any) outcome {
-	return outcome{checks.Failed, fmt.Sprintf(format, args...)}
-}
-
-func broken(format string, args ...any) outcome {
-	return outcome{checks.Broken, fmt.Sprintf(format, args...)}
-}
-
-// answer is what came back.
-type answer struct {
-	status    int
-	body      []byte
-	tooLarge  bool
-	elsewhere string        // host of a redirect that was not followed
-	took      time.Duration // to the last byte
+	elsewhere string // host of a redirect that was not followed
 	proto     string
-	headers   http.Header
 	tls       *tls.ConnectionState
 	at        time.Time // of the last byte
 }
 
-// attempt sends the request once.
-func (r *Runner) attempt(ctx context.Context, p probe) outcome {
-	limit := p.within
-	if limit <= 0 {
-		limit = r.cfg.Timeout
-	}
-	bound, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
-	req, err := http.NewRequestWithContext(bound, p.method, p.url.String(), strings.NewReader(p.body))
+// Send sends the request once, with the cookies of a jar where there is one, and
+// compares the answer with what is wanted. The caller bounds it by [Request.Limit].
+func (q *Request) Send(ctx context.Context, jar http.CookieJar) (Answer, checks.Attempt) {
+	req, err := http.NewRequestWithContext(ctx, q.method, q.url.String(), strings.NewReader(q.body))
 	if err != nil {
-		return broken("could not be sent: its method is not one of HTTP's")
+		return Answer{}, checks.Breaking("could not be sent: its method is not one of HTTP's")
 	}
 	req.Header.Set("User-Agent", "serin-check")
-	for key, value := range p.headers {
+	for key, value := range q.headers {
 		if strings.EqualFold(key, "Host") {
 			req.Host = value
 			continue
 		}
 		req.Header.Set(key, value)
 	}
-	a, err := r.send(req, p)
+	a, err := q.exchange(req, jar)
 	switch {
 	case err == nil:
-		return p.read(bound, a)
+		return a, q.read(ctx, a)
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+		return a, checks.Failing("%s within %s", unanswered(a), checks.Took(q.Limit()))
 	case ctx.Err() != nil:
-		return broken("was given up by the caller before it was answered")
-	case bound.Err() != nil:
-		return failed("%s within %s", unanswered(a), duration(limit))
+		return a, checks.Breaking("was given up by the caller before it was answered")
 	}
-	if no := refusal(err); no != nil {
-		return broken("was not sent: %s", line(no.Error()))
+	if no := checks.Refusal(err); no != nil {
+		return a, checks.Breaking("was not sent: %s", checks.Line(no.Error(), 300))
 	}
-	if a.status != 0 {
-		return failed("answered %d, and its body broke off: %s", a.status, cause(err))
+	if a.Status != 0 {
+		return a, checks.Failing("answered %d, and its body broke off: %s", a.Status, checks.Cause(err))
 	}
-	return failed("was not answered: %s", cause(err))
+	return a, checks.Failing("was not answered: %s", checks.Cause(err))
 }
 
-func unanswered(a answer) string {
-	if a.status == 0 {
+func unanswered(a Answer) string {
+	if a.Status == 0 {
 		return "was not answered"
 	}
-	return fmt.Sprintf("answered %d, but its body did not end", a.status)
+	return fmt.Sprintf("answered %d, but its body did not end", a.Status)
 }
 
-// send sends a request and reads its answer to the end. With an error, the status
+// exchange sends a request and reads its answer to the end. With an error, the status
 // says how far it came.
-func (r *Runner) send(req *http.Request, p probe) (answer, error) {
-	client := http.Client{Transport: r.transport, CheckRedirect: p.redirect}
-	began := r.cfg.Now()
+func (q *Request) exchange(req *http.Request, jar http.CookieJar) (Answer, error) {
+	now := q.runner.cfg.Clock.Now
+	client := http.Client{Transport: q.runner.transport, CheckRedirect: q.redirect, Jar: jar}
+	began := now()
 	resp, err := client.Do(req)
 	if err != nil {
-		return answer{}, err
+		return Answer{}, err
 	}
 	defer resp.Body.Close()
-	a := answer{status: resp.StatusCode, proto: resp.Proto, headers: resp.Header, tls: resp.TLS}
-	a.body, err = io.ReadAll(io.LimitReader(resp.Body, maxBody+1))
+	a := Answer{Status: resp.StatusCode, proto: resp.Proto, Headers: resp.Header, tls: resp.TLS}
+	a.Body, err = io.ReadAll(io.LimitReader(resp.Body, maxBody+1))
 	if err != nil {
 		return a, err
 	}
-	if len(a.body) > maxBody {
-		a.body, a.tooLarge = nil, true
+	if len(a.Body) > maxBody {
+		a.Body, a.TooLarge = nil, true
 	}
-	a.at = r.cfg.Now()
-	a.took = a.at.Sub(began)
-	if to, err := resp.Location(); err == nil && a.status/100 == 3 && !strings.EqualFold(to.Hostname(), p.url.Hostname()) {
+	a.at = now()
+	a.Took = a.at.Sub(began)
+	if to, err := resp.Location(); err == nil && a.Status/100 == 3 && !strings.EqualFold(to.Hostname(), q.url.Hostname()) {
 		a.elsewhere = to.Hostname()
 	}
 	return a, nil
 }
 
 // redirect says whether a redirect is followed. One that is not is the answer.
-func (p probe) redirect(next *http.Request, via []*http.Request) error {
+func (q *Request) redirect(next *http.Request, via []*http.Request) error {
 	hops := maxRedirects
-	if p.hops != nil {
-		hops = *p.hops
+	if q.hops != nil {
+		hops = *q.hops
 	}
 	switch from := via[len(via)-1].URL; {
-	case slices.Contains(p.status, next.Response.StatusCode),
-		!strings.EqualFold(next.URL.Hostname(), p.url.Hostname()),
+	case slices.Contains(q.status, next.Response.StatusCode),
+		!strings.EqualFold(next.URL.Hostname(), q.url.Hostname()),
 		from.Scheme == "https" && next.URL.Scheme != "https":
 		return http.ErrUseLastResponse
 	case hops == 0:
@@ -141,34 +123,67 @@ func (p probe) redirect(next *http.Request, via []*http.Request) error {
 }
 
 // read compares an answer with what is wanted.
-func (p probe) read(ctx context.Context, a answer) outcome {
-	said := fmt.Sprintf("answered %d in %s", a.status, duration(a.took))
-	if !slices.Contains(p.status, a.status) {
+func (q *Request) read(ctx context.Context, a Answer) checks.Attempt {
+	said := fmt.Sprintf("answered %d in %s", a.Status, checks.Took(a.Took))
+	if !slices.Contains(q.status, a.Status) {
 		if a.elsewhere != "" {
-			return failed("%s with a redirect to another host (%s), which is not followed, want %s", said, shorten(line(a.elsewhere), 80), statuses(p.status))
+			return checks.Failing("%s with a redirect to another host (%s), which is not followed, want %s", said, checks.Line(a.elsewhere, 80), statuses(q.status))
 		}
-		return failed("%s, want %s", said, statuses(p.status))
+		return checks.Failing("%s, want %s%s", said, statuses(q.status), q.says(a))
 	}
-	if a.tooLarge && (p.hasJSON || p.within > 0) {
-		return failed("%s with more than 1 MiB, and no more is read", said)
+	if a.TooLarge && (q.hasJSON || q.within > 0) {
+		return checks.Failing("%s with more than 1 MiB, and no more is read", said)
 	}
-	if p.within > 0 && a.took > p.within {
-		return failed("%s, want at most %s", said, duration(p.within))
+	if q.within > 0 && a.Took > q.within {
+		return checks.Failing("%s, want at most %s", said, checks.Took(q.within))
 	}
-	if bad := p.assert(ctx, a); len(bad) > 0 {
-		return failed("%s, but %s", said, strings.Join(bad, "; "))
+	if bad := checks.Unmet(ctx, q.asserts, q.answer(a)); bad != "" {
+		return checks.Failing("%s, but %s", said, bad)
 	}
-	if !p.hasJSON {
-		return outcome{checks.Passed, said}
+	if !q.hasJSON {
+		return checks.Attempt{Status: checks.Passed, Said: said}
 	}
-	got, err := readJSON(a.body)
+	got, err := readJSON(a.Body)
 	if err != nil {
-		return failed("%s, but its body is no JSON: %s", said, shorten(line(err.Error()), 120))
+		return checks.Failing("%s, but its body is no JSON: %s", said, checks.Line(err.Error(), 120))
 	}
-	if d := difference("$", p.json, got, false); d != "" {
-		return failed("%s, but %s", said, d)
+	if d := difference("$", q.json, got, false); d != "" {
+		return checks.Failing("%s, but %s", said, d)
 	}
-	return outcome{checks.Passed, said + " with the JSON that is wanted"}
+	return checks.Attempt{Status: checks.Passed, Said: said + " with the JSON that is wanted"}
+}
+
+// says quotes the beginning of a body, where there is something to read in it.
+func (q *Request) says(a Answer) string {
+	if text := q.Excerpt(string(a.Body)); text != `""` {
+		return "; it says " + text
+	}
+	return ""
+}
+
+// Excerpt writes the beginning of a text in quotes, without credentials.
+func (q *Request) Excerpt(text string) string {
+	return checks.ExcerptWithout(q.veil.Hide(text[:min(len(text), 4<<10)]), maxExcerpt, q.hidden)
+}
+
+// answer is what assertions may speak of.
+func (q *Request) answer(a Answer) checks.Answer {
+	out := checks.Answer{
+		Status: a.Status, Proto: a.proto, Headers: map[string]string{}, Body: string(a.Body), Latency: a.Took, Hidden: q.hidden,
+		TLS: checks.SeenTLS(a.tls, a.at),
+	}
+	for name, values := range a.Headers {
+		out.Headers[strings.ToLower(name)] = strings.Join(values, ", ")
+	}
+	if a.TooLarge {
+		out.Cut = "the body is more than 1 MiB, and no more is read"
+		return out
+	}
+	v, err := checks.ReadJSON(a.Body)
+	if out.JSON = v; err != nil {
+		out.NoJSON = err.Error()
+	}
+	return out
 }
 
 // statuses lists the statuses that pass.
@@ -181,45 +196,4 @@ func statuses(s []int) string {
 		return words[0]
 	}
 	return strings.Join(words[:len(words)-1], ", ") + " or " + words[len(words)-1]
-}
-
-// cause returns why a request failed, without its URL.
-func cause(err error) string {
-	for {
-		var u *url.Error
-		if !errors.As(err, &u) {
-			return shorten(line(err.Error()), 200)
-		}
-		err = u.Err
-	}
-}
-
-// duration writes a time as people say it: under 0.1 ms, 0.4 ms, 12 ms, 1.25 s.
-func duration(d time.Duration) string {
-	switch {
-	case d < 100*time.Microsecond:
-		return "under 0.1 ms"
-	case d < time.Millisecond:
-		return trim(strconv.FormatFloat(float64(d)/1e6, 'f', 1, 64)) + " ms"
-	case d < time.Second:
-		return strconv.FormatInt(d.Round(time.Millisecond).Milliseconds(), 10) + " ms"
-	}
-	return trim(strconv.FormatFloat(d.Seconds(), 'f', 2, 64)) + " s"
-}
-
-func trim(s string) string { return strings.TrimSuffix(strings.TrimRight(s, "0"), ".") }
-
-// line makes one printable line of a text.
-func line(s string) string {
-	return strings.Join(strings.FieldsFunc(s, func(r rune) bool {
-		return unicode.IsSpace(r) || !unicode.IsPrint(r)
-	}), " ")
-}
-
-// shorten cuts a text to a number of characters.
-func shorten(s string, max int) string {
-	if r := []rune(s); len(r) > max {
-		return string(r[:max-1]) + "…"
-	}
-	return s
 }

@@ -29,10 +29,10 @@ func ticking(step time.Duration) func() time.Time {
 }
 
 func runner(cfg httpcheck.Config) *httpcheck.Runner {
-	if cfg.Now == nil {
-		cfg.Now = ticking(12 * time.Millisecond)
+	if cfg.Clock.Now == nil {
+		cfg.Clock.Now = ticking(12 * time.Millisecond)
 	}
-	cfg.Pause = time.Millisecond
+	cfg.Clock.Pause = time.Millisecond
 	return httpcheck.New(cfg)
 }
 
@@ -87,7 +87,7 @@ func TestAnswers(t *testing.T) {
 		"two documents": {answering(200, `{} {}`), checks.HTTP{JSON: map[string]any{}}, checks.Failed,
 			"GET /health answered 200 in 12 ms, but its body is no JSON: something follows the document"},
 		"JSON of the wrong status": {answering(500, `{"status":"ok"}`), checks.HTTP{JSON: map[string]any{"status": "ok"}}, checks.Failed,
-			"GET /health answered 500 in 12 ms, want 200"},
+			`GET /health answered 500 in 12 ms, want 200; it says "{\"status\":\"ok\"}"`},
 		"in time": {answering(200, ""), checks.HTTP{Within: 12 * time.Millisecond * 1000}, checks.Passed, "GET /health answered 200 in 12 ms"},
 		"a large body that nobody looks at": {answering(200, strings.Repeat("x", 2<<20)), checks.HTTP{}, checks.Passed,
 			"GET /health answered 200 in 12 ms"},
@@ -113,7 +113,7 @@ func TestAnswers(t *testing.T) {
 func TestLateIsFailed(t *testing.T) {
 	// The clock says 400 ms, whatever the machine does. The context's own limit is
 	// real time, which a loopback request is far below.
-	r := runner(httpcheck.Config{Now: ticking(400 * time.Millisecond)})
+	r := runner(httpcheck.Config{Clock: checks.Clock{Now: ticking(400 * time.Millisecond)}})
 	h := checks.HTTP{URL: "{{ .Canary.URL }}/slow", Within: 300 * time.Millisecond}
 	got := r.Run(t.Context(), checks.Spec{HTTP: &h}, serve(t, answering(200, "")))
 	if want := "GET /slow answered 200 in 400 ms, want at most 300 ms"; got.Status != checks.Failed || got.Reason != want {
@@ -352,7 +352,7 @@ func TestACallerThatGivesUp(t *testing.T) {
 
 	ctx, cancel = context.WithCancel(t.Context())
 	target = serve(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) })
-	slow := httpcheck.New(httpcheck.Config{Pause: time.Hour, Now: ticking(time.Millisecond)})
+	slow := httpcheck.New(httpcheck.Config{Clock: checks.Clock{Pause: time.Hour, Now: ticking(time.Millisecond)}})
 	done := make(chan checks.Result)
 	go func() {
 		done <- slow.Run(ctx, checks.Spec{Retries: 5, HTTP: &checks.HTTP{URL: "{{ .Canary.URL }}"}}, target)

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/serin-canary/serin/judge/checks"
 )
 
 // difference returns the first difference between what is wanted and what came, as
@@ -71,7 +73,7 @@ func under(at, key string) string {
 	if plainKey.MatchString(key) {
 		return at + "." + key
 	}
-	return at + "[" + shorten(strconv.QuoteToGraphic(key), 60) + "]"
+	return at + "[" + checks.Line(strconv.QuoteToGraphic(key), 60) + "]"
 }
 
 // show writes a value in a sentence.
@@ -82,7 +84,7 @@ func show(v any) string {
 	if err := e.Encode(v); err != nil {
 		return "unreadable" // not reached: it was JSON
 	}
-	return shorten(line(b.String()), 60)
+	return checks.Line(b.String(), 60)
 }
 
 // sameNumber compares two JSON numbers by value, exactly: 1.50e1 is 15, and

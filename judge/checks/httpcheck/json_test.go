@@ -95,8 +95,8 @@ func FuzzRender(f *testing.F) {
 	f.Add("http://u:p@h:1/?q", "")
 	f.Add("http://[::1", "{{ index .Canary.Labels \"x\" }}")
 	f.Fuzz(func(t *testing.T, u, body string) {
-		p, err := render(checks.HTTP{URL: u, Body: body, JSON: []any{body}}, checks.Target{Canary: checks.Arm{URL: "http://c"}})
-		if err == nil && (p.url.Hostname() == "" || p.name != line(p.name) || !p.hasJSON) {
+		p, err := New(Config{}).Prepare(checks.HTTP{URL: u, Body: body, JSON: []any{body}}, checks.Target{Canary: checks.Arm{URL: "http://c"}})
+		if err == nil && (p.url.Hostname() == "" || p.name != checks.Line(p.name, 200) || !p.hasJSON) {
 			t.Errorf("got %+v", p)
 		}
 	})
@@ -107,7 +107,7 @@ func TestDuration(t *testing.T) {
 		0: "under 0.1 ms", 40 * time.Microsecond: "under 0.1 ms", 450 * time.Microsecond: "0.5 ms", 12 * time.Millisecond: "12 ms",
 		999 * time.Millisecond: "999 ms", 1250 * time.Millisecond: "1.25 s", 2 * time.Second: "2 s", 90 * time.Second: "90 s",
 	} {
-		if got := duration(d); got != want {
+		if got := checks.Took(d); got != want {
 			t.Errorf("%v: got %s, want %s", d, got, want)
 		}
 	}

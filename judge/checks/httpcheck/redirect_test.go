@@ -27,7 +27,7 @@ func TestWhichRedirectsAreFollowed(t *testing.T) {
 		}
 		next := httptest.NewRequest(http.MethodGet, c.to, nil)
 		next.Response = &http.Response{StatusCode: http.StatusFound}
-		err = probe{url: from, status: []int{200}}.redirect(next, []*http.Request{{URL: from}})
+		err = (&Request{url: from, status: []int{200}}).redirect(next, []*http.Request{{URL: from}})
 		if follow := err == nil; follow != c.follow || !follow && !errors.Is(err, http.ErrUseLastResponse) {
 			t.Errorf("%s: got %v, want followed: %t", name, err, c.follow)
 		}

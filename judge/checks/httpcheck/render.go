@@ -11,14 +11,14 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"text/template"
 	"time"
 
 	"github.com/serin-canary/serin/judge/checks"
 )
 
-// probe is a check with its templates rendered.
-type probe struct {
+// Request is a check with its templates rendered. It may be sent more than once.
+type Request struct {
+	runner  *Runner
 	name    string // what sentences call it: GET /health
 	method  string
 	url     *url.URL
@@ -30,102 +30,115 @@ type probe struct {
 	asserts []*checks.Assertion
 	hops    *int // redirects that are followed at most; nil: maxRedirects
 	within  time.Duration
+	hidden  []string // credentials that are sent, which a server may echo
+	veil    *checks.Veil
 }
 
-// render fills in a check's templates and says what is wrong with the result.
-func render(h checks.HTTP, t checks.Target) (probe, error) {
-	p := probe{method: http.MethodGet, status: h.Status, within: h.Within, headers: map[string]string{}, hops: h.Redirects}
-	text, err := fill("url", h.URL, t)
-	if err != nil {
-		return p, err
+// Name is what sentences call it: GET /health.
+func (q *Request) Name() string { return q.name }
+
+// Limit is the longest time that it may take.
+func (q *Request) Limit() time.Duration {
+	if q.within > 0 {
+		return q.within
 	}
-	if p.url, err = parseURL(text); err != nil {
-		return p, err
-	}
-	method, err := fill("method", h.Method, t)
+	return q.runner.cfg.Clock.Timeout
+}
+
+// Prepare fills in a check's templates and says what is wrong with the result.
+func (r *Runner) Prepare(h checks.HTTP, t checks.Target) (*Request, error) {
+	q := &Request{runner: r, method: http.MethodGet, status: h.Status, within: h.Within, hops: h.Redirects, veil: t.Veil()}
+	text, err := checks.Fill("url", h.URL, t)
 	if err != nil {
-		return p, err
+		return nil, err
+	}
+	if q.url, err = parseURL(text); err != nil {
+		return nil, err
+	}
+	method, err := checks.Fill("method", h.Method, t)
+	if err != nil {
+		return nil, err
 	}
 	if method != "" {
-		p.method = strings.ToUpper(method)
+		q.method = strings.ToUpper(method)
 	}
-	p.name = shorten(line(p.method+" "+path(p.url)), 100)
-	for key, value := range h.Headers {
-		if p.headers[key], err = fill("header "+key, value, t); err != nil {
-			return p, err
-		}
-		if !headerName.MatchString(key) || strings.ContainsAny(p.headers[key], "\r\n\x00") {
-			return p, fmt.Errorf("its header %q cannot be sent; look for spaces in the name and line breaks in the value", key)
-		}
+	q.name = q.veil.Hide(checks.Line(q.method+" "+path(q.url), 100))
+	if q.headers, err = checks.FillAll("header", h.Headers, t); err != nil {
+		return nil, err
 	}
-	if p.body, err = fill("body", h.Body, t); err != nil {
-		return p, err
-	}
-	if err := p.form(h, t); err != nil {
-		return p, err
-	}
-	for _, text := range h.Assert {
-		a, err := checks.CompileAssertion(text)
-		if err != nil {
-			return p, fmt.Errorf("its assertion %s: %w", shorten(line(text), 80), err)
-		}
-		p.asserts = append(p.asserts, a)
-	}
-	if len(p.status) == 0 {
-		p.status = []int{http.StatusOK}
-	}
-	if i := slices.IndexFunc(p.status, func(s int) bool { return s < 100 || s > 599 }); i >= 0 {
-		return p, fmt.Errorf("it wants the status %d, and there is none; statuses are 100 to 599", p.status[i])
-	}
-	if h.JSON != nil {
-		p.hasJSON = true
-		if p.json, err = fillJSON(h.JSON, t); err != nil {
-			return p, err
+	for key, value := range q.headers {
+		if !headerName.MatchString(key) || strings.ContainsAny(value, "\r\n\x00") {
+			return nil, fmt.Errorf("its header %q cannot be sent; look for spaces in the name and line breaks in the value", key)
 		}
 	}
-	return p, nil
+	if err := q.content(h, t); err != nil {
+		return nil, err
+	}
+	if q.asserts, err = checks.OfHTTP.CompileAll(h.Assert); err != nil {
+		return nil, err
+	}
+	q.hide()
+	return q, q.wanted(h, t)
 }
 
-// form makes a body of form fields.
-func (p *probe) form(h checks.HTTP, t checks.Target) error {
+// wanted fills in what the answer must be.
+func (q *Request) wanted(h checks.HTTP, t checks.Target) (err error) {
+	if len(q.status) == 0 {
+		q.status = []int{http.StatusOK}
+	}
+	if i := slices.IndexFunc(q.status, func(s int) bool { return s < 100 || s > 599 }); i >= 0 {
+		return fmt.Errorf("it wants the status %d, and there is none; statuses are 100 to 599", q.status[i])
+	}
+	if h.JSON != nil {
+		q.hasJSON = true
+		q.json, err = fillJSON(h.JSON, t)
+	}
+	return err
+}
+
+// hide notes the credentials that are sent.
+func (q *Request) hide() {
+	q.hidden = checks.SecretsOf(q.headers)
+	if password, ok := q.url.User.Password(); ok {
+		q.hidden = append(q.hidden, password)
+	}
+	if fields, err := url.ParseQuery(q.body); err == nil {
+		for name, values := range fields {
+			for _, v := range values {
+				q.hidden = append(q.hidden, checks.SecretsOf(map[string]string{name: v})...)
+			}
+		}
+	}
+	if q.veil != nil {
+		q.veil.Learn(q.hidden...)
+	}
+}
+
+// content makes the body: text, or form fields.
+func (q *Request) content(h checks.HTTP, t checks.Target) (err error) {
 	if len(h.Form) == 0 {
-		return nil
+		q.body, err = checks.Fill("body", h.Body, t)
+		return err
+	}
+	filled, err := checks.FillAll("form field", h.Form, t)
+	if err != nil {
+		return err
 	}
 	fields := url.Values{}
-	for name, text := range h.Form {
-		v, err := fill("form field "+name, text, t)
-		if err != nil {
-			return err
-		}
+	for name, v := range filled {
 		fields.Set(name, v)
 	}
-	p.body = fields.Encode()
-	for name := range p.headers {
+	q.body = fields.Encode()
+	for name := range q.headers {
 		if strings.EqualFold(name, "Content-Type") {
 			return nil
 		}
 	}
-	p.headers["Content-Type"] = "application/x-www-form-urlencoded"
+	q.headers["Content-Type"] = "application/x-www-form-urlencoded"
 	return nil
 }
 
 var headerName = regexp.MustCompile("^[-!#$%&'*+.^_`|~0-9A-Za-z]+$")
-
-// fill renders one template. A name that the target does not have is an error.
-func fill(name, text string, t checks.Target) (string, error) {
-	if !strings.Contains(text, "{{") {
-		return text, nil
-	}
-	tmpl, err := template.New(name).Option("missingkey=error").Parse(text)
-	if err != nil {
-		return "", fmt.Errorf("its %s is no template: %w", name, err)
-	}
-	var b strings.Builder
-	if err := tmpl.Execute(&b, t); err != nil {
-		return "", fmt.Errorf("its %s cannot be filled in: %w", name, err)
-	}
-	return b.String(), nil
-}
 
 // parseURL reads a URL. Its errors do not quote it, since it may hold a password.
 func parseURL(text string) (*url.URL, error) {
@@ -142,7 +155,7 @@ func parseURL(text string) (*url.URL, error) {
 // start returns the harmless beginning of a URL.
 func start(u *url.URL) string {
 	if u.Scheme == "" {
-		return shorten(path(u), 40)
+		return checks.Line(path(u), 40)
 	}
 	return u.Scheme + ":"
 }
@@ -170,28 +183,7 @@ func fillJSON(v any, t checks.Target) (any, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the JSON that it wants cannot be read: %w", err)
 	}
-	return fillStrings(v, t)
-}
-
-func fillStrings(v any, t checks.Target) (any, error) {
-	var err error
-	switch v := v.(type) {
-	case string:
-		return fill("json", v, t)
-	case []any:
-		for i := range v {
-			if v[i], err = fillStrings(v[i], t); err != nil {
-				return nil, err
-			}
-		}
-	case map[string]any:
-		for key := range v {
-			if v[key], err = fillStrings(v[key], t); err != nil {
-				return nil, err
-			}
-		}
-	}
-	return v, nil
+	return checks.FillDocument("json", v, t)
 }
 
 // readJSON reads one document with its numbers as they are written.

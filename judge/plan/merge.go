@@ -85,6 +85,9 @@ func (b *builder) families() []presets.Preset {
 		out = append(out, p)
 	}
 	return out
+		if !b.separable(path, p) {
+			continue
+		}
 }
 
 // mergeMetrics lays the plan's metrics over its presets': first the presets' in their

@@ -185,33 +185,6 @@ func (b *builder) worse(d draft[metricFile], k Kind) Direction {
 	return w
 }
 
-// unitOf names the unit where Prometheus' naming makes it sure: histograms end in it.
-func unitOf(k Kind, r queries.Reading) string {
-	if k != Latency {
-		return ""
-	}
-	name, _, _ := strings.Cut(r.Buckets, "{")
-	name = strings.TrimSuffix(name, "_bucket")
-	scale := r.Scale
-	if scale == 0 {
-		scale = 1
-	}
-	seconds := 0.0
-	switch {
-	case strings.HasSuffix(name, "_seconds"):
-		seconds = 1 / scale
-	case strings.HasSuffix(name, "_milliseconds"):
-		seconds = 1e-3 / scale
-	}
-	switch round(seconds) {
-	case 1:
-		return "s"
-	case 1e-3:
-		return "ms"
-	}
-	return ""
-}
-
 // ownBlock settles a metric's own block. Only a gauge needs one: where its query looks
 // back further than a block, neighbouring blocks would share samples.
 func (b *builder) ownBlock(d draft[metricFile], m Metric) Duration {

@@ -179,6 +179,9 @@ func narrows(m queries.Matcher) bool {
 	case queries.Equal:
 		return m.Value != ""
 	case queries.Match:
+		if m.Value == unlabelled {
+			return true
+		}
 		re, err := anchored(m.Value)
 		return err == nil && !re.MatchString(nobody) && !re.MatchString("")
 	}

@@ -24,12 +24,31 @@ type Preset struct {
 	Name string `yaml:"-"` // the file's name, without its ending
 	// Title says to people what the family is.
 	Title string `yaml:"title"`
+	// About says what it measures.
+	About About `yaml:"about"`
+	// Source is where the names of its series and labels come from.
+	Source string `yaml:"source"`
+	// Like names a family whose rows this one has, with a selector of its own.
+	Like string `yaml:"like"`
+	// Blend says, where the store counts both arms together under the labels that it has,
+	// why, and what could tell them apart. Such a family needs a selector of the plan's.
+	Blend string `yaml:"blend"`
 	// Selector narrows each row that has none of its own to one arm: a PromQL matcher
 	// list whose values are templates over the arm's facts. Empty means the arm's labels.
 	Selector string   `yaml:"selector"`
 	Metrics  []Metric `yaml:"metrics"`
 	Limits   []Limit  `yaml:"limits"`
 }
+
+// About says what a family measures: what users see, or what it costs.
+type About string
+
+// What a family may be about. A plan takes one family about requests, and any number
+// about resources.
+const (
+	Requests  About = "requests"
+	Resources About = "resources"
+)
 
 // Metric is a row of a family: a metric of a plan, as its author would write it. What
 // is left out gets the plan's defaults.
@@ -85,9 +104,26 @@ func Names() []string {
 	return names
 }
 
-// Get returns a family by name. The error of an unknown one names those that are
-// known.
+// Get returns a family by name, with the rows of the one that it is like. The error of
+// an unknown one names those that are known.
 func Get(name string) (Preset, error) {
+	p, err := open(name)
+	if err != nil || p.Like == "" {
+		return p, err
+	}
+	base, err := open(p.Like)
+	switch {
+	case err != nil:
+		return Preset{}, fmt.Errorf("preset %q: like: %w", name, err)
+	case base.Like != "":
+		return Preset{}, fmt.Errorf("preset %q: is like %q, which has no rows of its own", name, p.Like)
+	}
+	p.Metrics, p.Limits = base.Metrics, base.Limits
+	return p, nil
+}
+
+// open reads one family's file.
+func open(name string) (Preset, error) {
 	if !slices.Contains(Names(), name) {
 		return Preset{}, fmt.Errorf("unknown preset %q; known are %s", name, strings.Join(Names(), ", "))
 	}
@@ -122,9 +158,22 @@ func (p Preset) check() error {
 	if p.Title == "" {
 		errs = append(errs, errors.New("has no title"))
 	}
-	if len(p.Metrics) == 0 {
-		errs = append(errs, errors.New("has no metrics"))
+	switch p.About {
+	case Requests, Resources:
+	default:
+		errs = append(errs, fmt.Errorf("about %q: is about requests or resources", p.About))
 	}
+	if p.Source == "" {
+		errs = append(errs, errors.New("has no source: say where its names come from"))
+	}
+	if (len(p.Metrics) == 0) == (p.Like == "") || p.Like != "" && len(p.Limits) > 0 {
+		errs = append(errs, errors.New("needs metrics of its own, or a family that it is like, and not both"))
+	}
+	return errors.Join(append(errs, p.checkRows()...)...)
+}
+
+// checkRows says what is missing from its rows or given twice.
+func (p Preset) checkRows() (errs []error) {
 	seen := map[string]bool{}
 	for i, m := range p.Metrics {
 		switch {
@@ -153,5 +202,5 @@ func (p Preset) check() error {
 		}
 		limits[l.Name] = true
 	}
-	return errors.Join(errs...)
+	return errs
 }

@@ -83,7 +83,7 @@ func TestSelectorsParse(t *testing.T) {
 func TestUnknownFamily(t *testing.T) {
 	for _, name := range []string{"linkerd3", "", "../presets", "http.yaml"} {
 		_, err := Get(name)
-		if err == nil || !strings.Contains(err.Error(), "http, istio, kubernetes") {
+		if err == nil || !strings.Contains(err.Error(), "go-sql, grpc, hikaricp, http") {
 			t.Errorf("%q: got %v, want an error that names the known ones", name, err)
 		}
 	}
@@ -91,16 +91,19 @@ func TestUnknownFamily(t *testing.T) {
 
 // TestBadFamilies ensures that a slip in a data file does not pass for a family.
 func TestBadFamilies(t *testing.T) {
-	good := "title: T\nmetrics:\n- {name: a, title: A, reads: gauge, query: a}\n"
+	good := "title: T\nabout: requests\nsource: S\nmetrics:\n- {name: a, title: A, reads: gauge, query: a}\n"
 	if _, err := read("good", []byte(good)); err != nil {
 		t.Fatal(err)
 	}
 	for _, c := range []struct{ name, text, want string }{
 		{"unknown key", good + "metrix: []\n", "metrix"},
-		{"misspelt field", "title: T\nmetrics:\n- {name: a, title: A, reads: gauge, query: a, tolerence: 1%}\n", "tolerence"},
-		{"no title", "metrics:\n- {name: a, title: A, reads: gauge, query: a}\n", "title"},
-		{"no metrics", "title: T\n", "metrics"},
-		{"no claim", "title: T\nmetrics:\n- {name: a, title: A, query: a}\n", "reads"},
+		{"misspelt field", "title: T\nabout: requests\nsource: S\nmetrics:\n- {name: a, title: A, reads: gauge, query: a, tolerence: 1%}\n", "tolerence"},
+		{"no title", "about: requests\nsource: S\nmetrics:\n- {name: a, title: A, reads: gauge, query: a}\n", "title"},
+		{"no metrics", "title: T\nabout: requests\nsource: S\n", "metrics of its own"},
+		{"like and metrics", good + "like: http\n", "not both"},
+		{"about nothing", "title: T\nsource: S\nlike: http\n", "about requests or resources"},
+		{"no source", "title: T\nabout: requests\nlike: http\n", "no source"},
+		{"no claim", "title: T\nabout: requests\nsource: S\nmetrics:\n- {name: a, title: A, query: a}\n", "reads"},
 		{"two of a name", good + "- {name: a, title: A, reads: gauge, query: b}\n", "second metric"},
 		{"limit of nothing", good + "limits:\n- {name: l, title: L, above: 1}\n", "metric and query"},
 		{"limit of both", good + "limits:\n- {name: l, title: L, metric: a, query: a, above: 1}\n", "metric and query"},

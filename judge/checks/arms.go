@@ -17,7 +17,8 @@ type course struct {
 // run bounds the whole and runs it on the arms that the check names.
 func (c course) run(ctx context.Context, t Target) Result {
 	if c.spec.Total > 0 {
-		bound, cancel := context.WithTimeoutCause(ctx, c.spec.Total, errTotal)
+		end := time.Now().Add(c.spec.Total)
+		bound, cancel := context.WithDeadlineCause(context.WithValue(ctx, totalKey{}, end), end, errTotal)
 		defer cancel()
 		ctx = bound
 	}
@@ -31,6 +32,17 @@ func (c course) run(ctx context.Context, t Target) Result {
 	go func() { baseline <- c.inTime(ctx, c.repeat(ctx, onBaseline)) }()
 	canary := c.inTime(ctx, c.repeat(ctx, onCanary))
 	return compared(canary, <-baseline)
+}
+
+// totalKey is where a check's context keeps the end of its total.
+type totalKey struct{}
+
+// EndsByTotal reports whether the time of a runner's context ends by its check's own
+// total, so that what is not done by then has failed, and not by its caller's patience.
+func EndsByTotal(ctx context.Context) bool {
+	total, has := ctx.Value(totalKey{}).(time.Time)
+	end, ok := ctx.Deadline()
+	return has && ok && !end.Before(total)
 }
 
 var errTotal = errors.New("the check's total time is over")

@@ -17,16 +17,19 @@ import (
 type Attempt struct {
 	Status Status
 	Said   string
+	// Told says that Status already tells the caller's giving up from a failure. Without
+	// it a failure when the caller's time is over counts as given up.
+	Told bool
 }
 
 // Failing is an attempt that was answered otherwise than it must be, or not at all.
 func Failing(format string, args ...any) Attempt {
-	return Attempt{Failed, fmt.Sprintf(format, args...)}
+	return Attempt{Status: Failed, Said: fmt.Sprintf(format, args...)}
 }
 
 // Breaking is an attempt that could not be made.
 func Breaking(format string, args ...any) Attempt {
-	return Attempt{Broken, fmt.Sprintf(format, args...)}
+	return Attempt{Status: Broken, Said: fmt.Sprintf(format, args...)}
 }
 
 // Probe is a check that is ready to be tried.
@@ -107,7 +110,7 @@ func (c Clock) once(ctx context.Context, p Probe) Attempt {
 	bound, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	a := p.Try(bound)
-	if a.Status == Failed && ctx.Err() != nil {
+	if a.Status == Failed && ctx.Err() != nil && !a.Told {
 		return Breaking("was given up by the caller before it was answered")
 	}
 	return a

@@ -1,6 +1,15 @@
 package checks
 
-import "time"
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"time"
+
+	"github.com/ohler55/ojg/jp"
+)
 
 // Journey is requests in an order: what one answers can be used in the next. It has
 // one cookie jar, which begins empty.
@@ -59,4 +68,75 @@ type StepResult struct {
 	Status Status        `json:"status"`
 	Took   time.Duration `json:"took"` // from the request to the last byte of the answer
 	Reason string        `json:"reason"`
+}
+
+var (
+	actions   = regexp.MustCompile(`\{\{.*?\}\}`)
+	valueName = regexp.MustCompile(`\.Values\.(\w+)`)
+)
+
+// Values returns the names of the extracted values that the texts of a request use.
+func (h HTTP) Values() []string {
+	names := map[string]bool{}
+	note := func(text string) {
+		for _, action := range actions.FindAllString(text, -1) {
+			for _, m := range valueName.FindAllStringSubmatch(action, -1) {
+				names[m[1]] = true
+			}
+		}
+	}
+	note(h.URL)
+	note(h.Method)
+	note(h.Body)
+	for _, texts := range []map[string]string{h.Headers, h.Form} {
+		for _, text := range texts {
+			note(text)
+		}
+	}
+	eachText(h.JSON, note)
+	return slices.Sorted(maps.Keys(names))
+}
+
+// eachText calls do for the texts in a document.
+func eachText(v any, do func(string)) {
+	switch v := v.(type) {
+	case string:
+		do(v)
+	case []any:
+		for _, e := range v {
+			eachText(e, do)
+		}
+	case map[string]any:
+		for _, e := range v {
+			eachText(e, do)
+		}
+	}
+}
+
+// JSONPath is one that can find one value only.
+type JSONPath struct{ expr jp.Expr }
+
+// CompileJSONPath reads a path like $.items[0].id.
+func CompileJSONPath(text string) (p JSONPath, err error) {
+	defer func() {
+		if recover() != nil { // a library's defect must not end the loading of plans
+			p, err = JSONPath{}, errors.New("the path cannot be read; write it more simply")
+		}
+	}()
+	e, err := readPath(text)
+	if err != nil {
+		return JSONPath{}, err
+	}
+	if !singular(e) {
+		return JSONPath{}, errors.New("the path can find more than one value; name keys and elements: $.items[0].id")
+	}
+	return JSONPath{e}, nil
+}
+
+// One returns the value that the path finds in a document that [ReadJSON] read.
+func (p JSONPath) One(doc any) (any, error) {
+	if found := p.expr.Get(doc); len(found) == 1 {
+		return found[0], nil
+	}
+	return nil, fmt.Errorf("%s is not in the answer's JSON", p.expr)
 }

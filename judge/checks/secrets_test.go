@@ -147,14 +147,14 @@ func filling(text string, say func(sent string) string) checks.Runner {
 func TestSecretsAreUsedAndNeverShown(t *testing.T) {
 	for name, spell := range spelt {
 		for _, on := range []checks.Arms{checks.OnCanary, checks.OnBoth} {
-			var sent string
+			sent := make(chan string, 4)
 			r := checks.WithSecrets(known, checks.Kinds{"tcp": filling(`{{ secret "shop" }}`, func(s string) string {
-				sent = s
+				sent <- s
 				return spell(s)
 			})})
 			got := r.Run(t.Context(), checks.Spec{Name: "home", TCP: &checks.TCP{}, Arms: on, Repeat: 2}, checks.Target{})
-			if sent != hunter {
-				t.Fatalf("%s: got %q filled in, want the secret", name, sent)
+			if s := <-sent; s != hunter {
+				t.Fatalf("%s: got %q filled in, want the secret", name, s)
 			}
 			all, err := json.Marshal(got)
 			if err != nil {

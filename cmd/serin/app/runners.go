@@ -5,6 +5,7 @@ import (
 	"github.com/serin-canary/serin/judge/checks/dnscheck"
 	"github.com/serin-canary/serin/judge/checks/grpccheck"
 	"github.com/serin-canary/serin/judge/checks/httpcheck"
+	"github.com/serin-canary/serin/judge/checks/journey"
 	"github.com/serin-canary/serin/judge/checks/load"
 	"github.com/serin-canary/serin/judge/checks/tcpcheck"
 	"github.com/serin-canary/serin/judge/checks/tlscheck"
@@ -22,6 +23,7 @@ func runners(guard checks.Guard) checks.Kinds {
 		"load": load.Runner{Guard: guard},
 		"grpc": grpccheck.New(grpccheck.Config{Guard: guard}),
 
+		"journey":   journey.New(journey.Config{HTTP: httpcheck.New(httpcheck.Config{Guard: guard})}),
 		"websocket": wscheck.New(wscheck.Config{Guard: guard}),
 	}
 }

@@ -53,6 +53,8 @@ func importTable() []row {
 		{pkg: "judge/plan", storey: 1, may: []string{"queries", "queries/presets", "judge/checks"}},
 
 		{pkg: "judge/checks", may: nil},
+		// A journey is made of HTTP requests, and sends them as the HTTP checks do.
+		{pkg: "judge/checks/journey", may: []string{"judge/checks", "judge/checks/httpcheck"}},
 		{pkg: "judge/checks/*", may: []string{"judge/checks"}},
 		{pkg: "judge/rollout", may: nil},
 		{pkg: "queries", may: nil},

@@ -77,6 +77,10 @@ func (e *evaluator) evidenceReason(l Latch) string {
 		}
 	}
 	combined := valueAt(e.combined, l.Block)
+	if e.r.Comparison == rollout.ChecksOnly {
+		return fmt.Sprintf("%s; all loads together: evidence %s, where %s rolls back (false-alarm budget %s)",
+			strings.Join(parts, "; "), odds(*log10(combined)), odds(e.v.Threshold), percent(e.p.Alpha))
+	}
 	return fmt.Sprintf("%s; all metrics together: evidence %s after %s, where %s rolls back (false-alarm budget %s)",
 		strings.Join(parts, "; "), odds(*log10(combined)), minutes(e.tl.block*timeBlocks(l.Block+1-max(e.tl.open, 0))),
 		odds(e.v.Threshold), percent(e.p.Alpha))
@@ -123,7 +127,7 @@ func (e *evaluator) missingMetrics() []string {
 		return nil
 	}
 	for _, f := range e.findings {
-		if f.About == AboutMetric && f.Name == worst.m.Name {
+		if f.About == AboutMetric && f.Name == worst.m.Name && !(worst.load && worst.trouble != Undecided) { // the load's own finding says that
 			return []string{fmt.Sprintf("%d of %d required metrics are proven not worse; %s: %s", proven, required, f.Name, f.Reason)}
 		}
 	}
@@ -160,6 +164,10 @@ func (e *evaluator) promoteReason() string {
 	if len(names) == 0 {
 		return "every required check has passed; no metric was compared"
 	}
+	if e.r.Comparison == rollout.ChecksOnly {
+		return fmt.Sprintf("%s proven not worse than the margin at %s each, from loads of %s requests to each arm; evidence of harm %s",
+			join(names), odds(*log10(logInverse(e.sharp.beta))), count(e.loadRequests()), odds(*log10(last(e.combined))))
+	}
 	return fmt.Sprintf("%s proven not worse than the margin at %s each, from %s and %s canary requests; evidence of harm %s",
 		join(names), odds(*log10(logInverse(e.sharp.beta))), blocksOf(e.v.Progress.Paired), count(e.v.Progress.CanaryRequests),
 		odds(*log10(last(e.combined))))
@@ -169,7 +177,8 @@ func (e *evaluator) promoteReason() string {
 // says what callers are told then.
 func (e *evaluator) undecided(missing []string) {
 	ran, over := e.deadline()
-	if !over {
+	used, nothing := e.used()
+	if !over && !nothing {
 		e.v.Outcome = Continue
 		e.v.Reason = "not decided yet: " + strings.Join(missing, "; ")
 		if len(missing) == 0 {
@@ -179,6 +188,9 @@ func (e *evaluator) undecided(missing []string) {
 	}
 	e.v.Outcome = Inconclusive
 	e.v.Reason = fmt.Sprintf("the deadline of %s came first: %s", minutes(e.p.MaxDuration.D()), strings.Join(missing, "; "))
+	if !over {
+		e.v.Reason = used + ": " + strings.Join(missing, "; ")
+	}
 	held := ran >= e.p.MaxDuration.D()+e.p.HoldFor.D()
 	switch {
 	case e.p.AtDeadline == plan.Rollback:

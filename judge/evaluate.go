@@ -41,6 +41,7 @@ type evaluator struct {
 	tl     *timeline
 	sharp  sharpness
 	trials []*trial
+	loads  []*loading
 
 	traffic     string // name of the metric that counts requests; "" where none does
 	trafficData FrozenMetric
@@ -70,6 +71,7 @@ func Evaluate(in Input) Verdict {
 	e.findNotes()
 	e.findLimits()
 	e.findChecks()
+	e.findLoads()
 	e.findAlerts()
 	e.findRollout()
 	e.findMetrics()
@@ -117,12 +119,12 @@ func (e *evaluator) start() {
 	}
 }
 
-// judgeMetrics gathers the evidence of each metric.
+// judgeMetrics gathers the evidence of each metric, and of each load.
 func (e *evaluator) judgeMetrics() {
-	if e.r.Comparison == rollout.ChecksOnly {
-		return
-	}
 	for _, m := range e.p.Metrics {
+		if e.r.Comparison == rollout.ChecksOnly {
+			break
+		}
 		tr := &trial{m: m, frozen: e.in.Record.Frozen.Metrics[m.Name]}
 		e.trials = append(e.trials, tr)
 		if e.unusable(tr) {
@@ -134,6 +136,7 @@ func (e *evaluator) judgeMetrics() {
 		}
 		e.settle(tr)
 	}
+	e.judgeLoads()
 	e.share()
 }
 
@@ -265,6 +268,7 @@ func (e *evaluator) share() {
 
 func (e *evaluator) rawWeight(tr *trial) float64 {
 	switch {
+	case tr.load:
 	case tr.trouble == CannotJudge || tr.trouble == SameSeries || tr.trouble == NeverSeen || tr.m.Kind == plan.Rate:
 		return 0
 	case tr.m.Kind == plan.Gauge && tr.frozen.Prior.learnt() && tr.frozen.Prior.Series != nil && tr.frozen.Prior.Series.DF < 5:
@@ -281,7 +285,7 @@ func (e *evaluator) rawWeight(tr *trial) float64 {
 // block at which it is decisive: from there on the rollout is rolled back, whether
 // anybody asked then or not. Blocks beyond the plan's horizon are not looked at.
 func (e *evaluator) combine() {
-	e.combined = make([]float64, e.tl.closed)
+	e.combined = make([]float64, e.span())
 	spending, weights := e.spending()
 	if len(spending) == 0 {
 		e.latch = e.in.Record.Latch
@@ -289,6 +293,9 @@ func (e *evaluator) combine() {
 	}
 	logs := make([]float64, len(spending))
 	looked := e.consulted()
+	if len(e.loads) > 0 {
+		looked = len(e.combined) // no plan has both loads and a horizon
+	}
 	for t := range e.combined {
 		for i, tr := range spending {
 			logs[i] = valueAt(tr.worse, t)

@@ -44,7 +44,9 @@ func (e *evaluator) findMetrics() {
 			f.NotWorse = log10(tr.notWorse)
 		}
 		e.classify(&f, tr, blamed[tr.m.Name])
-		f.Reason = e.sentence(f, tr)
+		if f.Reason = e.sentence(f, tr); tr.load {
+			f.Reason = e.loadSentence(f, tr)
+		}
 		f.Next = e.next(f, tr)
 		e.findings = append(e.findings, f)
 	}
@@ -119,6 +121,9 @@ func (e *evaluator) findLimits() {
 func (e *evaluator) findChecks() {
 	now, before := byName(e.in.Checks), byName(e.in.Record.Checks)
 	for _, s := range e.p.Checks {
+		if s.Load != nil {
+			continue
+		}
 		f := Finding{Name: s.Name, About: AboutCheck, Critical: s.Critical, Required: s.Required}
 		r, ran := now[s.Name]
 		if !ran {
@@ -234,6 +239,9 @@ func (e *evaluator) blocksToPromote(tr *trial, p *Prior) float64 {
 // deadline returns how long the plan's clocks have run, and whether they are out.
 func (e *evaluator) deadline() (time.Duration, bool) {
 	d := e.tl.elapsed()
+	if e.r.Comparison == rollout.ChecksOnly {
+		d = e.in.At.Sub(e.r.Started) // no traffic starts these clocks
+	}
 	return d, d >= e.p.MaxDuration.D()
 }
 

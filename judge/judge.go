@@ -92,10 +92,12 @@ func (j *Judge) look(ctx context.Context, id string, now time.Time) (Verdict, er
 	if in.Record, err = rec.with(got.frozen); err != nil {
 		return Verdict{}, fmt.Errorf("rollout %s: what is frozen does not fit what was read: %w", id, err)
 	}
+	in.Checks = append(in.Checks, useResults(rec)...)
 	v := Evaluate(in)
 	err = j.cfg.Journal.Commit(ctx, Look{
 		Rollout: id, Freeze: got.frozen, Checks: in.Checks, Problems: got.problems, Verdict: v,
-		Context: Context{Closed: in.Closed, Skew: in.Skew, Others: rec.Others, Earlier: rec.Earlier, Overrides: rec.Overrides, Alerts: rec.Alerts, Notes: got.notes},
+		Context: Context{Closed: in.Closed, Skew: in.Skew, Others: rec.Others, Earlier: rec.Earlier, Overrides: rec.Overrides, Alerts: rec.Alerts, Underway: rec.Underway, Notes: got.notes},
+		Begin:   beginnings(in, v),
 	})
 	if err != nil {
 		return Verdict{}, fmt.Errorf("recording the verdict of rollout %s: %w", id, err)
@@ -185,7 +187,7 @@ func (j *Judge) runChecks(ctx context.Context, rec Record, now time.Time) []chec
 	target := checkTarget(rec.Rollout)
 	var due []checks.Spec
 	for _, s := range rec.Plan.Checks {
-		if checkDue(s, rec, now) {
+		if s.Load == nil && checkDue(s, rec, now) {
 			due = append(due, s)
 		}
 	}

@@ -26,6 +26,8 @@ type trial struct {
 	certifies bool
 	cannot    string
 
+	load bool // of a load: its name is no metric's of the plan
+
 	paired    int // blocks with data of both arms
 	canaryN   float64
 	baselineN float64

@@ -19,6 +19,11 @@ func (s sharpness) of(p plan.Plan, m plan.Metric) sharpness {
 	for _, other := range p.Metrics {
 		sum += max(other.Weight, 0)
 	}
+	for _, c := range p.Checks {
+		if c.Load != nil {
+			sum += c.Load.Weight
+		}
+	}
 	if m.Weight > 0 {
 		s.share = m.Weight / sum
 	}

@@ -36,7 +36,13 @@ type Record struct {
 	Looks   int             `json:"looks"`           // looks committed so far
 	Frozen  Frozen          `json:"frozen"`          // all looks' freezes, concatenated
 	Checks  []checks.Result `json:"checks,omitempty"`
-	Latch   *Latch          `json:"latch,omitempty"` // from the first look that had one
+	// Rounds are the results of the plan's loads that looks have used, the oldest first.
+	Rounds []checks.Result `json:"rounds,omitempty"`
+	// Pending are recorded results of long checks that no look has used yet; Underway are
+	// the long checks that have left none.
+	Pending  []checks.Result `json:"pending,omitempty"`
+	Underway []Underway      `json:"underway,omitempty"`
+	Latch    *Latch          `json:"latch,omitempty"` // from the first look that had one
 	// PromotedAt is when promotion was first answered with yes.
 	PromotedAt time.Time `json:"promotedAt,omitzero"`
 	// Others are live rollouts of services among the plan's DependsOn.
@@ -65,7 +71,10 @@ type Look struct {
 	// Problems are the metrics that could not be read at this look, by name.
 	Problems map[string]Problem `json:"problems,omitempty"`
 	Context  Context            `json:"context"`
-	Verdict  Verdict            `json:"verdict"`
+	// Begin are the long checks that should begin now. They are work that follows from
+	// the look, and no part of what it recorded.
+	Begin   []Beginning `json:"-"`
+	Verdict Verdict     `json:"verdict"`
 }
 
 // Context is what a look knew beside what it read: with it the look can be
@@ -79,6 +88,8 @@ type Context struct {
 	Overrides []Override `json:"overrides,omitempty"`
 	// Alerts are those that were recorded when the look began.
 	Alerts []Alert `json:"alerts,omitempty"`
+	// Underway are the long checks that had begun when the look began.
+	Underway []Underway `json:"underway,omitempty"`
 	// Notes are what the source remarked at this look, each once, sorted.
 	Notes []queries.Note `json:"notes,omitempty"`
 }

@@ -20,7 +20,7 @@ func Replay(p plan.Plan, looks []Look, engine string) ([]Verdict, error) {
 			return nil, fmt.Errorf("look %d of rollout %s is missing", i+1, l.Rollout)
 		}
 		rec.Rollout, rec.Others, rec.Earlier = l.Verdict.Rollout, l.Context.Others, l.Context.Earlier
-		rec.Overrides, rec.Alerts = l.Context.Overrides, l.Context.Alerts
+		rec.Overrides, rec.Alerts, rec.Underway = l.Context.Overrides, l.Context.Alerts, l.Context.Underway
 		joined, err := rec.with(l.Freeze)
 		if err != nil {
 			return nil, fmt.Errorf("look %d of rollout %s: %w", i+1, l.Rollout, err)
@@ -32,6 +32,7 @@ func Replay(p plan.Plan, looks []Look, engine string) ([]Verdict, error) {
 		out = append(out, v)
 		rec = joined
 		rec.Looks, rec.Checks = l.Verdict.Seq, latest(rec.Checks, l.Checks)
+		rec.Rounds = AppendRounds(p, rec.Rounds, l.Checks)
 		if rec.Latch == nil {
 			rec.Latch = v.Latched
 		}

@@ -1,8 +1,10 @@
 package judge
 
 import (
+	"slices"
 	"time"
 
+	"github.com/serin-canary/serin/judge/checks"
 	"github.com/serin-canary/serin/queries"
 )
 
@@ -114,7 +116,10 @@ func (t *Trace) fill(at int, e *evaluator) {
 // prefix is the input as it was when so many blocks had closed.
 func (e *evaluator) prefix(closed int) Input {
 	in := e.in
-	in.Closed = closed
+	in.Closed, in.Checks = closed, nil
+	in.Record.Rounds = slices.DeleteFunc(slices.Clone(e.in.Record.Rounds), func(r checks.Result) bool {
+		return r.At.Add(r.Took).After(e.tl.end(closed - 1))
+	})
 	in.Record.Frozen.Metrics = make(map[string]FrozenMetric, len(e.p.Metrics))
 	for _, m := range e.p.Metrics {
 		f, ok := e.in.Record.Frozen.Metrics[m.Name]

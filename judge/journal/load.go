@@ -102,9 +102,11 @@ func replay(ctx context.Context, t tx, r row, rec *judge.Record) error {
 		if err := frozen.add(f); err != nil {
 			return err
 		}
-		if err := results.add(s.checks); err != nil {
+		ran, err := results.add(s.checks)
+		if err != nil {
 			return err
 		}
+		rec.Rounds = judge.AppendRounds(rec.Plan, rec.Rounds, ran)
 		if s.latch != "" && rec.Latch == nil {
 			rec.Latch = new(judge.Latch)
 			if err := json.Unmarshal([]byte(s.latch), rec.Latch); err != nil {

@@ -351,16 +351,16 @@ func parse(s string, into any) error {
 // lastChecks keeps the newest result of each check.
 type lastChecks map[string]checks.Result
 
-func (c lastChecks) add(s string) error {
+func (c lastChecks) add(s string) ([]checks.Result, error) {
 	if s == "" {
-		return nil
+		return nil, nil
 	}
 	var results []checks.Result
 	if err := json.Unmarshal([]byte(s), &results); err != nil {
-		return errors.New("checks: " + strconv.Quote(err.Error()))
+		return nil, errors.New("checks: " + strconv.Quote(err.Error()))
 	}
 	for _, r := range results {
 		c[r.Name] = r
 	}
-	return nil
+	return results, nil
 }

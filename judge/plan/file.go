@@ -10,6 +10,7 @@ type file struct {
 	Name      *string `yaml:"name" jsonschema_description:"The plan's name, unique among a server's plans. Default: the service's."`
 	Namespace *string `yaml:"namespace" jsonschema_description:"The service's namespace, where plans are told apart by it."`
 	Source    *string `yaml:"source" jsonschema_description:"The metrics source's name in the server's configuration. Default: prometheus."`
+	Language  *string `yaml:"language" jsonschema:"enum=promql,enum=datadog,enum=cloudwatch,enum=http-json" jsonschema_description:"The language of the plan's queries, which is that of its source. Default: promql."`
 
 	Preset  presetNames  `yaml:"preset" jsonschema_description:"One or more families of ready metrics and limits, which the plan's own refine."`
 	Profile *string      `yaml:"profile" jsonschema:"enum=default,enum=strict" jsonschema_description:"Which margins are the default: default (50%) or strict (25%)."`

@@ -77,17 +77,20 @@ func (b *builder) families() []presets.Preset {
 			b.at(path, "no preset is called %q%s (there are %s)", name, nearestOnly(name, presets.Names()), strings.Join(presets.Names(), ", "))
 			continue
 		}
+		if b.foreign(path, name) {
+			continue
+		}
 		p, err := presets.Get(name)
 		if err != nil {
 			b.at(path, "%v", err)
 			continue
 		}
-		out = append(out, p)
-	}
-	return out
 		if !b.separable(path, p) {
 			continue
 		}
+		out = append(out, p)
+	}
+	return out
 }
 
 // mergeMetrics lays the plan's metrics over its presets': first the presets' in their

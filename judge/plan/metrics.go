@@ -87,9 +87,9 @@ func (b *builder) query(o origin, text *string) (queries.Reading, bool) {
 	if text == nil || b.blamed(o, "query") {
 		return queries.Reading{}, false
 	}
-	r, err := queries.Understand(queries.Query{Lang: queries.PromQL, Expr: strings.TrimRight(*text, "\n")})
+	r, err := queries.Understand(queries.Query{Lang: b.language(), Expr: strings.TrimRight(*text, "\n")})
 	if err != nil {
-		what := "is not PromQL"
+		what := "is not " + languageName(b.language())
 		if strings.Contains(*text, "{{") {
 			what += " (a query is written without its arms and without templates; selector narrows it)"
 		}

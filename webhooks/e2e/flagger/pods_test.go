@@ -34,7 +34,10 @@ type service struct {
 }
 
 // counted is what one pod of an arm has served: all pods of an arm serve alike.
-type counted struct{ requests, failed float64 }
+type counted struct {
+	requests, failed float64
+	revision         int // whose pods they are: another revision has other pods
+}
 
 // startPods serves the pages of services.
 func startPods(t *testing.T, names []string) *pods {
@@ -44,14 +47,14 @@ func startPods(t *testing.T, names []string) *pods {
 		p.services[n] = &service{at: time.Now(), failing: 0.01, arms: map[string]*counted{"baseline": {}, "canary": {}}}
 	}
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /metrics/{service}/{arm}", func(w http.ResponseWriter, r *http.Request) {
+	mux.HandleFunc("GET /metrics/{service}/{arm}/{pod}", func(w http.ResponseWriter, r *http.Request) {
 		s, ok := p.services[r.PathValue("service")]
 		if !ok || s.arms[r.PathValue("arm")] == nil {
 			http.NotFound(w, r)
 			return
 		}
 		w.Header().Set("Content-Type", "text/plain; version=0.0.4")
-		fmt.Fprint(w, s.page(r.PathValue("arm")))
+		fmt.Fprint(w, s.page(r.PathValue("arm"), r.PathValue("pod")))
 	})
 	mux.HandleFunc("GET /{service}/health", func(w http.ResponseWriter, r *http.Request) {
 		if s, ok := p.services[r.PathValue("service")]; !ok || s.isIll() {
@@ -71,8 +74,8 @@ func (p *pods) scrape() string {
 	for name := range p.services {
 		for _, arm := range [...]string{"baseline", "canary"} {
 			for i := range podsPerArm {
-				fmt.Fprintf(&b, "  - targets: [%q]\n    labels: {__metrics_path__: /metrics/%s/%s, service: %s, arm: %s, instance: %s-%s-%d}\n",
-					p.addr, name, arm, name, arm, name, arm, i)
+				fmt.Fprintf(&b, "  - targets: [%q]\n    labels: {__metrics_path__: /metrics/%s/%s/%d, service: %s, arm: %s, instance: %s-%s-%d}\n",
+					p.addr, name, arm, i, name, arm, name, arm, i)
 			}
 		}
 	}
@@ -94,13 +97,24 @@ func (s *service) count() {
 	s.at = now
 }
 
-func (s *service) page(arm string) string {
+func (s *service) page(arm, pod string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.count()
 	c := s.arms[arm]
-	return fmt.Sprintf("# TYPE http_requests_total counter\nhttp_requests_total{code=\"200\"} %d\nhttp_requests_total{code=\"500\"} %d\n",
-		int(c.requests)-int(c.failed), int(c.failed))
+	name := fmt.Sprintf("%s-%d-%s", arm, c.revision, pod)
+	return fmt.Sprintf("# TYPE http_requests_total counter\nhttp_requests_total{pod=%q,code=\"200\"} %d\nhttp_requests_total{pod=%q,code=\"500\"} %d\n",
+		name, int(c.requests)-int(c.failed), name, int(c.failed))
+}
+
+// renew has new pods in the canary, as a change of the Deployment has. What the old ones
+// served is no part of what the new ones are judged by, however late it is scraped.
+func (s *service) renew() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.count()
+	c := s.arms["canary"]
+	*c = counted{revision: c.revision + 1}
 }
 
 // route shifts the canary's share of traffic.

@@ -133,7 +133,7 @@ func (w *world) newStory(t *testing.T, file string, change func(*flaggerv1.Canar
 	return s
 }
 
-// deploy changes the Deployment's image.
+// deploy changes the Deployment's image. The canary has new pods then.
 func (s *story) deploy(image string) {
 	s.t.Helper()
 	api := s.cluster.kube.AppsV1().Deployments(namespace)
@@ -143,6 +143,7 @@ func (s *story) deploy(image string) {
 	}
 	d.Spec.Template = deployment(s.name, image).Spec.Template
 	d.Generation++
+	s.service.renew() // before anybody may begin to judge the new ones
 	if _, err := api.Update(s.t.Context(), d, metav1.UpdateOptions{}); err != nil {
 		s.t.Fatal(err)
 	}

@@ -32,6 +32,7 @@ func needsMinutes(t *testing.T) {
 // TestEveryScenarioEndsAsItIsTold runs all scenarios at once.
 func TestEveryScenarioEndsAsItIsTold(t *testing.T) {
 	needsMinutes(t)
+	t.Parallel()
 	for _, c := range []struct {
 		scenario demo.Scenario
 		outcomes []judge.Outcome
@@ -69,6 +70,7 @@ func TestEveryScenarioEndsAsItIsTold(t *testing.T) {
 // TestDemoCommandShowsBothStories runs what a newcomer runs first.
 func TestDemoCommandShowsBothStories(t *testing.T) {
 	needsMinutes(t)
+	t.Parallel()
 	var out, errs bytes.Buffer
 	began, files := time.Now(), t.TempDir()
 	live := rulesSeen(t, filepath.Join(files, demo.RuleFolder))
@@ -173,6 +175,7 @@ func judged(t *testing.T, args ...string) (int, judge.Verdict) {
 // Prometheus server, from the pre-period to the verdict.
 func TestJudgeWatchesAPrometheus(t *testing.T) {
 	needsMinutes(t)
+	t.Parallel()
 	healthy, healthyPlan := shop(t, "checkout", demo.Healthy)
 	failing, failingPlan := shop(t, "payments", demo.Errors)
 	url := startPrometheus(t, healthy, failing)
@@ -212,6 +215,7 @@ func checkAgainst(t *testing.T, file, url string) {
 // a pre-period, and without anything else.
 func TestJudgeWatchesPages(t *testing.T) {
 	needsMinutes(t)
+	t.Parallel()
 	sh, file := shop(t, "checkout", demo.Slow)
 	sh.SetWeight(40)
 	args := []string{"--plan", file, "--watch"}

@@ -53,6 +53,20 @@ func newStage(t *testing.T, more string) *stage {
 	return s
 }
 
+// beside is the stage for one test among others: in a namespace of its own, so that its
+// rollouts close no others', and with notes of its own.
+func (s *stage) beside(t *testing.T) *stage {
+	t.Helper()
+	t.Parallel()
+	dir, world, own := t.TempDir(), *s.askWorld, *s
+	world.t, own.askWorld, own.log = t, &world, filepath.Join(dir, "calls")
+	_, name, _ := strings.Cut(t.Name(), "/")
+	own.env = slices.Concat(s.env, []string{
+		"SERIN_NAMESPACE=" + strings.ReplaceAll(name, "/", "-"), "STAGE_LOG=" + own.log, "GITHUB_STEP_SUMMARY=" + filepath.Join(dir, "summary"),
+	})
+	return &own
+}
+
 // command returns a script of a shell in the environment of the stage.
 func (s *stage) command(env []string, shell string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(s.t.Context(), shell, args...)
@@ -153,6 +167,7 @@ func TestScriptsShiftTrafficAsSerinSays(t *testing.T) {
 	} {
 		for service, want := range map[string]int{"good": exitPromote, "bad": exitRollback} {
 			t.Run(name+"/"+service, func(t *testing.T) {
+				s := s.beside(t)
 				code, out := s.run([]string{tt.service + "=" + service, "BUILD_SOURCEVERSION=abc"}, "bash", example(t, tt.script))
 				calls := s.calls(tt.tool)
 				why := s.why(service, tt.revision)
@@ -286,6 +301,7 @@ func TestJobsOfCISystems(t *testing.T) {
 	for name, j := range jobs(t) {
 		for service, want := range map[string]int{"good": exitPromote, "bad": exitRollback} {
 			t.Run(name+"/"+service, func(t *testing.T) {
+				s := s.beside(t)
 				variable := map[string]string{
 					"github-actions": "GITHUB_SHA", "gitlab-ci": "CI_COMMIT_SHA", "codebuild": "CODEBUILD_RESOLVED_SOURCE_VERSION",
 				}[name]
@@ -308,6 +324,7 @@ func TestContainersAndAgents(t *testing.T) {
 	s := newStage(t, "")
 	for service, want := range map[string]int{"good": exitPromote, "bad": exitRollback} {
 		t.Run("cloud-deploy/"+service, func(t *testing.T) {
+			s := s.beside(t)
 			env := []string{"SERIN_SERVICE=" + service, "CLOUD_DEPLOY_RELEASE=release-1"}
 			var codes []int
 			for _, phase := range []string{"canary-10", "look", "canary-50", "stable"} {
@@ -327,6 +344,7 @@ func TestContainersAndAgents(t *testing.T) {
 			}
 		})
 		t.Run("codedeploy-ec2/"+service, func(t *testing.T) {
+			s := s.beside(t)
 			agent := []string{"SERIN_TOKEN=", "SERIN_URL=", "APPLICATION_NAME=" + service, "DEPLOYMENT_ID=d-" + service, "LIFECYCLE_EVENT=ValidateService"}
 			for range 2 { // machines
 				code, out := s.run(append(agent, "DEPLOYMENT_GROUP_NAME=checkout-canary"), "bash", example(t, "codedeploy-ec2/scripts/validate.sh"))

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"flag"
 	"os"
 	"os/signal"
 	"syscall"
@@ -11,11 +12,28 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"serin": func() {
+	testscript.Main(besides{m}, map[string]func(){"serin": func() {
 		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 		context.AfterFunc(ctx, stop)
 		os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
 	}})
+}
+
+// besides runs the tests that take minutes beside each other: they wait more than they
+// work, so that the machine's cores are no bound. The command line may say how many.
+type besides struct{ *testing.M }
+
+// Run implements testscript.TestingM.
+func (b besides) Run() int {
+	flag.Parse()
+	given := os.Getenv("SERIN_E2E") == ""
+	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
+	if !given {
+		if err := flag.Set("test.parallel", "6"); err != nil {
+			panic(err)
+		}
+	}
+	return b.M.Run()
 }
 
 // TestScripts runs the stories in testdata/script: a command line, its input files,

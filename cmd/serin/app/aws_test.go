@@ -211,7 +211,7 @@ func within(t *testing.T, patience time.Duration, what string, ok func() bool) {
 // asked for and it does not know. The next one tries again, and finds it done.
 func TestAmazonIsToldOnceAfterAnEnd(t *testing.T) {
 	var a *App
-	toldOnce(t, func(text string) string {
+	toldOnce(t, newAWS(t), func(text string) string {
 		config, err := Parse("serin.yaml", []byte(text))
 		if err != nil {
 			t.Fatal(err)
@@ -233,16 +233,21 @@ func TestAmazonIsToldOnceAfterAKill(t *testing.T) {
 	if os.Getenv("SERIN_E2E") == "" {
 		t.Skip("what a killed process had begun is taken over after 20 s; set SERIN_E2E=1 to run it")
 	}
+	t.Parallel()
+	f := awstest.New(t)
+	var env []string
+	for name, value := range f.Environment() {
+		env = append(env, name+"="+value)
+	}
 	var r *replica
-	toldOnce(t, func(text string) string {
-		r = &replica{t: t, config: text}
+	toldOnce(t, f, func(text string) string {
+		r = &replica{t: t, config: text, env: env}
 		r.start()
 		return r.url
 	}, func() { r.end(syscall.SIGKILL) })
 }
 
-func toldOnce(t *testing.T, start func(config string) (url string), end func()) {
-	f := newAWS(t)
+func toldOnce(t *testing.T, f *awstest.Fake, start func(config string) (url string), end func()) {
 	f.Put(serviceARN+"checkout/hook-1", `{"status":"IN_PROGRESS","targetServiceRevision":{"arn":"a/222"},"sourceServiceRevisions":[{"arn":"a/111"}]}`)
 	f.Put("d-CHECKOUT", `{"applicationName":"app","deploymentGroupName":"live","creator":"user"}`)
 	targets := []string{awstest.Put, awstest.Continue, awstest.Stop}

@@ -130,8 +130,9 @@ func (r *recording) String() string {
 	return r.b.String()
 }
 
-// gateWorld writes the configuration of a server whose canary fails its check.
-func gateWorld(t *testing.T, g *gatekeepers) (config, journal string) {
+// gateWorld writes the configuration of a server whose canary fails its check. The
+// server needs env to believe the gatekeepers.
+func gateWorld(t *testing.T, g *gatekeepers) (config, journal string, env []string) {
 	t.Helper()
 	page := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/broken" {
@@ -151,7 +152,6 @@ func gateWorld(t *testing.T, g *gatekeepers) (config, journal string) {
 			t.Fatal(err)
 		}
 	}
-	t.Setenv("SSL_CERT_FILE", ca) // whom the server believes
 	journal = filepath.Join(dir, "serin.db")
 	return fmt.Sprintf(`listen: 127.0.0.1:0
 plans: %s
@@ -169,7 +169,7 @@ github:
 sources:
   - name: pods
     scrape: { targets: [{ url: %s, labels: { arm: baseline } }, { url: %s, labels: { arm: canary } }] }
-`, plans, journal, strings.TrimPrefix(g.URL, "https://"), files.seal, g.URL, files.key, files.secret, page.URL, page.URL), journal
+`, plans, journal, strings.TrimPrefix(g.URL, "https://"), files.seal, g.URL, files.key, files.secret, page.URL, page.URL), journal, []string{"SSL_CERT_FILE=" + ca}
 }
 
 // post sends a body with headers.
@@ -216,9 +216,9 @@ func askGates(t *testing.T, server string, g *gatekeepers) {
 
 func TestGatesAreTold(t *testing.T) {
 	g := newGatekeepers(t, false)
-	config, journal := gateWorld(t, g)
+	config, journal, env := gateWorld(t, g)
 	log := &recording{}
-	server := &replica{t: t, config: config, log: log}
+	server := &replica{t: t, config: config, env: env, log: log}
 	server.start()
 	askGates(t, server.url, g)
 	g.await(t, 10*time.Second)
@@ -249,10 +249,11 @@ func TestKill9BetweenVerdictAndReport(t *testing.T) {
 	if os.Getenv("SERIN_E2E") == "" {
 		t.Skip("what a killed process had begun is taken over after 20 s; set SERIN_E2E=1 to run it")
 	}
+	t.Parallel()
 	g := newGatekeepers(t, true)
-	config, journal := gateWorld(t, g)
+	config, journal, env := gateWorld(t, g)
 	log := &recording{}
-	server := &replica{t: t, config: config, log: log}
+	server := &replica{t: t, config: config, env: env, log: log}
 	server.start()
 	askGates(t, server.url, g)
 	eventually(t, "both being told", func() bool { return g.came("azure") == 1 && g.came("github") == 1 })

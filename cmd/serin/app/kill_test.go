@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -122,6 +123,7 @@ func (r *told) times(id string) int {
 type replica struct {
 	t      *testing.T
 	config string
+	env    []string // beside the test's own environment
 	cmd    *exec.Cmd
 	url    string
 	log    io.Writer // gets all that it can log; nil for its errors on ours
@@ -130,7 +132,7 @@ type replica struct {
 func (r *replica) start() {
 	r.t.Helper()
 	r.cmd = exec.CommandContext(r.t.Context(), os.Args[0])
-	r.cmd.Env = append(os.Environ(), childConfig+"=1")
+	r.cmd.Env = append(slices.Concat(os.Environ(), r.env), childConfig+"=1")
 	r.cmd.Stdin = strings.NewReader(r.config)
 	r.cmd.Stderr = os.Stderr
 	if r.log != nil {
@@ -322,6 +324,7 @@ func TestKill9LosesNoCallback(t *testing.T) {
 	if os.Getenv("SERIN_E2E") == "" {
 		t.Skip("it kills real servers for a minute; set SERIN_E2E=1 to run it")
 	}
+	t.Parallel()
 	t.Run("SQLite", func(t *testing.T) {
 		t.Parallel()
 		killed(t, filepath.Join(t.TempDir(), "serin.db"), 1)

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"flag"
 	"os"
 	"testing"
 
@@ -14,6 +15,14 @@ func TestMain(m *testing.M) {
 	}
 	if os.Getenv(benchConfig) != "" {
 		os.Exit(serveBench(context.Background()))
+	}
+	flag.Parse()
+	given := os.Getenv("SERIN_E2E") == ""
+	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
+	if !given { // the suites that kill servers wait more than they work
+		if err := flag.Set("test.parallel", "4"); err != nil {
+			panic(err)
+		}
 	}
 	goleak.VerifyTestMain(m)
 }

@@ -65,6 +65,9 @@ type Spec struct {
 	Journey *Journey `json:"journey,omitempty" yaml:"journey,omitempty"`
 
 	WebSocket *WebSocket `json:"websocket,omitempty" yaml:"websocket,omitempty"`
+
+	Prometheus *Prometheus `json:"prometheus,omitempty" yaml:"prometheus,omitempty"`
+	Logs       *Logs       `json:"logs,omitempty" yaml:"logs,omitempty"`
 }
 
 // HTTP is a request and what its answer must be. Strings may be text/templates

@@ -8,10 +8,16 @@ import (
 	"strings"
 )
 
-// ExcerptWithout is [Excerpt] of at most a number of characters, and without what is
-// known to be a credential.
+// Inert writes the beginning of a text that somebody else chose: in one printable line
+// of at most a number of characters, without what is known to be a credential or looks
+// like one.
+func Inert(text string, most int, known []string) string {
+	return clip(oneLine(hide(cutBytes(text), known)), most)
+}
+
+// ExcerptWithout is [Inert] in quotes.
 func ExcerptWithout(text string, most int, known []string) string {
-	return strconv.Quote(clip(oneLine(hide(cutBytes(text), known)), most))
+	return strconv.Quote(Inert(text, most, known))
 }
 
 var secretHeader = regexp.MustCompile(`(?i)auth|cookie|token|secret|key|passw|session|signature|credential`)

@@ -65,6 +65,8 @@ func TestEveryKeyIsDocumented(t *testing.T) {
 		"Load checks":           slices.Concat(keysOf(reflect.TypeFor[loadFile]()), keysOf(reflect.TypeFor[loadTargetFile]()), keysOf(reflect.TypeFor[loadLimitsFile]())),
 		"gRPC checks":           keysOf(reflect.TypeFor[grpcFile]()),
 		"WebSocket checks":      keysOf(reflect.TypeFor[webSocketFile]()),
+		"Prometheus checks":     keysOf(reflect.TypeFor[prometheusFile]()),
+		"Checks of logs":        keysOf(reflect.TypeFor[logsFile]()),
 		"Dashboards and alerts": keysOf(reflect.TypeFor[publishingFile]()),
 	}
 	for title, keys := range sections {

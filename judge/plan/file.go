@@ -130,6 +130,9 @@ type checkFile struct {
 	GRPC     *grpcFile     `yaml:"grpc" jsonschema_description:"A call of a gRPC server's health service, or of a unary method."`
 
 	WebSocket *webSocketFile `yaml:"websocket" jsonschema_description:"A WebSocket that is opened, greeted and closed."`
+
+	Prometheus *prometheusFile `yaml:"prometheus" jsonschema_description:"A query to the plan's source and what its values must be."`
+	Logs       *logsFile       `yaml:"logs" jsonschema_description:"Lines of logs that must not be there, or only few."`
 }
 
 type tcpFile struct {

@@ -27,3 +27,23 @@ type webSocketFile struct {
 	Assert      []string          `yaml:"assert" jsonschema_description:"Expressions over body, json and latency that must all be true of a message."`
 	Within      *durationText     `yaml:"within" jsonschema_description:"Longest time of an attempt."`
 }
+
+type prometheusFile struct {
+	Query  *string       `yaml:"query" jsonschema:"required" jsonschema_description:"PromQL for the plan's source; a template, whose facts stand in quotes: up{pod=~\"{{ .Canary.Workload }}.*\"}."`
+	Expect *string       `yaml:"expect" jsonschema_description:"What each value must be, in short: > 0."`
+	Assert []string      `yaml:"assert" jsonschema_description:"Expressions over value (of each series), values and count that must all be true."`
+	Any    *bool         `yaml:"any" jsonschema_description:"One series suffices. Default: false, all must be as they must."`
+	Within *durationText `yaml:"within" jsonschema_description:"Longest time of an attempt."`
+}
+
+type logsFile struct {
+	Loki    *string           `yaml:"loki" jsonschema_description:"Base URL of a Loki; a template."`
+	Query   *string           `yaml:"query" jsonschema_description:"LogQL query whose lines are counted; a template: {app=\"{{ .Service }}\"} |= \"error\"."`
+	Since   *durationText     `yaml:"since" jsonschema_description:"How far back Loki is asked, up to 24h. Default: 5m."`
+	URL     *string           `yaml:"url" jsonschema_description:"A text over HTTP in the place of a Loki; a template."`
+	Pattern *string           `yaml:"pattern" jsonschema_description:"Regular expression: each line of the text that matches is counted."`
+	Max     *int              `yaml:"max" jsonschema:"minimum=0,maximum=1000" jsonschema_description:"How many lines may be counted. Default: 0."`
+	Quiet   *bool             `yaml:"quiet" jsonschema_description:"Passes also where there are no lines at all. Default: false."`
+	Headers map[string]string `yaml:"headers" jsonschema_description:"Headers to send (X-Scope-OrgID); values are templates."`
+	Within  *durationText     `yaml:"within" jsonschema_description:"Longest time of an attempt."`
+}

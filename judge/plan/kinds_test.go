@@ -28,9 +28,19 @@ func TestKindsOfChecks(t *testing.T) {
 				URL: "{{ .Canary.URL }}/ws", Headers: map[string]string{"a": "b"}, Subprotocol: "s", Send: "hi", Text: "ho", Matches: "^h",
 				Assert: []string{`body == "ho"`}, Within: 2 * time.Second,
 			}}},
+		"prometheus": {`prometheus: { query: 'up{pod=~"{{ .Canary.Workload }}.*"}', expect: " >=-1.5e-3", assert: [count > 1], any: true, within: 2s }`,
+			checks.Spec{Prometheus: &checks.Prometheus{
+				Source: "main", Query: `up{pod=~"{{ .Canary.Workload }}.*"}`, Assert: []string{"value >= -1.5e-3", "count > 1"}, Any: true, Within: 2 * time.Second,
+			}}},
+		"Loki": {`logs: { loki: "http://loki:3100", query: '{app="{{ .Service }}"} |= "error"', since: 10m, max: 3, headers: { X-Scope-OrgID: a } }`,
+			checks.Spec{Logs: &checks.Logs{
+				Loki: "http://loki:3100", Query: `{app="{{ .Service }}"} |= "error"`, Since: 10 * time.Minute, Max: 3, Headers: map[string]string{"X-Scope-OrgID": "a"},
+			}}},
+		"a text": {`logs: { url: "{{ .Canary.URL }}/logs", pattern: "ERROR|panic", quiet: true }`,
+			checks.Spec{Logs: &checks.Logs{URL: "{{ .Canary.URL }}/logs", Pattern: "ERROR|panic", Quiet: true}}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p := load(t, "service: a\nchecks:\n  - name: x\n    "+c.text+"\n")
+			p := load(t, "service: a\nsource: main\nchecks:\n  - name: x\n    "+c.text+"\n")
 			c.want.Name, c.want.When, c.want.Required, c.want.Retries = "x", checks.EachLook, true, 1
 			if diff := cmp.Diff([]checks.Spec{c.want}, p.Checks); diff != "" {
 				t.Errorf("checks differ (-want +got):\n%s", diff)

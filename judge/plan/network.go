@@ -18,6 +18,8 @@ func (b *builder) probe(c checkFile, spec *checks.Spec, path string) {
 	spec.TLS = kindOf(c.TLS, path+".tls", b.handshake)
 	spec.GRPC = kindOf(c.GRPC, path+".grpc", b.grpc)
 	spec.WebSocket = kindOf(c.WebSocket, path+".websocket", b.webSocket)
+	spec.Prometheus = kindOf(c.Prometheus, path+".prometheus", b.prometheus)
+	spec.Logs = kindOf(c.Logs, path+".logs", b.logs)
 	spec.Load = kindOf(c.Load, path+".load", b.load)
 	given := spec.Given()
 	faulty := func(kind string) bool { return b.faulty(path + "." + kind) }

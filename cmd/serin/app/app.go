@@ -156,7 +156,7 @@ func NewJudge(o JudgeOptions) *judge.Judge {
 	}
 	return judge.New(judge.Config{
 		Journal: o.Journal, Sources: sources,
-		Checks: runners(o.guard()),
+		Checks: o.Sources.asked(runners(o.guard())),
 		Engine: o.Version, Log: o.Log,
 	})
 }

@@ -7,6 +7,8 @@ import (
 	"github.com/serin-canary/serin/judge/checks/httpcheck"
 	"github.com/serin-canary/serin/judge/checks/journey"
 	"github.com/serin-canary/serin/judge/checks/load"
+	"github.com/serin-canary/serin/judge/checks/logcheck"
+	"github.com/serin-canary/serin/judge/checks/promcheck"
 	"github.com/serin-canary/serin/judge/checks/tcpcheck"
 	"github.com/serin-canary/serin/judge/checks/tlscheck"
 	"github.com/serin-canary/serin/judge/checks/wscheck"
@@ -25,5 +27,8 @@ func runners(guard checks.Guard) checks.Kinds {
 
 		"journey":   journey.New(journey.Config{HTTP: httpcheck.New(httpcheck.Config{Guard: guard})}),
 		"websocket": wscheck.New(wscheck.Config{Guard: guard}),
+
+		"prometheus": promcheck.New(promcheck.Config{}), // asked gives it sources
+		"logs":       logcheck.New(logcheck.Config{Guard: guard}),
 	}
 }

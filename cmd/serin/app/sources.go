@@ -11,6 +11,7 @@ import (
 
 	"github.com/serin-canary/serin/queries"
 	"github.com/serin-canary/serin/queries/prometheus"
+	"github.com/serin-canary/serin/queries/promql"
 	"github.com/serin-canary/serin/queries/scrape"
 	"github.com/serin-canary/serin/webhooks"
 )
@@ -26,6 +27,7 @@ type Sources struct {
 	stores  map[string]Store
 	scrapes []*scrape.Source
 	queues  []prom.Collector // of the queues before them, where there are any
+	rangers map[string]promql.Ranger
 }
 
 // OpenSources makes the configured stores. It does not connect to them.
@@ -34,13 +36,16 @@ func OpenSources(cs []Source, log *slog.Logger) (*Sources, error) {
 }
 
 func openSources(cs []Source, l Limits, log *slog.Logger) (*Sources, error) {
-	s := &Sources{stores: map[string]Store{}}
+	s := &Sources{stores: map[string]Store{}, rangers: map[string]promql.Ranger{}}
 	for _, c := range cs {
 		store, err := open(c, l, log)
 		if err != nil {
 			return nil, fmt.Errorf("source %q: %w", c.Name, err)
 		}
 		s.stores[c.Name] = store
+		if r, ok := store.(promql.Ranger); ok {
+			s.rangers[c.Name] = r
+		}
 		if sc, ok := store.(*scrape.Source); ok {
 			s.scrapes = append(s.scrapes, sc)
 		}

@@ -106,7 +106,7 @@ func (p probe) unanswered(ctx context.Context, err error) checks.Attempt {
 func (p probe) excerpt(err error) string {
 	text := status.Convert(err).Message()
 	text = strings.TrimSuffix(strings.TrimPrefix(text, `connection error: desc = "`), `"`)
-	return strings.Trim(checks.ExcerptWithout(text, 160, p.hidden), `"`)
+	return checks.Inert(text, 160, p.hidden)
 }
 
 // call calls the method by what the server tells of its types.

@@ -122,7 +122,7 @@ func (p probe) name() string {
 	case p.method != "":
 		return "gRPC " + p.address + " " + p.method
 	case p.service != "":
-		return "gRPC " + p.address + " health of " + strings.Trim(checks.Excerpt(p.service), `"`)
+		return "gRPC " + p.address + " health of " + checks.Inert(p.service, 80, nil)
 	}
 	return "gRPC " + p.address + " health"
 }

@@ -9,10 +9,10 @@ import (
 	"text/template"
 )
 
-// Secrets gives a secret by the name that plans use. It is asked when a check is run,
-// so that a secret that was changed is used at once. Its errors name the next step and
-// hold no part of a secret.
-type Secrets func(name string) (string, error)
+// Secrets gives a check of a target a secret, by the name that plans use. It is asked
+// when a check is run, so that a secret that was changed is used at once. Its errors name
+// the next step and hold no part of a secret.
+type Secrets func(t Target, name string) (string, error)
 
 // secretNames are the names that secrets may have.
 var secretNames = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$`)
@@ -46,10 +46,10 @@ func (t Target) secret(name string) (string, error) {
 	if t.secrets == nil {
 		return "", &secretError{fmt.Errorf("the secret %q is wanted, and none are known here; add it under secrets: in the configuration", name)}
 	}
-	v, err := t.secrets(name)
+	v, err := t.secrets(t, name)
 	switch {
 	case err != nil:
-		return "", &secretError{fmt.Errorf("the secret %q: %w", name, err)}
+		return "", &secretError{fmt.Errorf("the secret %q %w", name, err)}
 	case len(v) < shortestHidden:
 		return "", &secretError{fmt.Errorf("the secret %q has %d bytes, and one of fewer than %d cannot be kept out of sentences; use a longer one", name, len(v), shortestHidden)}
 	case t.veil == nil:

@@ -120,7 +120,7 @@ func FuzzVeil(f *testing.F) {
 	})
 }
 
-func known(name string) (string, error) {
+func known(_ checks.Target, name string) (string, error) {
 	switch name {
 	case "shop":
 		return hunter, nil
@@ -175,7 +175,7 @@ func TestSecretsThatCannotBeUsed(t *testing.T) {
 		says string
 	}{
 		"none known": {nil, `{{ secret "shop" }}`, `its header X cannot be filled in: the secret "shop" is wanted, and none are known here; add it under secrets:`},
-		"missing":    {known, `{{ secret "other" }}`, `its header X cannot be filled in: the secret "other": is not known here; add it under secrets:`},
+		"missing":    {known, `{{ secret "other" }}`, `its header X cannot be filled in: the secret "other" is not known here; add it under secrets:`},
 		"too short":  {known, `{{ secret "pin" }}`, `"pin" has 3 bytes`},
 	} {
 		got := checks.WithSecrets(c.from, checks.Kinds{"tcp": filling(c.text, shown)}).Run(t.Context(), checks.Spec{TCP: &checks.TCP{}}, checks.Target{})

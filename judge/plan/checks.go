@@ -40,6 +40,8 @@ func (b *builder) checks() {
 type texts struct {
 	both bool // it is run on both arms
 	arm  bool // one of them names .Arm
+	// values are what earlier steps extract; nil outside of journeys.
+	values map[string]bool
 }
 
 // longestTotal bounds total.

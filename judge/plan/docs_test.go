@@ -63,10 +63,12 @@ func TestEveryKeyIsDocumented(t *testing.T) {
 		"DNS checks":            keysOf(reflect.TypeFor[dnsFile]()),
 		"TLS checks":            keysOf(reflect.TypeFor[tlsFile]()),
 		"Load checks":           slices.Concat(keysOf(reflect.TypeFor[loadFile]()), keysOf(reflect.TypeFor[loadTargetFile]()), keysOf(reflect.TypeFor[loadLimitsFile]())),
+		"Journey checks":        slices.Concat(keysOf(reflect.TypeFor[journeyFile]()), keysOf(reflect.TypeFor[stepFile]()), keysOf(reflect.TypeFor[extractFile]())),
 		"gRPC checks":           keysOf(reflect.TypeFor[grpcFile]()),
 		"WebSocket checks":      keysOf(reflect.TypeFor[webSocketFile]()),
 		"Prometheus checks":     keysOf(reflect.TypeFor[prometheusFile]()),
 		"Checks of logs":        keysOf(reflect.TypeFor[logsFile]()),
+		"Synthetics checks":     keysOf(reflect.TypeFor[syntheticsFile]()),
 		"Dashboards and alerts": keysOf(reflect.TypeFor[publishingFile]()),
 	}
 	for title, keys := range sections {

@@ -129,10 +129,14 @@ type checkFile struct {
 	Load     *loadFile     `yaml:"load" jsonschema_description:"Synthetic load on both arms, which are compared by what they answer."`
 	GRPC     *grpcFile     `yaml:"grpc" jsonschema_description:"A call of a gRPC server's health service, or of a unary method."`
 
+	Journey *journeyFile `yaml:"journey" jsonschema_description:"Requests in an order, each with what earlier ones answered."`
+
 	WebSocket *webSocketFile `yaml:"websocket" jsonschema_description:"A WebSocket that is opened, greeted and closed."`
 
 	Prometheus *prometheusFile `yaml:"prometheus" jsonschema_description:"A query to the plan's source and what its values must be."`
 	Logs       *logsFile       `yaml:"logs" jsonschema_description:"Lines of logs that must not be there, or only few."`
+
+	Synthetics *syntheticsFile `yaml:"synthetics" jsonschema_description:"Tests of Datadog Synthetics, run by Datadog against the canary."`
 }
 
 type tcpFile struct {

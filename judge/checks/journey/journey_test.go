@@ -115,7 +115,7 @@ func TestJourneysThatCannotBeRun(t *testing.T) {
 		says string
 	}{
 		"no steps":        {func(j *checks.Journey) { j.Steps = nil }, "it is not a journey with steps"},
-		"no such secret":  {func(j *checks.Journey) { j.Setup[0].HTTP.Form["password"] = `{{ secret "other" }}` }, `could not go on at setup 1 of 1 (login): it could not be run: its form field password cannot be filled in: the secret "other": is not known here; add it`},
+		"no such secret":  {func(j *checks.Journey) { j.Setup[0].HTTP.Form["password"] = `{{ secret "other" }}` }, `could not go on at setup 1 of 1 (login): it could not be run: its form field password cannot be filled in: the secret "other" is not known here; add it`},
 		"no such value":   {func(j *checks.Journey) { j.Setup[0].Extract = nil }, `step 1 of 2 (order): it could not be run: `},
 		"no such header":  {func(j *checks.Journey) { j.Steps[0].HTTP.Headers["a b"] = "x" }, "cannot be sent"},
 		"no URL":          {func(j *checks.Journey) { j.Steps[1].HTTP.URL = "/orders" }, "step 2 of 2 (look): it could not be run: its URL must start with"},

@@ -6,9 +6,11 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/serin-canary/serin/judge/plan"
+	"github.com/serin-canary/serin/queries/datadog"
 	"github.com/serin-canary/serin/queries/prometheus"
 	"github.com/serin-canary/serin/queries/scrape"
 )
@@ -70,6 +72,7 @@ type Source struct {
 	Name       string             `yaml:"name"`
 	Prometheus *prometheus.Config `yaml:"prometheus"`
 	Scrape     *Scrape            `yaml:"scrape"`
+	Datadog    *datadog.Config    `yaml:"datadog"`
 }
 
 // Scrape configures the embedded source: Serin scrapes the pages itself.
@@ -158,9 +161,9 @@ func (s Source) check(at string, fault func(path, format string, args ...any)) {
 	if s.Name == "" {
 		fault(at+".name", "a source needs the name that plans use for it")
 	}
-	switch {
-	case s.Prometheus != nil && s.Scrape != nil:
-		fault(at, "a source is either prometheus or scrape, not both; write two sources")
+	switch kinds := s.kinds(); {
+	case len(kinds) > 1:
+		fault(at, "a source is of one kind, and this one is %s; write as many sources", strings.Join(kinds, " and "))
 	case s.Prometheus != nil:
 		if s.Prometheus.Name != "" {
 			fault(at+".prometheus.name", "the name belongs to the source, one level up")
@@ -183,8 +186,10 @@ func (s Source) check(at string, fault func(path, format string, args ...any)) {
 					"%q is not a URL; write for example http://10.0.0.7:8080/metrics", redact(t.URL))
 			}
 		}
+	case len(kinds) == 0:
+		fault(at, "a source needs a kind; add prometheus: {url: …} or scrape: {targets: […]}, or %s", strings.Join(foreignKinds(), ", "))
 	default:
-		fault(at, "a source needs a kind; add prometheus: {url: …} or scrape: {targets: […]}")
+		s.checkForeign(at, fault)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	prom "github.com/prometheus/client_golang/prometheus"
 
 	"github.com/serin-canary/serin/queries"
+	"github.com/serin-canary/serin/queries/datadog"
 	"github.com/serin-canary/serin/queries/prometheus"
 	"github.com/serin-canary/serin/queries/promql"
 	"github.com/serin-canary/serin/queries/scrape"
@@ -64,6 +65,10 @@ func open(c Source, l Limits, log *slog.Logger) (Store, error) {
 			Name: c.Name, Targets: c.Scrape.Targets, Interval: c.Scrape.Interval,
 			Retention: c.Scrape.Retention, Log: log,
 		})
+	case c.Datadog != nil:
+		dc := *c.Datadog
+		dc.Name = c.Name
+		return datadog.New(dc)
 	}
 	return nil, fmt.Errorf("it has no kind; add prometheus or scrape")
 }

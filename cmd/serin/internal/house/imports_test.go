@@ -60,6 +60,9 @@ func importTable() []row {
 		{pkg: "queries", may: nil},
 		{pkg: "queries/prometheus", may: []string{"queries", "queries/promql"}},
 		{pkg: "queries/scrape", may: []string{"queries", "queries/promql"}},
+		// Stores that answer counts a block share how they are asked together, and what
+		// their answers mean.
+		{pkg: "queries/datadog", may: []string{"queries", "queries/batch", "queries/binned", "queries/store"}},
 		{pkg: "queries/*", may: []string{"queries"}},
 		{pkg: "stats", may: nil},
 		{pkg: "stats/sequential", may: []string{"stats"}},

@@ -1,0 +1,36 @@
+package app
+
+import (
+	"maps"
+	"slices"
+)
+
+// kinds lists the kinds that a source is said to be of, by their keys.
+func (s Source) kinds() []string {
+	var out []string
+	for _, k := range []struct {
+		name  string
+		there bool
+	}{
+		{"prometheus", s.Prometheus != nil}, {"scrape", s.Scrape != nil}, {"datadog", s.Datadog != nil},
+	} {
+		if k.there {
+			out = append(out, k.name)
+		}
+	}
+	return out
+}
+
+// foreignKinds lists the kinds whose queries are not PromQL.
+func foreignKinds() []string { return []string{"datadog"} }
+
+// checkForeign checks a source whose queries are not PromQL.
+func (s Source) checkForeign(at string, fault func(path, format string, args ...any)) {
+	key, faults := "", map[string]error{}
+	if s.Datadog != nil {
+		key, faults = "datadog", s.Datadog.Check()
+	}
+	for _, field := range slices.Sorted(maps.Keys(faults)) {
+		fault(at+"."+key+"."+field, "%v", faults[field])
+	}
+}

@@ -186,15 +186,15 @@ func urlsNeeded(s smoke.Suite) error {
 
 // runner returns what runs the checks, at the addresses that are allowed.
 func (c checkRunCmd) runner() (checks.Runner, error) {
-	reach := app.Outgoing{Checks: c.Allow}
+	reach, datadog := app.Outgoing{Checks: c.Allow}, app.DatadogOfEnvironment()
 	if c.Config != "" {
 		cfg, err := app.Read(c.Config)
 		if err != nil {
 			return nil, err
 		}
-		reach = cfg.Outgoing
+		reach, datadog = cfg.Outgoing, cfg.Datadog
 	}
-	r, err := app.Checks(reach)
+	r, err := app.Checks(reach, datadog)
 	if err != nil && c.Config == "" {
 		err = errors.New(strings.ReplaceAll(err.Error(), "outgoing.checks", "--allow"))
 	}

@@ -116,7 +116,7 @@ func (c judgeCmd) Run(ctx context.Context, s *streams) error {
 	sources.Run(ctx, beside.Go)
 	return c.verdict(ctx, s, trial{
 		journal: j, rollout: r, plan: p,
-		judge:   app.NewJudge(app.JudgeOptions{Journal: j, Sources: sources, Version: version(), Log: log}),
+		judge:   app.NewJudge(app.JudgeOptions{Journal: j, Sources: sources, Version: version(), Log: log, Datadog: app.DatadogOfEnvironment()}),
 		timeout: c.Timeout, now: time.Now, wait: waitUntil,
 	})
 }

@@ -66,6 +66,8 @@ type Spec struct {
 
 	WebSocket *WebSocket `json:"websocket,omitempty" yaml:"websocket,omitempty"`
 
+	Synthetics *Synthetics `json:"synthetics,omitempty" yaml:"synthetics,omitempty"`
+
 	Prometheus *Prometheus `json:"prometheus,omitempty" yaml:"prometheus,omitempty"`
 	Logs       *Logs       `json:"logs,omitempty" yaml:"logs,omitempty"`
 }

@@ -116,7 +116,7 @@ func (a *App) open(ctx context.Context, o Options) error {
 	if a.journal, err = OpenJournal(ctx, c.Journal, journal.Options{Log: a.log, Now: o.now, Follow: a.later.follow, Queue: a.later.queue}); err != nil {
 		return err
 	}
-	a.judge = NewJudge(JudgeOptions{Journal: a.journal, Sources: a.sources, Version: version, Log: a.log, Guard: c.Outgoing.ForChecks().Guard, trace: a.tracing})
+	a.judge = NewJudge(JudgeOptions{Journal: a.journal, Sources: a.sources, Version: version, Log: a.log, Guard: c.Outgoing.ForChecks().Guard, Datadog: c.Datadog, trace: a.tracing})
 	if err := a.later.attach(ctx, a.journal, a.tracing.decider(a.judge)); err != nil {
 		return err
 	}
@@ -144,6 +144,8 @@ type JudgeOptions struct {
 	// Guard says where checks may go; default: everywhere but where clouds keep
 	// credentials.
 	Guard func(netip.AddrPort) error
+	// Datadog is where checks of kind synthetics are run.
+	Datadog Datadog
 
 	trace *tracing
 }
@@ -156,7 +158,7 @@ func NewJudge(o JudgeOptions) *judge.Judge {
 	}
 	return judge.New(judge.Config{
 		Journal: o.Journal, Sources: sources,
-		Checks: o.Sources.asked(runners(o.guard())),
+		Checks: o.Sources.asked(runners(o.guard(), o.Datadog)),
 		Engine: o.Version, Log: o.Log,
 	})
 }

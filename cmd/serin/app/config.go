@@ -59,6 +59,8 @@ type Config struct {
 	GitHub GitHub `yaml:"github"`
 	// AWS lets hooks of CodeDeploy and ECS ask.
 	AWS AWS `yaml:"aws"`
+	// Datadog lets checks have tests of Datadog Synthetics run.
+	Datadog Datadog `yaml:"datadog"`
 	// Publish says where dashboards and alert rules go.
 	Publish Publish  `yaml:"publish"`
 	Sources []Source `yaml:"sources"`
@@ -136,6 +138,7 @@ func (c Config) Check() plan.Faults {
 	c.Azure.check(fault)
 	c.GitHub.check(fault)
 	c.AWS.check(fault)
+	c.Datadog.check(fault)
 	seen := map[string]bool{}
 	for i, s := range c.Sources {
 		at := fmt.Sprintf("sources[%d]", i)

@@ -15,8 +15,8 @@ import (
 )
 
 // runners are those of all checks that this build can run; each asks the guard
-// where it dials.
-func runners(guard checks.Guard) checks.Kinds {
+// where it dials, but for those that ask a server of the configuration.
+func runners(guard checks.Guard, dd Datadog) checks.Kinds {
 	return checks.Kinds{
 		"http": httpcheck.New(httpcheck.Config{Guard: guard}),
 		"tcp":  tcpcheck.New(tcpcheck.Config{Guard: guard}),
@@ -27,6 +27,8 @@ func runners(guard checks.Guard) checks.Kinds {
 
 		"journey":   journey.New(journey.Config{HTTP: httpcheck.New(httpcheck.Config{Guard: guard})}),
 		"websocket": wscheck.New(wscheck.Config{Guard: guard}),
+
+		"synthetics": dd.runner(),
 
 		"prometheus": promcheck.New(promcheck.Config{}), // asked gives it sources
 		"logs":       logcheck.New(logcheck.Config{Guard: guard}),

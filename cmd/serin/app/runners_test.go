@@ -9,7 +9,7 @@ import (
 
 // TestEveryKindHasARunner ensures that no plan loads whose check nobody can run.
 func TestEveryKindHasARunner(t *testing.T) {
-	all := runners(Guard)
+	all := runners(Guard, Datadog{})
 	spec := reflect.TypeFor[checks.Spec]()
 	n := 0
 	for i := range spec.NumField() {

@@ -1,0 +1,120 @@
+package app
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/serin-canary/serin/judge/checks"
+	"github.com/serin-canary/serin/judge/checks/synthetics"
+)
+
+// Datadog says where checks of kind synthetics find Datadog, and with which keys they
+// ask it. A source of metrics has settings of its own.
+type Datadog struct {
+	// Site is the organisation's site (default datadoghq.com).
+	Site string `yaml:"site"`
+	// URL is asked in place of a site: a proxy, mostly.
+	URL string `yaml:"url"`
+	// APIKey and AppKey say where the keys are: file:PATH or env:NAME.
+	APIKey KeyPlace `yaml:"apiKey"`
+	AppKey KeyPlace `yaml:"appKey"`
+}
+
+// DatadogOfEnvironment is what Datadog's own tools read: DD_SITE, DD_API_KEY and
+// DD_APP_KEY. Without the keys nothing is configured.
+func DatadogOfEnvironment() Datadog {
+	d := Datadog{Site: os.Getenv("DD_SITE"), APIKey: "env:DD_API_KEY", AppKey: "env:DD_APP_KEY"}
+	if os.Getenv("DD_API_KEY") == "" && os.Getenv("DD_APP_KEY") == "" {
+		return Datadog{}
+	}
+	return d
+}
+
+// on reports whether anything is configured.
+func (d Datadog) on() bool { return d != Datadog{} }
+
+func (d Datadog) check(fault func(path, format string, args ...any)) {
+	if !d.on() {
+		return
+	}
+	if d.Site != "" && (strings.ContainsAny(d.Site, "/:@?# ") || !strings.Contains(d.Site, ".")) {
+		fault("datadog.site", "%q is no site of Datadog; write for example datadoghq.eu", redact(d.Site))
+	}
+	switch {
+	case d.URL != "" && !webURL(d.URL):
+		fault("datadog.url", "%q is not a URL; write for example https://datadog-proxy.example.com", redact(d.URL))
+	case d.URL != "" && d.Site != "":
+		fault("datadog.url", "stands beside site; write one of them")
+	}
+	for _, k := range []struct {
+		path string
+		key  KeyPlace
+	}{{"datadog.apiKey", d.APIKey}, {"datadog.appKey", d.AppKey}} {
+		if k.key == "" {
+			fault(k.path, "is missing; write where it is, for example env:DD_API_KEY or file:/run/secrets/datadog")
+		} else if err := k.key.check(); err != nil {
+			fault(k.path, "%s", err)
+		}
+	}
+}
+
+// keys reads both keys; nil where there are none.
+func (d Datadog) keys() synthetics.Keys {
+	if !d.on() {
+		return nil
+	}
+	return func() (api, app string, err error) {
+		api, errAPI := d.APIKey.read()
+		app, errApp := d.AppKey.read()
+		return api, app, errors.Join(errAPI, errApp)
+	}
+}
+
+func (d Datadog) address() string {
+	switch {
+	case d.URL != "":
+		return d.URL
+	case d.Site != "":
+		return "https://api." + d.Site
+	}
+	return "https://api.datadoghq.com"
+}
+
+// runner returns what runs checks of kind synthetics.
+func (d Datadog) runner() checks.Runner {
+	return synthetics.New(synthetics.Config{URL: d.address(), Keys: d.keys()})
+}
+
+// KeyPlace says where a key is: file:PATH or env:NAME. It is read at each use.
+type KeyPlace string
+
+// check refuses what names no place. It does not quote what may be a key.
+func (p KeyPlace) check() error {
+	kind, where, _ := strings.Cut(string(p), ":")
+	if kind+":" != fileReference && kind+":" != envReference || where == "" {
+		return errors.New("is not where a key is; write file:PATH or env:NAME, and never the key itself")
+	}
+	return nil
+}
+
+// read returns the key. Errors name the place, and nothing of what is there.
+func (p KeyPlace) read() (string, error) {
+	if err := p.check(); err != nil {
+		return "", err
+	}
+	_, where, _ := strings.Cut(string(p), ":")
+	text := os.Getenv(where)
+	if strings.HasPrefix(string(p), fileReference) {
+		b, err := os.ReadFile(where)
+		if err != nil {
+			return "", fmt.Errorf("the key cannot be read: %w", err)
+		}
+		text = string(b)
+	}
+	if text = strings.TrimSpace(text); text == "" || strings.ContainsAny(text, "\r\n\x00") {
+		return "", fmt.Errorf("the key at %s is empty, or has more than one line", p)
+	}
+	return text, nil
+}

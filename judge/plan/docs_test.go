@@ -66,7 +66,6 @@ func TestEveryKeyIsDocumented(t *testing.T) {
 		"Journey checks":        slices.Concat(keysOf(reflect.TypeFor[journeyFile]()), keysOf(reflect.TypeFor[stepFile]()), keysOf(reflect.TypeFor[extractFile]())),
 		"gRPC checks":           keysOf(reflect.TypeFor[grpcFile]()),
 		"WebSocket checks":      keysOf(reflect.TypeFor[webSocketFile]()),
-		"Synthetics checks":     keysOf(reflect.TypeFor[syntheticsFile]()),
 		"Prometheus checks":     keysOf(reflect.TypeFor[prometheusFile]()),
 		"Checks of logs":        keysOf(reflect.TypeFor[logsFile]()),
 		"Synthetics checks":     keysOf(reflect.TypeFor[syntheticsFile]()),

@@ -133,8 +133,6 @@ type checkFile struct {
 
 	WebSocket *webSocketFile `yaml:"websocket" jsonschema_description:"A WebSocket that is opened, greeted and closed."`
 
-	Synthetics *syntheticsFile `yaml:"synthetics" jsonschema_description:"Tests of Datadog Synthetics, run by Datadog against the canary."`
-
 	Prometheus *prometheusFile `yaml:"prometheus" jsonschema_description:"A query to the plan's source and what its values must be."`
 	Logs       *logsFile       `yaml:"logs" jsonschema_description:"Lines of logs that must not be there, or only few."`
 

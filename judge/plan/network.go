@@ -18,9 +18,6 @@ func (b *builder) probe(c checkFile, spec *checks.Spec, path string) {
 	spec.TLS = kindOf(c.TLS, path+".tls", b.handshake)
 	spec.GRPC = kindOf(c.GRPC, path+".grpc", b.grpc)
 	spec.WebSocket = kindOf(c.WebSocket, path+".websocket", b.webSocket)
-	if spec.Synthetics = kindOf(c.Synthetics, path+".synthetics", b.synthetics); spec.Synthetics != nil && c.Retries == nil {
-		spec.Retries = 0 // Datadog's tests have retries of their own, and each run is paid for
-	}
 	spec.Prometheus = kindOf(c.Prometheus, path+".prometheus", b.prometheus)
 	spec.Logs = kindOf(c.Logs, path+".logs", b.logs)
 	if spec.Synthetics = kindOf(c.Synthetics, path+".synthetics", b.synthetics); spec.Synthetics != nil && c.Retries == nil {

@@ -28,9 +28,9 @@ func runners(guard checks.Guard, dd Datadog) checks.Kinds {
 		"journey":   journey.New(journey.Config{HTTP: httpcheck.New(httpcheck.Config{Guard: guard})}),
 		"websocket": wscheck.New(wscheck.Config{Guard: guard}),
 
-		"synthetics": dd.runner(),
-
 		"prometheus": promcheck.New(promcheck.Config{}), // asked gives it sources
 		"logs":       logcheck.New(logcheck.Config{Guard: guard}),
+
+		"synthetics": dd.runner(),
 	}
 }

@@ -33,7 +33,7 @@ type MixinOptions struct {
 func Mixin(o MixinOptions) (Set, error) {
 	m := mixin{o}
 	all := append(m.record(), m.work()...)
-	all = append(append(all, m.sources()...), m.answers()...)
+	all = append(append(append(all, m.sources()...), m.answers()...), m.falseAlarms()...)
 	s := Set{ID: mixinID, standing: true, alerts: all, times: times{every: mixinEvery}}
 	s.Group = rulefmt.RuleGroup{Name: s.Name(), Interval: model.Duration(mixinEvery)}
 	for _, a := range all {

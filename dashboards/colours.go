@@ -66,14 +66,16 @@ type override struct {
 	properties []dashboard.DynamicConfigValue
 }
 
+// dashed is how a bound is drawn.
+func dashed(colour string) []dashboard.DynamicConfigValue {
+	return []dashboard.DynamicConfigValue{
+		fixed(colour), property("custom.lineStyle", map[string]any{"fill": "dash", "dash": []int{10, 10}}),
+		property("custom.lineWidth", 1), property("custom.fillOpacity", 0),
+	}
+}
+
 // arms are the overrides of every graph that shows both arms.
 func arms() []override {
-	dashed := func(colour string) []dashboard.DynamicConfigValue {
-		return []dashboard.DynamicConfigValue{
-			fixed(colour), property("custom.lineStyle", map[string]any{"fill": "dash", "dash": []int{10, 10}}),
-			property("custom.lineWidth", 1), property("custom.fillOpacity", 0),
-		}
-	}
 	return []override{
 		{seriesBaseline, []dashboard.DynamicConfigValue{fixed(blue), property("custom.lineWidth", 2)}},
 		{seriesCanary, []dashboard.DynamicConfigValue{fixed(orange), property("custom.lineWidth", 2)}},

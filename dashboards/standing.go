@@ -29,11 +29,11 @@ func Fleet(s Standing) (Board, error) {
 	sh.row(10, "Rollouts", false)
 	sh.fill(4, 4, []uint32{11, 12, 13, 14, 15, 16}, []panel{
 		s.count("Live", "Rollouts that are not over.", s.metric("serin_rollouts_live", nil), steps(blue)),
-		s.count("To be rolled back", "Live rollouts whose verdict is rollback.", sumOf(s.metric("serin_rollout_outcome", []string{"rollout"}, "outcome", "rollback")), steps(green, 1.0, red)),
-		s.count("Ready to promote", "Live rollouts whose verdict is promote.", sumOf(s.metric("serin_rollout_outcome", []string{"rollout"}, "outcome", "promote")), steps(grey, 1.0, green)),
-		s.count("Wait for a person", "Live rollouts whose judge asks for a person.", sumOf(s.metric("serin_rollout_page", []string{"rollout"})), steps(green, 1.0, yellow)),
-		s.count("Without fresh evidence", "Live rollouts that had no evidence of both arms in the last three blocks or more.", "count("+s.metric("serin_rollout_stale_blocks", []string{"rollout"})+" >= 3) or vector(0)", steps(green, 1.0, yellow)),
-		s.count("Longest unwatched", "The longest time since a live rollout was looked at.", "time() - min("+s.metric("serin_rollout_last_look_timestamp_seconds", []string{"rollout"})+")", steps(green, 300.0, yellow, 900.0, red)).inSeconds(),
+		s.count("To be rolled back", "Live rollouts whose verdict is rollback.", s.live("sum("+s.metric("serin_rollout_outcome", []string{"rollout"}, "outcome", "rollback")+")"), steps(green, 1.0, red)),
+		s.count("Ready to promote", "Live rollouts whose verdict is promote.", s.live("sum("+s.metric("serin_rollout_outcome", []string{"rollout"}, "outcome", "promote")+")"), steps(grey, 1.0, green)),
+		s.count("Wait for a person", "Live rollouts whose judge asks for a person.", s.live("sum("+s.metric("serin_rollout_page", []string{"rollout"})+")"), steps(green, 1.0, yellow)),
+		s.count("Without fresh evidence", "Live rollouts that had no evidence of both arms in the last three blocks or more.", s.live("count("+s.metric("serin_rollout_stale_blocks", []string{"rollout"})+" >= 3)"), steps(green, 1.0, yellow)),
+		s.count("Longest unwatched", "The longest time since a live rollout was looked at; 0 where none is live.", s.live("time() - min("+s.metric("serin_rollout_last_look_timestamp_seconds", []string{"rollout"})+")"), steps(green, 300.0, yellow, 900.0, red)).inSeconds(),
 	})
 	sh.put(17, width, 9, panel{
 		key: "how they stand", form: formStates, title: "How each stands", unit: "short", noValue: "no live rollout", mappings: outcomes(), steps: steps(grey),
@@ -50,6 +50,7 @@ func Fleet(s Standing) (Board, error) {
 			{"inconclusive", []dashboard.DynamicConfigValue{fixed(yellow)}}, {"continue", []dashboard.DynamicConfigValue{fixed(blue)}},
 		},
 	})
+	s.alarmsRow(sh)
 	s.judgeRow(sh)
 	return s.board(sh, frame{uid: FleetUID, title: "Serin: all rollouts", description: "All live rollouts, and how the judge itself does.", tags: []string{Tag, tagFleet}})
 }
@@ -152,7 +153,11 @@ func (p panel) inSeconds() panel {
 	return p
 }
 
-func sumOf(expr string) string { return "sum(" + expr + ")" }
+// live is a number about live rollouts: 0 where Serin's metrics are there and no rollout
+// is live, and nothing where they are not.
+func (s Standing) live(expr string) string {
+	return expr + " or 0 * " + s.metric("serin_rollouts_live", nil)
+}
 
 // metric selects one of Serin's metrics, whichever replica shows it.
 func (s Standing) metric(name string, by []string, pairs ...string) string {

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"maps"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -118,6 +119,7 @@ type later struct {
 	aws       *aws.Client // nil where it is not configured
 	publish   *publishing.Publishing
 	tally     *tally
+	self      *selfChecks
 	desk      *reply.Desk // once there is a journal
 	link      string      // how people reach this server
 }
@@ -133,6 +135,7 @@ func kinds() map[string]outbox.Kind {
 	maps.Copy(m, publishing.Kinds())
 	m[aws.KindStop] = aws.StopKind()
 	m[kindTally] = tallyKind()
+	m[kindSelfCheck] = selfCheckKind()
 	return m
 }
 
@@ -144,6 +147,7 @@ func newLater(c Config, log *slog.Logger) (*later, error) {
 	}
 	l := &later{queue: q, tally: newTally(), watcher: &watcher{now: time.Now, log: log}, link: c.BaseURL}
 	l.watcher.add = q.Enqueue
+	l.self = newSelfChecks(func() time.Time { return l.watcher.now() }, log)
 	if l.senders, err = openSenders(c, log); err != nil {
 		return nil, err
 	}
@@ -189,7 +193,7 @@ func (x *examination) callbacks() {
 
 // follow returns the work that follows from an event, for [journal.Options].
 func (l *later) follow(e journal.Event) []outbox.Job {
-	jobs := append(append(follow(e), l.tally.follow(e)...), l.publish.Follow(e)...)
+	jobs := slices.Concat(follow(e), l.tally.follow(e), l.self.follow(e), l.publish.Follow(e))
 	if l.aws != nil {
 		jobs = append(jobs, aws.Follow(e)...)
 	}
@@ -204,6 +208,7 @@ func (l *later) attach(ctx context.Context, j *journal.Journal, d webhooks.Decid
 	l.watcher.journal, l.watcher.judge = j, d
 	l.publish.Attach(j)
 	l.tally.journal = j
+	l.self.record, l.self.papers = j, j
 	l.desk = reply.New(reply.Config{
 		Journal: j, Judge: d, Queue: l.queue, Senders: l.senders, BaseURL: l.link, Now: l.watcher.now, Log: l.watcher.log,
 	})
@@ -212,7 +217,7 @@ func (l *later) attach(ctx context.Context, j *journal.Journal, d webhooks.Decid
 
 // run does the work until ctx ends.
 func (l *later) run(ctx context.Context) error {
-	handlers := map[string]outbox.Handler{kindLook: l.watcher.look, kindSweep: l.watcher.sweep, kindTally: l.tally.count}
+	handlers := map[string]outbox.Handler{kindLook: l.watcher.look, kindSweep: l.watcher.sweep, kindTally: l.tally.count, kindSelfCheck: l.self.check}
 	maps.Copy(handlers, l.desk.Handlers())
 	maps.Copy(handlers, l.publish.Handlers())
 	if l.aws != nil {

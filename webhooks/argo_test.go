@@ -154,6 +154,8 @@ func TestArgoRefusals(t *testing.T) {
 		w.want(w.do(method, "/argo/analysis", ""), 405).object(t)
 	}
 	w.want(w.do("GET", "/argo/else", ""), 404).object(t)
+	w.want(w.do("POST", "/argo/analysis/", "null"), 400).object(t)
+	w.want(w.do("GET", "/argo/analysis/", ""), 405).object(t)
 }
 
 func TestArgoWhenNoVerdictCanBeFormed(t *testing.T) {

@@ -316,10 +316,12 @@ func TestWhatFlaggerMayNotSend(t *testing.T) {
 
 func TestUnknownHook(t *testing.T) {
 	w := newWorld(t)
-	a := w.want(w.hook("confirm", call{}), 404)
-	for _, h := range w.server.hooks() {
-		if !strings.Contains(a.body, h.name) {
-			t.Errorf("got %q, want %s named", a.body, h.name)
+	for _, a := range []answer{w.hook("confirm", call{}), w.do("POST", "/flagger/", ""), w.do("POST", "/flagger", "")} {
+		w.want(a, 404)
+		for _, h := range w.server.hooks() {
+			if !strings.Contains(a.body, h.name) {
+				t.Errorf("got %q, want %s named", a.body, h.name)
+			}
 		}
 	}
 	if n := len(w.server.hooks()); n != 8 {

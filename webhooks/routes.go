@@ -4,8 +4,10 @@ import (
 	_ "embed"
 	"io"
 	"net/http"
+	"strings"
 
 	"github.com/labstack/echo/v4"
+	"github.com/labstack/echo/v4/middleware"
 )
 
 // The addresses that more than one place speaks of.
@@ -27,7 +29,9 @@ func (s *Server) routes() http.Handler {
 	e.HTTPErrorHandler = s.fail
 	// Headers that name another client address are the caller's to invent.
 	e.IPExtractor = echo.ExtractIPDirect()
-	e.Pre(oneSlash)
+	// An address with a slash at its end is the one without. Callers are not sent there: they
+	// would ask by GET, or not again.
+	e.Pre(oneSlash, middleware.RemoveTrailingSlash())
 	e.Use(identify, s.metrics.count, s.logRequests(), s.recoverPanics(), secure, sameOrigin(), s.bound, s.authenticate)
 
 	e.GET("/healthz", s.healthz)
@@ -40,6 +44,7 @@ func (s *Server) routes() http.Handler {
 	}
 	e.GET(pathQuery, s.query)
 	e.RouteNotFound(flaggerPrefix+"*", s.unknownHook)
+	e.RouteNotFound(strings.TrimSuffix(flaggerPrefix, "/"), s.unknownHook)
 	e.POST("/argo/analysis", s.argo)
 	e.POST(pathNotice, s.notice)
 	s.kayentaRoutes(e)

@@ -187,7 +187,7 @@ func (j *Judge) runChecks(ctx context.Context, rec Record, now time.Time) []chec
 	target := checkTarget(rec.Rollout)
 	var due []checks.Spec
 	for _, s := range rec.Plan.Checks {
-		if s.Load == nil && checkDue(s, rec, now) {
+		if !s.Long() && checkDue(s, rec, now) {
 			due = append(due, s)
 		}
 	}

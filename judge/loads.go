@@ -231,8 +231,20 @@ func (e *evaluator) findLoads() {
 			}
 			f.Next = e.nextLoad(l)
 		}
+		f.Reason += begunAgain(l.results)
 		e.findings = append(e.findings, f)
 	}
+}
+
+// begunAgain says which loads were sent more than once, in part.
+func begunAgain(results []checks.Result) string {
+	s := ""
+	for _, r := range results {
+		if r.Begins > 1 {
+			s += fmt.Sprintf("; load %d began %d times, because what sent it ended: only the last one counts, and the arms have had requests of the others, too", r.Round, r.Begins)
+		}
+	}
+	return s
 }
 
 // nextLoad says what comes after a load that proved nothing.

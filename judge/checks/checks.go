@@ -151,6 +151,8 @@ type Result struct {
 	Steps []StepResult `json:"steps,omitempty"`
 	// Round is which run of its rollout this is, from 1, where it ran as work of its own.
 	Round int `json:"round,omitempty"`
+	// Begins is how often that run began: more than once where what ran it ended before.
+	Begins int `json:"begins,omitempty"`
 	// Load is what a load left.
 	Load *LoadRun `json:"load,omitempty"`
 	// Canary and Baseline are what each arm left, where it ran on both.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/serin-canary/serin/judge"
+	"github.com/serin-canary/serin/judge/checks"
 	"github.com/serin-canary/serin/judge/rollout"
 )
 
@@ -19,6 +20,7 @@ const (
 	EventClosed     EventKind = "closed"
 	EventOverridden EventKind = "overridden"
 	EventAlerted    EventKind = "alerted" // an alert of others began or was resolved
+	EventChecked    EventKind = "checked" // a long check left its result
 )
 
 // Event is something that happened to a rollout and is being recorded.
@@ -35,6 +37,10 @@ type Event struct {
 	Why string
 	// Override is what a person decided (EventOverridden).
 	Override *judge.Override
+	// Begin are the long checks that the look wants to begin (EventLooked).
+	Begin []judge.Beginning
+	// Checked is what a long check left (EventChecked).
+	Checked *checks.Result
 	// Alert is what began or was resolved (EventAlerted).
 	Alert *judge.Alert
 }

@@ -42,8 +42,10 @@ func (j *Journal) Load(ctx context.Context, id string) (judge.Record, error) {
 		if rec.Overrides, err = overrides(ctx, t, id); err != nil {
 			return err
 		}
-		rec.Alerts, err = alertsOf(ctx, t, id)
-		return err
+		if rec.Alerts, err = alertsOf(ctx, t, id); err != nil {
+			return err
+		}
+		return checkedOf(ctx, t, id, &rec)
 	})
 	if err != nil {
 		return judge.Record{}, err

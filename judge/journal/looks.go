@@ -106,7 +106,10 @@ func (j *Journal) Commit(ctx context.Context, l judge.Look) error {
 		if err := s.insert(ctx, t, l.Rollout, before.link); err != nil {
 			return err
 		}
-		return j.tell(ctx, t, Event{Kind: EventLooked, At: l.Verdict.At, Rollout: before.rollout, Verdict: &l.Verdict, Before: before.verdict})
+		if err := useChecked(ctx, t, l); err != nil {
+			return err
+		}
+		return j.tell(ctx, t, Event{Kind: EventLooked, At: l.Verdict.At, Rollout: before.rollout, Verdict: &l.Verdict, Before: before.verdict, Begin: l.Begin})
 	})
 }
 

@@ -70,6 +70,7 @@ func pruneSome(ctx context.Context, t tx, before time.Time) (Counted, error) {
 			{&beside, `delete from archives where rollout_id = $1`},
 			{&beside, `delete from removals where rollout_id = $1`},
 			{&beside, `delete from alerts where rollout_id = $1`},
+			{&beside, `delete from checked where rollout_id = $1`},
 			{&done.Looks, `delete from looks where rollout_id = $1`},
 			{&done.Overrides, `delete from overrides where rollout_id = $1`},
 			{&done.Rollouts, `delete from rollouts where id = $1`},

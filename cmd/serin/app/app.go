@@ -117,6 +117,7 @@ func (a *App) open(ctx context.Context, o Options) error {
 		return err
 	}
 	a.judge = NewJudge(JudgeOptions{Journal: a.journal, Sources: a.sources, Version: version, Log: a.log, Guard: c.Outgoing.ForChecks().Guard, Datadog: c.Datadog, trace: a.tracing})
+	a.later.checks.runner = a.judge
 	if err := a.later.attach(ctx, a.journal, a.tracing.decider(a.judge)); err != nil {
 		return err
 	}

@@ -119,6 +119,7 @@ type later struct {
 	aws       *aws.Client // nil where it is not configured
 	publish   *publishing.Publishing
 	tally     *tally
+	checks    *longChecks
 	self      *selfChecks
 	desk      *reply.Desk // once there is a journal
 	link      string      // how people reach this server
@@ -133,6 +134,7 @@ func kinds() map[string]outbox.Kind {
 	}
 	maps.Copy(m, reply.Kinds())
 	maps.Copy(m, publishing.Kinds())
+	maps.Copy(m, longCheckKinds())
 	m[aws.KindStop] = aws.StopKind()
 	m[kindTally] = tallyKind()
 	m[kindSelfCheck] = selfCheckKind()
@@ -147,6 +149,7 @@ func newLater(c Config, log *slog.Logger) (*later, error) {
 	}
 	l := &later{queue: q, tally: newTally(), watcher: &watcher{now: time.Now, log: log}, link: c.BaseURL}
 	l.watcher.add = q.Enqueue
+	l.checks = newLongChecks(log)
 	l.self = newSelfChecks(func() time.Time { return l.watcher.now() }, log)
 	if l.senders, err = openSenders(c, log); err != nil {
 		return nil, err
@@ -194,6 +197,7 @@ func (x *examination) callbacks() {
 // follow returns the work that follows from an event, for [journal.Options].
 func (l *later) follow(e journal.Event) []outbox.Job {
 	jobs := slices.Concat(follow(e), l.tally.follow(e), l.self.follow(e), l.publish.Follow(e))
+	jobs = append(jobs, followLongChecks(e)...)
 	if l.aws != nil {
 		jobs = append(jobs, aws.Follow(e)...)
 	}
@@ -207,6 +211,7 @@ func (l *later) follow(e journal.Event) []outbox.Job {
 func (l *later) attach(ctx context.Context, j *journal.Journal, d webhooks.Decider) error {
 	l.watcher.journal, l.watcher.judge = j, d
 	l.publish.Attach(j)
+	l.checks.journal = j
 	l.tally.journal = j
 	l.self.record, l.self.papers = j, j
 	l.desk = reply.New(reply.Config{
@@ -220,6 +225,7 @@ func (l *later) run(ctx context.Context) error {
 	handlers := map[string]outbox.Handler{kindLook: l.watcher.look, kindSweep: l.watcher.sweep, kindTally: l.tally.count, kindSelfCheck: l.self.check}
 	maps.Copy(handlers, l.desk.Handlers())
 	maps.Copy(handlers, l.publish.Handlers())
+	maps.Copy(handlers, l.checks.handlers())
 	if l.aws != nil {
 		handlers[aws.KindStop] = l.aws.Stop
 	}

@@ -60,6 +60,7 @@ func Examine(ctx context.Context, c Config) []Diagnosis {
 	x.sources(ctx)
 	x.journal(ctx)
 	x.tokens()
+	x.secrets()
 	x.callbacks()
 	x.publishing(ctx)
 	x.azure()

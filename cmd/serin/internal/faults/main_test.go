@@ -1,6 +1,7 @@
 package faults
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -12,7 +13,21 @@ import (
 // binary names the variable that holds the path of the built command.
 const binary = "SERIN_FAULTS_BINARY"
 
-func TestMain(m *testing.M) { os.Exit(withCommand(m)) }
+// atOnce is how many tests run at once. They wait for locks that run out and for work
+// that is tried again, more than they work.
+const atOnce = "3"
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	given := false
+	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
+	if !given {
+		if err := flag.Set("test.parallel", atOnce); err != nil {
+			panic(err)
+		}
+	}
+	os.Exit(withCommand(m))
+}
 
 // withCommand builds the command, where the tests run at all.
 func withCommand(m *testing.M) int {

@@ -4,6 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
+	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -46,7 +49,21 @@ func TestBoardsOnARealPrometheus(t *testing.T) {
 		w.await(t, end, func() bool { return w.says(service, "**Ended**") })
 		w.check(t, end, dashboards.UID(w.rollout(t, service)))
 	}
+	w.await(t, "the placebos of the rollouts to be judged", func() bool { return w.knows("max(serin_selfcheck_rollouts{of=\"placebo\"} offset 10s) > 0") })
+	w.check(t, "fleet-over", dashboards.FleetUID)
+	w.seen.check(t)
 	w.screens(t)
+}
+
+// knows reports whether Prometheus finds something.
+func (w *boardWorld) knows(expr string) bool {
+	a, err := http.Get(w.prometheus + "/api/v1/query?query=" + url.QueryEscape(expr)) //nolint:noctx // a test's own Prometheus
+	if err != nil {
+		return false
+	}
+	defer func() { _ = a.Body.Close() }()
+	text, err := io.ReadAll(a.Body)
+	return err == nil && strings.Contains(string(text), `"value"`)
 }
 
 // boardWorld is the demo with a Prometheus beside it.
@@ -57,6 +74,7 @@ type boardWorld struct {
 	dir        string // where the server writes boards
 	shots      string // where boards are kept as they were when they were checked
 	shown      []shot
+	seen       seen
 	rolledOut  ending
 	cancel     context.CancelFunc
 }
@@ -85,7 +103,7 @@ func (e ending) wait(t *testing.T) {
 
 func newBoardWorld(t *testing.T) *boardWorld {
 	t.Helper()
-	w := &boardWorld{dir: t.TempDir(), shots: t.TempDir(), rolledOut: make(ending, 1)}
+	w := &boardWorld{dir: t.TempDir(), shots: t.TempDir(), seen: seen{}, rolledOut: make(ending, 1)}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	w.cancel = cancel
 	var err error
@@ -228,7 +246,7 @@ func (w *boardWorld) check(t *testing.T, name, uid string) {
 	if err := os.WriteFile(filepath.Join(w.shots, name+".json"), text, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	t.Run(name, func(t *testing.T) { checkBoard(t, w.prometheus, text, now) })
+	t.Run(name, func(t *testing.T) { checkBoard(t, w.prometheus, text, looking{now, w.seen}) })
 }
 
 // screens has the boards drawn.

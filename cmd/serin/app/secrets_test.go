@@ -91,6 +91,25 @@ func TestSecretsInTheConfiguration(t *testing.T) {
 	}
 }
 
+// TestDocumentedSecretsLoad ensures that the configuration that the page of checks shows
+// can be used.
+func TestDocumentedSecretsLoad(t *testing.T) {
+	page, err := os.ReadFile("../../../docs/checks.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, ok := strings.Cut(string(page), "```yaml\nsecrets:")
+	example, _, ended := strings.Cut(rest, "```")
+	file := filepath.Join(t.TempDir(), "serin.yaml")
+	if err := os.WriteFile(file, []byte("secrets:"+example), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c, err := Read(file)
+	if err != nil || !ok || !ended || len(c.Secrets) != 2 || c.Secrets[1].Services[0] != "checkout" {
+		t.Errorf("got %+v, %v, want the two secrets of the page", c.Secrets, err)
+	}
+}
+
 func TestDoctorTriesSecrets(t *testing.T) {
 	t.Setenv("SERIN_TEST_SHOP", "hunter2-hunter2")
 	x := examination{c: Config{Secrets: Secrets{{Name: "a", From: "env:SERIN_TEST_SHOP"}, {Name: "b", From: "env:SERIN_TEST_NOTHING"}}}}

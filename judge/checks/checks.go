@@ -70,6 +70,7 @@ type Spec struct {
 
 	Prometheus *Prometheus `json:"prometheus,omitempty" yaml:"prometheus,omitempty"`
 	Logs       *Logs       `json:"logs,omitempty" yaml:"logs,omitempty"`
+	Exec       *Exec       `json:"exec,omitempty" yaml:"exec,omitempty"`
 }
 
 // HTTP is a request and what its answer must be. Strings may be text/templates

@@ -68,6 +68,7 @@ func TestEveryKeyIsDocumented(t *testing.T) {
 		"WebSocket checks":      keysOf(reflect.TypeFor[webSocketFile]()),
 		"Prometheus checks":     keysOf(reflect.TypeFor[prometheusFile]()),
 		"Checks of logs":        keysOf(reflect.TypeFor[logsFile]()),
+		"Commands":              keysOf(reflect.TypeFor[execFile]()),
 		"Synthetics checks":     keysOf(reflect.TypeFor[syntheticsFile]()),
 		"Dashboards and alerts": keysOf(reflect.TypeFor[publishingFile]()),
 	}

@@ -135,6 +135,7 @@ type checkFile struct {
 
 	Prometheus *prometheusFile `yaml:"prometheus" jsonschema_description:"A query to the plan's source and what its values must be."`
 	Logs       *logsFile       `yaml:"logs" jsonschema_description:"Lines of logs that must not be there, or only few."`
+	Exec       *execFile       `yaml:"exec" jsonschema_description:"A command on the machine of whoever runs serin check run --allow-exec. No server runs it."`
 
 	Synthetics *syntheticsFile `yaml:"synthetics" jsonschema_description:"Tests of Datadog Synthetics, run by Datadog against the canary."`
 }

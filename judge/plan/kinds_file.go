@@ -47,3 +47,11 @@ type logsFile struct {
 	Headers map[string]string `yaml:"headers" jsonschema_description:"Headers to send (X-Scope-OrgID); values are templates."`
 	Within  *durationText     `yaml:"within" jsonschema_description:"Longest time of an attempt."`
 }
+
+type execFile struct {
+	Command  []string      `yaml:"command" jsonschema:"required" jsonschema_description:"The program and its arguments, with no shell between; templates. Only serin check run --allow-exec runs it."`
+	Env      []string      `yaml:"env" jsonschema_description:"Names of the environment variables that it sees beside PATH."`
+	ExitCode *int          `yaml:"exitCode" jsonschema:"minimum=0,maximum=255" jsonschema_description:"The exit code that passes. Default: 0."`
+	Matches  *string       `yaml:"matches" jsonschema_description:"A regular expression that the first 64 KiB of what it writes must match."`
+	Within   *durationText `yaml:"within" jsonschema_description:"Longest time of an attempt; then it is killed with its process group."`
+}

@@ -38,6 +38,8 @@ func TestKindsOfChecks(t *testing.T) {
 			}}},
 		"a text": {`logs: { url: "{{ .Canary.URL }}/logs", pattern: "ERROR|panic", quiet: true }`,
 			checks.Spec{Logs: &checks.Logs{URL: "{{ .Canary.URL }}/logs", Pattern: "ERROR|panic", Quiet: true}}},
+		"exec": {`exec: { command: [./smoke.sh, "{{ .Canary.URL }}"], env: [TOKEN], exitCode: 3, matches: ok, within: 2s }`,
+			checks.Spec{Exec: &checks.Exec{Command: []string{"./smoke.sh", "{{ .Canary.URL }}"}, Env: []string{"TOKEN"}, ExitCode: 3, Matches: "ok", Within: 2 * time.Second}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := load(t, "service: a\nsource: main\nchecks:\n  - name: x\n    "+c.text+"\n")

@@ -20,6 +20,7 @@ func (b *builder) probe(c checkFile, spec *checks.Spec, path string) {
 	spec.WebSocket = kindOf(c.WebSocket, path+".websocket", b.webSocket)
 	spec.Prometheus = kindOf(c.Prometheus, path+".prometheus", b.prometheus)
 	spec.Logs = kindOf(c.Logs, path+".logs", b.logs)
+	spec.Exec = kindOf(c.Exec, path+".exec", b.exec)
 	if spec.Synthetics = kindOf(c.Synthetics, path+".synthetics", b.synthetics); spec.Synthetics != nil && c.Retries == nil {
 		spec.Retries = 0 // Datadog's tests have retries of their own, and each run is paid for
 	}

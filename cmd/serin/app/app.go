@@ -182,6 +182,9 @@ func LoadPlans(dir string) (*plan.Set, error) {
 	if len(set.Names()) == 0 {
 		return nil, fmt.Errorf("there is no plan (*.yaml) in %s; write one, then check it with serin plan check", dir)
 	}
+	if err := refuseCommands(set); err != nil {
+		return nil, err
+	}
 	return set, nil
 }
 

@@ -3,6 +3,7 @@ package app
 import (
 	"github.com/serin-canary/serin/judge/checks"
 	"github.com/serin-canary/serin/judge/checks/dnscheck"
+	"github.com/serin-canary/serin/judge/checks/execcheck"
 	"github.com/serin-canary/serin/judge/checks/grpccheck"
 	"github.com/serin-canary/serin/judge/checks/httpcheck"
 	"github.com/serin-canary/serin/judge/checks/journey"
@@ -30,6 +31,7 @@ func runners(guard checks.Guard, dd Datadog) checks.Kinds {
 
 		"prometheus": promcheck.New(promcheck.Config{}), // asked gives it sources
 		"logs":       logcheck.New(logcheck.Config{Guard: guard}),
+		"exec":       execcheck.Refusing(), // AllowExec
 
 		"synthetics": dd.runner(),
 	}

@@ -43,6 +43,8 @@ type checkRunCmd struct {
 	Config string   `short:"c" placeholder:"FILE" help:"A server's configuration: its outgoing.checks say where checks may go."`
 	Allow  []string `placeholder:"NETWORK" help:"Let checks go to this network (10.0.0.0/8) and nowhere else; repeat it for several. Default: everywhere but where clouds keep credentials."`
 
+	Secret []string `sep:"none" placeholder:"NAME=PLACE" help:"A secret that the plan asks for: NAME=env:VARIABLE or NAME=file:PATH; repeat it for several. Default: those of --config."`
+
 	Namespace string `placeholder:"NAME" help:"What the plan calls .Namespace. Default: the plan's."`
 	Revision  string `placeholder:"NAME" help:"What the plan calls .Revision."`
 }
@@ -186,19 +188,26 @@ func urlsNeeded(s smoke.Suite) error {
 
 // runner returns what runs the checks, at the addresses that are allowed.
 func (c checkRunCmd) runner() (checks.Runner, error) {
-	reach, datadog := app.Outgoing{Checks: c.Allow}, app.DatadogOfEnvironment()
+	reach, datadog, known := app.Outgoing{Checks: c.Allow}, app.DatadogOfEnvironment(), app.Secrets(nil)
 	if c.Config != "" {
 		cfg, err := app.Read(c.Config)
 		if err != nil {
 			return nil, err
 		}
-		reach, datadog = cfg.Outgoing, cfg.Datadog
+		reach, datadog, known = cfg.Outgoing, cfg.Datadog, cfg.Secrets
+	}
+	given, err := app.ReadSecrets(c.Secret)
+	if err != nil {
+		return nil, err
 	}
 	r, err := app.Checks(reach, datadog)
 	if err != nil && c.Config == "" {
 		err = errors.New(strings.ReplaceAll(err.Error(), "outgoing.checks", "--allow"))
 	}
-	return r, err
+	if err != nil {
+		return nil, err
+	}
+	return checks.WithSecrets(append(given, known...).Give, r), nil
 }
 
 // write writes the report as it was asked for.
@@ -220,7 +229,7 @@ func (c checkRunCmd) write(s *streams, r smoke.Report) error {
 
 // writeTo writes a file.
 func writeTo(path string, write func(io.Writer) error) error {
-	f, err := os.Create(path) //nolint:gosec // the user names it
+	f, err := os.Create(path)
 	if err != nil {
 		return fmt.Errorf("the result cannot be written: %w", err)
 	}

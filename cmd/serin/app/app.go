@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/serin-canary/serin/judge"
+	"github.com/serin-canary/serin/judge/checks"
 	"github.com/serin-canary/serin/judge/journal"
 	"github.com/serin-canary/serin/judge/plan"
 	"github.com/serin-canary/serin/webhooks"
@@ -116,7 +117,7 @@ func (a *App) open(ctx context.Context, o Options) error {
 	if a.journal, err = OpenJournal(ctx, c.Journal, journal.Options{Log: a.log, Now: o.now, Follow: a.later.follow, Queue: a.later.queue}); err != nil {
 		return err
 	}
-	a.judge = NewJudge(JudgeOptions{Journal: a.journal, Sources: a.sources, Version: version, Log: a.log, Guard: c.Outgoing.ForChecks().Guard, Datadog: c.Datadog, trace: a.tracing})
+	a.judge = NewJudge(JudgeOptions{Journal: a.journal, Sources: a.sources, Version: version, Log: a.log, Guard: c.Outgoing.ForChecks().Guard, Datadog: c.Datadog, Secrets: c.Secrets, trace: a.tracing})
 	a.later.checks.runner = a.judge
 	if err := a.later.attach(ctx, a.journal, a.tracing.decider(a.judge)); err != nil {
 		return err
@@ -147,6 +148,8 @@ type JudgeOptions struct {
 	Guard func(netip.AddrPort) error
 	// Datadog is where checks of kind synthetics are run.
 	Datadog Datadog
+	// Secrets are those that checks may use.
+	Secrets Secrets
 
 	trace *tracing
 }
@@ -159,7 +162,7 @@ func NewJudge(o JudgeOptions) *judge.Judge {
 	}
 	return judge.New(judge.Config{
 		Journal: o.Journal, Sources: sources,
-		Checks: o.Sources.asked(runners(o.guard(), o.Datadog)),
+		Checks: checks.WithSecrets(o.Secrets.Give, o.Sources.asked(runners(o.guard(), o.Datadog))),
 		Engine: o.Version, Log: o.Log,
 	})
 }

@@ -53,6 +53,8 @@ type Config struct {
 	Callbacks Callbacks `yaml:"callbacks"`
 	// Kayenta says what callers of Kayenta's API may do.
 	Kayenta Kayenta `yaml:"kayenta"`
+	// Secrets are those that checks may use.
+	Secrets Secrets `yaml:"secrets"`
 	// Azure lets checks of Azure DevOps be told later how they end.
 	Azure Azure `yaml:"azure"`
 	// GitHub lets deployment protection rules ask.
@@ -139,6 +141,7 @@ func (c Config) Check() plan.Faults {
 	c.GitHub.check(fault)
 	c.AWS.check(fault)
 	c.Datadog.check(fault)
+	c.Secrets.check(fault)
 	seen := map[string]bool{}
 	for i, s := range c.Sources {
 		at := fmt.Sprintf("sources[%d]", i)

@@ -2,12 +2,18 @@
 package kayenta
 
 import (
+	"bytes"
 	"context"
+	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -144,6 +150,41 @@ func TestArgosProvider(t *testing.T) {
 				t.Errorf("got %s (%s, %q), want %s", got.Phase, got.Message, got.Value, tt.want)
 			}
 		})
+	}
+}
+
+// Argo cuts a score's fraction off, so that 89.99 does not reach 90. Everything but the
+// score is as Serin says it.
+func TestAScoreLosesItsFraction(t *testing.T) {
+	for score, want := range map[string]v1alpha1.Measurement{
+		"90":    {Phase: v1alpha1.AnalysisPhaseSuccessful, Value: "90"},
+		"89.99": {Phase: v1alpha1.AnalysisPhaseInconclusive, Value: "89"},
+		"74.99": {Phase: v1alpha1.AnalysisPhaseFailed, Value: "74"},
+	} {
+		address := serve(t, store{})
+		put(t, address, config("serin"))
+		p := httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: address})
+		said := regexp.MustCompile(`("score":\{"score":)100\b`)
+		replaced := 0
+		p.ModifyResponse = func(r *http.Response) error {
+			b, err := io.ReadAll(r.Body)
+			if err != nil {
+				return err
+			}
+			if said.Match(b) {
+				replaced++
+			}
+			b = said.ReplaceAll(b, []byte("${1}"+score))
+			r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(b)), int64(len(b))
+			r.Header.Set("Content-Length", strconv.Itoa(len(b)))
+			return nil
+		}
+		front := httptest.NewServer(p)
+		t.Cleanup(front.Close)
+		got := measure(t, "http://argo:"+token+"@"+strings.TrimPrefix(front.URL, "http://")+"/kayenta", "good")
+		if got.Phase != want.Phase || got.Value != want.Value || replaced == 0 {
+			t.Errorf("%s: got %s, %q (%s) with %d answers replaced, want %s, %q", score, got.Phase, got.Value, got.Message, replaced, want.Phase, want.Value)
+		}
 	}
 }
 

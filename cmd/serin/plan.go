@@ -13,11 +13,13 @@ import (
 	"github.com/serin-canary/serin/judge/plan"
 	"github.com/serin-canary/serin/judge/rollout"
 	"github.com/serin-canary/serin/queries"
+	"github.com/serin-canary/serin/queries/prometheus"
 )
 
 // planCmd groups what is done with plans.
 type planCmd struct {
 	Check  planCheckCmd  `cmd:"" help:"Check plan files: every fault at once, and how each query was read."`
+	Init   planInitCmd   `cmd:"" help:"Propose a plan from what a Prometheus has of a service."`
 	Power  planPowerCmd  `cmd:"" help:"Say how small a regression a plan finds, and how soon."`
 	Schema planSchemaCmd `cmd:"" help:"Print the JSON Schema of plan files."`
 }
@@ -112,7 +114,7 @@ func (c planCheckCmd) ask(ctx context.Context, w io.Writer, p plan.Plan) ([]stri
 		if src, err = openStore(p, c.Prometheus); err != nil {
 			return nil, err
 		}
-		if missing, err = probe(ctx, w, p, src); err != nil || armless(p.Arms.Baseline) {
+		if missing, err = c.probe(ctx, w, p, src); err != nil || armless(p.Arms.Baseline) {
 			return missing, err
 		}
 	case !c.given():
@@ -130,6 +132,11 @@ func (c planCheckCmd) ask(ctx context.Context, w io.Writer, p plan.Plan) ([]stri
 	if err != nil {
 		return missing, err
 	}
+	if config.Measured {
+		if err := writeNoise(w, p, config.Priors); err != nil {
+			return missing, err
+		}
+	}
 	if err := writePower(ctx, w, config); err != nil {
 		return missing, err
 	}
@@ -137,6 +144,21 @@ func (c planCheckCmd) ask(ctx context.Context, w io.Writer, p plan.Plan) ([]stri
 		fmt.Fprintln(w, "  "+text)
 	}
 	return missing, nil
+}
+
+// probe asks for the arms' series and for their newest blocks.
+func (c planCheckCmd) probe(ctx context.Context, w io.Writer, p plan.Plan, src queries.Source) ([]string, error) {
+	catalogue, err := prometheus.New(prometheus.Config{Name: p.Source, URL: c.Prometheus})
+	if err != nil {
+		return nil, err
+	}
+	defer catalogue.Close()
+	wrong, err := look(ctx, w, p, catalogue)
+	if err != nil {
+		return nil, err
+	}
+	missing, err := probe(ctx, w, p, src)
+	return append(wrong, missing...), err
 }
 
 // loadPlan reads a plan and says in words what is wrong with the file itself.

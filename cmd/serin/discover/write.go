@@ -1,0 +1,135 @@
+package discover
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/serin-canary/serin/judge/plan"
+	"github.com/serin-canary/serin/queries/presets"
+)
+
+// YAML writes a plan of what was found, with comments that say why. Where nothing was
+// found it is a plan whose first metric is still to be written.
+func (f Found) YAML() string {
+	var out strings.Builder
+	fmt.Fprintf(&out, "# Proposed by serin plan init. Check it with: serin plan check FILE --prometheus URL\n")
+	fmt.Fprintf(&out, "service: %s\n", scalar(f.Service))
+	if f.Preset == "" {
+		out.WriteString("\n# No preset's requests were found of this service. Write its own queries, without its arms:\n")
+		out.WriteString("# metrics:\n#   - name: errors\n#     query: sum(rate(my_requests_total{code=~\"5..\"}[2m])) / sum(rate(my_requests_total[2m]))\n")
+		comment(&out, "", f.Missing)
+		return out.String()
+	}
+	f.writePresets(&out)
+	if b := f.Block(); b != time.Minute {
+		fmt.Fprintf(&out, "\n# Samples are %s apart, and a block needs two of them.\nblock: %s\n", f.Interval, plan.Duration(b))
+	}
+	f.writeArms(&out)
+	f.writeWithout(&out)
+	out.WriteString("\n# Begin in shadow mode: it judges, draws and records, and never stands in the way. Then delete this line.\nmode: shadow\n")
+	if len(f.Missing) > 0 {
+		out.WriteString("\n# Looked for in vain:\n")
+		comment(&out, "- ", f.Missing)
+	}
+	return out.String()
+}
+
+// Block is the length of a block that holds at least two samples: a minute, or longer
+// where they are far apart.
+func (f Found) Block() time.Duration {
+	for _, b := range []time.Duration{time.Minute, 2 * time.Minute, 3 * time.Minute, 5 * time.Minute, 10 * time.Minute, 15 * time.Minute} {
+		if b >= 2*f.Interval {
+			return b
+		}
+	}
+	return 30 * time.Minute
+}
+
+func (f Found) writePresets(out *strings.Builder) {
+	names := []string{f.Preset}
+	for _, b := range f.Beside {
+		names = append(names, b.Preset)
+	}
+	out.WriteString("\n")
+	for _, name := range names {
+		if p, err := presets.Get(name); err == nil {
+			fmt.Fprintf(out, "# %s: %s.\n", name, p.Title)
+		}
+	}
+	if len(f.Others) > 0 {
+		fmt.Fprintf(out, "# Its requests are counted by %s, too; a plan takes one of them.\n", strings.Join(f.Others, ", "))
+	}
+	fmt.Fprintf(out, "preset: [%s]\n", strings.Join(names, ", "))
+}
+
+func (f Found) writeArms(out *strings.Builder) {
+	out.WriteString("\n")
+	if f.Sure != "" {
+		fmt.Fprintf(out, "# Told apart %s.\n", f.Sure)
+	}
+	if f.Doubt != "" {
+		fmt.Fprintf(out, "# LOOK TWICE: %s.\n", f.Doubt)
+	}
+	out.WriteString("# A caller that knows the arms (Flagger, Argo Rollouts) says them itself; what stands here wins.\narms:\n")
+	writeArm(out, "  baseline:", f.Baseline)
+	if f.CanarySeen {
+		writeArm(out, "  canary:", f.Canary)
+		return
+	}
+	out.WriteString("  # canary: { } # as the baseline, with what is different\n")
+}
+
+func writeArm(out *strings.Builder, key string, a plan.Arm) {
+	fmt.Fprintln(out, key)
+	for _, fact := range []struct{ key, value string }{
+		{"namespace", a.Namespace}, {"workload", a.Workload}, {"podPattern", a.PodPattern}, {"hash", a.Hash}, {"version", a.Version},
+	} {
+		if fact.value != "" {
+			fmt.Fprintf(out, "    %s: %s\n", fact.key, scalar(fact.value))
+		}
+	}
+	if len(a.Labels) == 0 {
+		return
+	}
+	out.WriteString("    labels:\n")
+	for _, k := range slices.Sorted(maps.Keys(a.Labels)) {
+		fmt.Fprintf(out, "      %s: %s\n", k, scalar(a.Labels[k]))
+	}
+}
+
+// writeWithout drops the rows that have no data.
+func (f Found) writeWithout(out *strings.Builder) {
+	var rows []string
+	for _, name := range f.Without {
+		rows = append(rows, fmt.Sprintf("  - { name: %s, enabled: false } # of %s: no data of the baseline\n", name, f.Preset))
+	}
+	for _, b := range f.Beside {
+		for _, name := range b.Without {
+			rows = append(rows, fmt.Sprintf("  - { name: %s, enabled: false } # of %s: no data of the baseline\n", name, b.Preset))
+		}
+	}
+	if len(rows) > 0 {
+		fmt.Fprintf(out, "\nmetrics:\n%s", strings.Join(rows, ""))
+	}
+}
+
+// scalar writes text so that YAML reads it as text.
+func scalar(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
+
+// comment writes sentences as comments, one a paragraph.
+func comment(out *strings.Builder, bullet string, texts []string) {
+	for _, t := range texts {
+		line := "# " + bullet
+		for _, word := range strings.Fields(t) {
+			if len(line)+len(word) > 110 {
+				fmt.Fprintln(out, strings.TrimRight(line, " "))
+				line = "# " + strings.Repeat(" ", len(bullet))
+			}
+			line += word + " "
+		}
+		fmt.Fprintln(out, strings.TrimRight(line, " "))
+	}
+}

@@ -1,0 +1,36 @@
+package queries
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestSelections(t *testing.T) {
+	for _, c := range []struct {
+		expr string
+		want []Selection
+	}{
+		{`1`, nil},
+		{`sum(rate(a_total{code=~"5..",arm="x"}[2m] offset 1h)) / sum(rate(a_total[2m]))`, []Selection{
+			{Name: "a_total", Text: `a_total{arm="x",code=~"5.."}`, Matchers: []Matcher{{"code", Match, "5.."}, {"arm", Equal, "x"}}},
+			{Name: "a_total", Text: "a_total"},
+		}},
+		{`a - a`, []Selection{{Name: "a", Text: "a"}}},
+		{`{__name__=~"a.*", x!="y"}`, []Selection{{Text: `{__name__=~"a.*",x!="y"}`, Matchers: []Matcher{{"__name__", Match, "a.*"}, {"x", NotEqual, "y"}}}}},
+	} {
+		got, err := Selections(Query{Lang: PromQL, Expr: c.expr})
+		if err != nil {
+			t.Errorf("%s: %v", c.expr, err)
+			continue
+		}
+		if d := cmp.Diff(c.want, got); d != "" {
+			t.Errorf("%s (-want +got):\n%s", c.expr, d)
+		}
+	}
+	for _, q := range []Query{{Lang: PromQL, Expr: "sum("}, {Lang: Datadog, Expr: "a"}} {
+		if _, err := Selections(q); err == nil {
+			t.Errorf("%v: got no error, want one", q)
+		}
+	}
+}

@@ -8,7 +8,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -67,7 +66,7 @@ func (r *Runner) Prepare(h checks.HTTP, t checks.Target) (*Request, error) {
 		return nil, err
 	}
 	for key, value := range q.headers {
-		if !headerName.MatchString(key) || strings.ContainsAny(value, "\r\n\x00") {
+		if !checks.HeaderName(key) || strings.ContainsAny(value, "\r\n\x00") {
 			return nil, fmt.Errorf("its header %q cannot be sent; look for spaces in the name and line breaks in the value", key)
 		}
 	}
@@ -96,6 +95,11 @@ func (q *Request) wanted(h checks.HTTP, t checks.Target) (err error) {
 	return err
 }
 
+// shortestLearnt is the length from which what is sent under a credential's name is
+// hidden in every sentence, and not in excerpts of the answer alone: a shorter one may be
+// a word that sentences use.
+const shortestLearnt = 8
+
 // hide notes the credentials that are sent.
 func (q *Request) hide() {
 	q.hidden = checks.SecretsOf(q.headers)
@@ -109,8 +113,13 @@ func (q *Request) hide() {
 			}
 		}
 	}
-	if q.veil != nil {
-		q.veil.Learn(q.hidden...)
+	if q.veil == nil {
+		return
+	}
+	for _, v := range q.hidden {
+		if len(v) >= shortestLearnt {
+			q.veil.Learn(v)
+		}
 	}
 }
 
@@ -137,8 +146,6 @@ func (q *Request) content(h checks.HTTP, t checks.Target) (err error) {
 	q.headers["Content-Type"] = "application/x-www-form-urlencoded"
 	return nil
 }
-
-var headerName = regexp.MustCompile("^[-!#$%&'*+.^_`|~0-9A-Za-z]+$")
 
 // parseURL reads a URL. Its errors do not quote it, since it may hold a password.
 func parseURL(text string) (*url.URL, error) {

@@ -111,12 +111,18 @@ var (
 	secretValue = regexp.MustCompile(`^[\w.~+/=:-]{20,}$`)
 )
 
+// shortestToken is the length from which a value is taken for a credential because of
+// its name; shorter ones are words like true.
+const shortestToken = 6
+
 // hides says whether a value may not be shown: where the plan says so, else where it
 // looks like a credential by its name, by its place, or by itself. All cookies do.
 func hides(x checks.Extract, v string) bool {
 	switch {
 	case x.Secret != nil:
 		return *x.Secret
+	case len(v) < shortestToken:
+		return false
 	case x.Cookie != "", secretName.MatchString(x.As), secretName.MatchString(x.JSON), secretName.MatchString(x.Header):
 		return true
 	}

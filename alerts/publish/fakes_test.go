@@ -3,6 +3,7 @@ package publish_test
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -44,7 +45,7 @@ func answer(w http.ResponseWriter, status int, v any) {
 }
 
 // ruler is Mimir's ruler, as its documentation tells of it: it takes one group a call,
-// answers 202, and 404 where a tenant has no rules. No real one can run here.
+// of 20 rules at most, answers 202, and 404 where a tenant has no rules. No real one can run here.
 type ruler struct {
 	place
 	rules map[string]map[string]map[string]any // by namespace and group
@@ -105,6 +106,10 @@ func (f *ruler) post(w http.ResponseWriter, r *http.Request, namespace string) {
 		http.Error(w, "unable to decode rule group", http.StatusBadRequest)
 		return
 	}
+	if rules, _ := group["rules"].([]any); len(rules) > 20 {
+		http.Error(w, fmt.Sprintf("per-user rules per rule group limit (limit: 20 actual: %d) exceeded", len(rules)), http.StatusBadRequest)
+		return
+	}
 	if got := r.Header.Get("Content-Type"); got != "application/yaml" {
 		f.t.Errorf("got the content type %q", got)
 	}
@@ -120,6 +125,8 @@ func (f *ruler) get(w http.ResponseWriter, part []string) {
 	switch {
 	case len(part) == 2 && f.rules[part[0]][part[1]] != nil:
 		v = f.rules[part[0]][part[1]]
+	case len(part) == 1 && len(f.rules[part[0]]) > 0:
+		v = map[string]any{part[0]: slices.Collect(maps.Values(f.rules[part[0]]))}
 	case len(part) == 0 && len(f.rules) > 0:
 		all := map[string][]map[string]any{}
 		for namespace, groups := range f.rules {

@@ -1,6 +1,7 @@
 package publish
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 
@@ -23,4 +24,22 @@ func GroupJSON(s alerts.Set, folder, source string) ([]byte, error) {
 		return nil, fmt.Errorf("alerts: %w", err)
 	}
 	return append(text, '\n'), nil
+}
+
+// GroupsYAML writes a set as the ruler's API of Mimir takes it: one group, or as many
+// YAML documents as there are groups, of which the API takes one at a time.
+func GroupsYAML(s alerts.Set) ([]byte, error) {
+	groups, err := split(s)
+	if err != nil {
+		return nil, err
+	}
+	var all [][]byte
+	for _, g := range groups {
+		text, err := g.GroupYAML()
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, text)
+	}
+	return bytes.Join(all, []byte("---\n")), nil
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -163,7 +164,8 @@ func (p *Prometheus) settled(ctx context.Context, name string, want int) error {
 
 // has returns how many rules of a group the server has.
 func (p *Prometheus) has(ctx context.Context, name string) (int, error) {
-	text, err := p.http.ask(ctx, question{method: http.MethodGet, path: []string{"api", "v1", "rules"}})
+	// Newer servers answer with this group alone; older ones with the rules of all rollouts.
+	text, err := p.http.ask(ctx, question{method: http.MethodGet, path: []string{"api", "v1", "rules"}, query: url.Values{"rule_group[]": {name}}})
 	if err != nil {
 		return 0, err
 	}

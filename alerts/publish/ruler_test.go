@@ -1,11 +1,14 @@
 package publish_test
 
 import (
+	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/prometheus/model/rulefmt"
 
 	"github.com/serin-canary/serin/alerts/publish"
 )
@@ -44,8 +47,12 @@ func TestRuler(t *testing.T) {
 		}
 	}
 	got := f.rules[name][name]
-	if rules, _ := got["rules"].([]any); len(rules) != len(s.Group.Rules) || got["interval"] != s.Group.Interval.String() {
-		t.Errorf("got %d rules every %v, want %d every %s", len(rules), got["interval"], len(s.Group.Rules), s.Group.Interval)
+	plain, err := s.Inlined()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if rules, _ := got["rules"].([]any); len(rules) != len(plain.Group.Rules) || got["interval"] != s.Group.Interval.String() {
+		t.Errorf("got %d rules every %v, want %d every %s", len(rules), got["interval"], len(plain.Group.Rules), s.Group.Interval)
 	}
 	if got, err := p.Owned(t.Context()); err != nil || !slices.Equal(got, []string{name}) {
 		t.Errorf("got %v and %v, want %s alone", got, err, name)
@@ -71,6 +78,51 @@ func TestRuler(t *testing.T) {
 	one := "/prometheus/config/v1/rules/" + name
 	if !slices.Contains(f.calls, "POST "+one) || !slices.Contains(f.calls, "DELETE "+one+"/"+name) {
 		t.Errorf("got the calls %v", f.calls)
+	}
+}
+
+// A set of more rules than a group may have becomes several, each of which is found again
+// and taken away; groups of a larger set of before go with the next one. Somebody else's
+// of a name that is no part stays.
+func TestRulerParts(t *testing.T) {
+	f, p := mimir(t)
+	large := some(t)
+	var alone []rulefmt.Rule
+	for _, r := range large.Group.Rules {
+		if r.Alert != "" {
+			alone = append(alone, r)
+		}
+	}
+	large.Group.Rules = slices.Clone(large.Group.Rules)
+	for n := range 45 - len(alone) {
+		r := alone[n%len(alone)]
+		r.Labels = maps.Clone(r.Labels)
+		r.Labels["metric"] = fmt.Sprint("m", n)
+		large.Group.Rules = append(large.Group.Rules, r)
+	}
+	f.rules[name] = map[string]map[string]any{name + "-1": theirs(name + "-1"), name + "-x": theirs(name + "-x")}
+	titles := func() []string { return slices.Sorted(maps.Keys(f.rules[name])) }
+	steps := []struct {
+		do   func() error
+		want []string
+	}{
+		{func() error { return p.Publish(t.Context(), large) }, []string{name, name + "-1", name + "-2", name + "-3", name + "-x"}},
+		{func() error { return p.Publish(t.Context(), large.Tombstone()) }, []string{name, name + "-1", name + "-2", name + "-3", name + "-x"}},
+		{func() error { return p.Publish(t.Context(), some(t)) }, []string{name, name + "-1", name + "-x"}},
+		{func() error { return p.Publish(t.Context(), large) }, []string{name, name + "-1", name + "-2", name + "-3", name + "-x"}},
+		{func() error { return p.Remove(t.Context(), name) }, []string{name + "-1", name + "-x"}},
+	}
+	for i, step := range steps {
+		if err := step.do(); err != nil {
+			t.Fatalf("step %d: %v", i, err)
+		}
+		if diff := cmp.Diff(step.want, titles()); diff != "" {
+			t.Errorf("step %d (-want +got):\n%s", i, diff)
+		}
+	}
+	f.rules[name][name+"-2"] = theirs(name + "-2")
+	if err := p.Publish(t.Context(), large); err == nil || !permanent(err) || !strings.Contains(err.Error(), name+"-2 was not written by Serin") {
+		t.Errorf("a part that somebody else wrote: got %v", err)
 	}
 }
 

@@ -40,7 +40,7 @@ They are what a server publishes by itself (publish: in its configuration), writ
 
   rules           a rule file of Prometheus
   prometheusrule  the same for the Prometheus operator
-  mimir           one group, as the ruler's API of Mimir or Cortex takes it
+  mimir           one group, as the ruler's API of Mimir or Cortex takes it; several documents beyond 20 rules
   grafana         a group of Grafana's own, as its provisioning API takes it; needs --folder-uid and --source-uid
   tests           the rule file, and its unit tests for promtool; needs --output DIR/
   alertmanager    how alerts that the plan heeds reach Serin, and what need not page twice
@@ -83,7 +83,7 @@ func (c exportAlertsCmd) text(set alerts.Set) (text []byte, ending string, err e
 		text, err = set.Manifest(alerts.ManifestOptions{Namespace: c.ObjectNamespace, Labels: c.ObjectLabel})
 		return text, ".yaml", err
 	case "mimir":
-		text, err = set.GroupYAML()
+		text, err = alertplaces.GroupsYAML(set)
 		return text, ".yaml", err
 	case "grafana":
 		if c.FolderUID == "" || c.SourceUID == "" {

@@ -28,7 +28,7 @@ type Mark struct {
 // Annotate writes a mark, or changes the one of its key. Grafana has no keys for them:
 // the key is one of the tags, and is looked up first.
 func (g *Grafana) Annotate(ctx context.Context, m Mark) error {
-	key := "serin-mark:" + m.Key
+	key := markTag + m.Key
 	tags := append(slices.Clone(m.Tags), key)
 	body := map[string]any{"time": m.At.UnixMilli(), "tags": tags, "text": markText(m.Text)}
 	if !m.Until.IsZero() {
@@ -57,23 +57,37 @@ func (g *Grafana) Annotate(ctx context.Context, m Mark) error {
 	return g.do(ctx, call{http.MethodPatch, markPath(ids[0]), nil, body}, nil)
 }
 
-// RemoveMarks takes away all marks that carry a tag.
+// RemoveMarks takes away the marks of Serin's that carry a tag. People may have put their
+// own beside them, which stay.
 func (g *Grafana) RemoveMarks(ctx context.Context, tag string) error {
+	const page = 1000
 	for {
 		var found []struct {
-			ID int64 `json:"id"`
+			ID   int64    `json:"id"`
+			Tags []string `json:"tags"`
 		}
-		q := url.Values{"tags": {tag}, "limit": {"100"}, "type": {"annotation"}}
-		if err := g.do(ctx, call{http.MethodGet, "/api/annotations", q, nil}, &found); err != nil || len(found) == 0 {
+		q := url.Values{"tags": {tag}, "limit": {strconv.Itoa(page)}, "type": {"annotation"}}
+		if err := g.do(ctx, call{http.MethodGet, "/api/annotations", q, nil}, &found); err != nil {
 			return err
 		}
+		removed := 0
 		for _, f := range found {
+			if !slices.ContainsFunc(f.Tags, func(t string) bool { return strings.HasPrefix(t, markTag) }) {
+				continue
+			}
 			if err := g.removeMark(ctx, f.ID); err != nil {
 				return err
 			}
+			removed++
+		}
+		if removed == 0 || len(found) < page {
+			return nil
 		}
 	}
 }
+
+// markTag begins the tag that has a mark's key. Only Serin's marks have one.
+const markTag = "serin-mark:"
 
 func markPath(id int64) string { return "/api/annotations/" + strconv.FormatInt(id, 10) }
 

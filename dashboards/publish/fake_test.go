@@ -178,7 +178,7 @@ func (g *grafana) annotation(w http.ResponseWriter, r *http.Request, part []stri
 				fits = fits && strings.Contains(fmt.Sprint(m["tags"]), tag)
 			}
 			if fits {
-				found = append(found, map[string]any{"id": id, "text": m["text"]})
+				found = append(found, map[string]any{"id": id, "text": m["text"], "tags": m["tags"]})
 			}
 		}
 		write(w, 200, found)

@@ -131,7 +131,7 @@ func (e *evaluator) findChecks() {
 		}
 		switch {
 		case !ran:
-			f.Class, f.Reason, f.Holds = NoData, "has not been run yet ("+whenWords(s.When)+")", s.Required
+			f.Class, f.Reason, f.Holds = NoData, e.notRun(s), s.Required
 			f.Stops = s.Required && s.When != checks.AtEnd
 		case r.Status == checks.Passed:
 			f.Class, f.Reason = Passed, r.Reason

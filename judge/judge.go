@@ -19,6 +19,10 @@ type Config struct {
 	Sources map[string]queries.Source
 	Checks  checks.Runner // may be nil: then every check is broken
 	Engine  string        // version written into verdicts
+	// Work says that long checks are done as work of their own, which looks begin
+	// ([Look.Begin], [Judge.LongCheck]). Where nobody does, they run within a look, in the
+	// time that it has; loads are not sent at all.
+	Work bool
 	// Concurrency bounds the source queries under way in one look (default 16).
 	Concurrency int
 	Log         *slog.Logger // default: discard
@@ -97,7 +101,7 @@ func (j *Judge) look(ctx context.Context, id string, now time.Time) (Verdict, er
 	err = j.cfg.Journal.Commit(ctx, Look{
 		Rollout: id, Freeze: got.frozen, Checks: in.Checks, Problems: got.problems, Verdict: v,
 		Context: Context{Closed: in.Closed, Skew: in.Skew, Others: rec.Others, Earlier: rec.Earlier, Overrides: rec.Overrides, Alerts: rec.Alerts, Underway: rec.Underway, Notes: got.notes},
-		Begin:   beginnings(in, v),
+		Begin:   j.beginnings(in, v),
 	})
 	if err != nil {
 		return Verdict{}, fmt.Errorf("recording the verdict of rollout %s: %w", id, err)
@@ -187,7 +191,7 @@ func (j *Judge) runChecks(ctx context.Context, rec Record, now time.Time) []chec
 	target := checkTarget(rec.Rollout)
 	var due []checks.Spec
 	for _, s := range rec.Plan.Checks {
-		if !s.Long() && checkDue(s, rec, now) {
+		if s.Load == nil && !(j.cfg.Work && s.Long()) && checkDue(s, rec, now) {
 			due = append(due, s)
 		}
 	}

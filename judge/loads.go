@@ -171,7 +171,7 @@ func (e *evaluator) waitingFor(l *loading) string {
 			return u.words()
 		}
 	}
-	return "no load has been sent yet (" + whenWords(l.spec.When) + ")"
+	return "no load has been sent yet (" + whenWords(l.spec.When) + ", by a server)"
 }
 
 // loadSentence words one measure's finding: what was seen, how sure, against which limit.

@@ -129,7 +129,7 @@ func TestLoadsDecide(t *testing.T) {
 				t.Errorf("got promotion %+v of %s", v.Promotion, v.Outcome)
 			}
 			begins := 0
-			for _, b := range beginnings(in, v) {
+			for _, b := range New(Config{Work: true}).beginnings(in, v) {
 				begins = b.Round
 			}
 			if begins != tt.begins {

@@ -39,6 +39,16 @@ func (u Underway) words() string {
 	return s
 }
 
+// notRun says of a check that it has left no result.
+func (e *evaluator) notRun(s checks.Spec) string {
+	for _, u := range e.in.Record.Underway {
+		if u.Name == s.Name {
+			return u.words()
+		}
+	}
+	return "has not been run yet (" + whenWords(s.When) + ")"
+}
+
 // Beginning is a long check that a look wants to begin.
 type Beginning struct {
 	Name  string `json:"name"`
@@ -51,9 +61,9 @@ type Beginning struct {
 
 // beginnings returns the long checks that should begin after a look, of its input and
 // its verdict. Asking for the same round again means the same one.
-func beginnings(in Input, v Verdict) []Beginning {
+func (j *Judge) beginnings(in Input, v Verdict) []Beginning {
 	rec := in.Record
-	if !rec.Closed.IsZero() || v.Outcome == Rollback {
+	if !j.cfg.Work || !rec.Closed.IsZero() || v.Outcome == Rollback {
 		return nil
 	}
 	rec.Checks = latest(rec.Checks, in.Checks)

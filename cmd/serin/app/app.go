@@ -117,7 +117,7 @@ func (a *App) open(ctx context.Context, o Options) error {
 	if a.journal, err = OpenJournal(ctx, c.Journal, journal.Options{Log: a.log, Now: o.now, Follow: a.later.follow, Queue: a.later.queue}); err != nil {
 		return err
 	}
-	a.judge = NewJudge(JudgeOptions{Journal: a.journal, Sources: a.sources, Version: version, Log: a.log, Guard: c.Outgoing.ForChecks().Guard, Datadog: c.Datadog, Secrets: c.Secrets, trace: a.tracing})
+	a.judge = NewJudge(JudgeOptions{Journal: a.journal, Sources: a.sources, Version: version, Log: a.log, Guard: c.Outgoing.ForChecks().Guard, Datadog: c.Datadog, Secrets: c.Secrets, Work: true, trace: a.tracing})
 	a.later.checks.runner = a.judge
 	if err := a.later.attach(ctx, a.journal, a.tracing.decider(a.judge)); err != nil {
 		return err
@@ -151,6 +151,9 @@ type JudgeOptions struct {
 	// Secrets are those that checks may use.
 	Secrets Secrets
 
+	// Work says that a server does the judge's long checks as work of their own.
+	Work bool
+
 	trace *tracing
 }
 
@@ -163,7 +166,7 @@ func NewJudge(o JudgeOptions) *judge.Judge {
 	return judge.New(judge.Config{
 		Journal: o.Journal, Sources: sources,
 		Checks: checks.WithSecrets(o.Secrets.Give, o.Sources.asked(runners(o.guard(), o.Datadog))),
-		Engine: o.Version, Log: o.Log,
+		Engine: o.Version, Log: o.Log, Work: o.Work,
 	})
 }
 

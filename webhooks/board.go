@@ -137,9 +137,9 @@ func checkStatus(f judge.Finding) (float64, bool) {
 		return 0, false
 	}
 	switch f.Class {
-	case judge.Passed:
+	case judge.Passed, judge.NotWorse: // a load is not worse where a probe passes
 		return 1, true
-	case judge.CheckFailed:
+	case judge.CheckFailed, judge.Worse:
 		return 0, true
 	case judge.Environment:
 		return -2, true

@@ -129,6 +129,8 @@ func TestMetrics(t *testing.T) {
 			{Name: "cart", About: judge.AboutCheck, Class: judge.Passed},
 			{Name: "pay", About: judge.AboutCheck, Class: judge.CheckBroken},
 			{Name: "ship", About: judge.AboutCheck, Class: judge.Environment},
+			{Name: "even", About: judge.AboutCheck, Class: judge.NotWorse},
+			{Name: "slow", About: judge.AboutCheck, Class: judge.Worse},
 		}
 		v.Page, v.Progress.CanaryRequests, v.Progress.BaselineRequests = "look", 120, 480
 	})
@@ -153,6 +155,8 @@ func TestMetrics(t *testing.T) {
 		`serin_check_status{check="cart",namespace="shop",rollout="` + id + `",service="checkout"} 1`,
 		`serin_check_status{check="pay",namespace="shop",rollout="` + id + `",service="checkout"} -1`,
 		`serin_check_status{check="ship",namespace="shop",rollout="` + id + `",service="checkout"} -2`,
+		`serin_check_status{check="even",namespace="shop",rollout="` + id + `",service="checkout"} 1`,
+		`serin_check_status{check="slow",namespace="shop",rollout="` + id + `",service="checkout"} 0`,
 		`serin_finding_evidence_log10{about="metric",finding="errors",namespace="shop",rollout="` + id + `",service="checkout",side="worse"} -1`,
 		`serin_finding_evidence_log10{about="metric",finding="errors",namespace="shop",rollout="` + id + `",service="checkout",side="not-worse"} 2.5`,
 		`serin_finding_evidence_log10{about="limit",finding="errors",namespace="shop",rollout="` + id + `",service="checkout",side="worse"} 4`,

@@ -103,9 +103,22 @@ func (s *Source) askClock(ctx context.Context) (at time.Time, err error) {
 	if err != nil {
 		return time.Time{}, s.fault(seen, err)
 	}
-	got, ok := v.(*model.Scalar)
-	if !ok || !(got.Value > 0) {
+	now, ok := number(v)
+	if !ok || !(now > 0) {
 		return time.Time{}, s.malformed("it does not answer time() with a number")
 	}
-	return time.UnixMilli(int64(float64(got.Value) * 1000)).UTC(), nil
+	return time.UnixMilli(int64(now * 1000)).UTC(), nil
+}
+
+// number reads a number: a scalar, or the vector of one that VictoriaMetrics writes for it.
+func number(v model.Value) (float64, bool) {
+	switch v := v.(type) {
+	case *model.Scalar:
+		return float64(v.Value), true
+	case model.Vector:
+		if len(v) == 1 && v[0].Histogram == nil {
+			return float64(v[0].Value), true
+		}
+	}
+	return 0, false
 }

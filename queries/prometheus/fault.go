@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 
 	v1 "github.com/prometheus/client_golang/api/prometheus/v1"
 
@@ -57,6 +58,8 @@ func refused(seen *outcome, e *v1.Error) (queries.Fault, string) {
 		return queries.Unavailable, fmt.Sprintf("it answered %d %s", status, http.StatusText(status)) + seen.redact(detail(e))
 	case status >= 300 && status < 400:
 		return queries.Rejected, fmt.Sprintf("it answered with a redirect (%d), which is not followed; give the url that it leads to", status)
+	case status == http.StatusUnauthorized && strings.Contains(e.Detail, "no org id"):
+		return queries.Rejected, "it wants to know the tenant (401, no org id); give it under headers as X-Scope-OrgID"
 	case status == http.StatusUnauthorized || status == http.StatusForbidden:
 		return queries.Rejected, fmt.Sprintf("it refused the credentials (%d)", status)
 	case status == http.StatusNotFound:

@@ -22,8 +22,9 @@ type plainKey struct{}
 
 // plain is a matrix that was read past the client.
 type plain struct {
-	matrix model.Matrix
-	read   bool
+	matrix  model.Matrix
+	read    bool
+	partial bool // the answer says of itself that it lacks a part
 }
 
 // nothing is what the client decodes in the place of an answer that has been read.
@@ -61,6 +62,7 @@ func (s shortcut) Do(ctx context.Context, req *http.Request) (*http.Response, []
 		return resp, nil, err
 	}
 	if resp.StatusCode == http.StatusOK {
+		into.partial = saysPartial(buf.Bytes())
 		if into.matrix, into.read = plainMatrix(buf.Bytes()); into.read {
 			if buf.Cap() <= most {
 				s.buffers.Put(buf)
@@ -74,11 +76,15 @@ func (s shortcut) Do(ctx context.Context, req *http.Request) (*http.Response, []
 // plainMatrix reads an answer, and false where it is not plain.
 func plainMatrix(body []byte) (model.Matrix, bool) {
 	r := plainReader{rest: body, known: map[string]string{}}
-	if !r.skip(`{"status":"success","data":{"resultType":"matrix","result":[`) {
+	if !r.skip(`{"status":"success",`) {
+		return nil, false
+	}
+	r.skip(`"isPartial":false,`)
+	if !r.skip(`"data":{"resultType":"matrix","result":[`) {
 		return nil, false
 	}
 	out := model.Matrix{}
-	for first := true; !r.skip(`]}}`); first = false {
+	for first := true; !r.skip(`]}`); first = false {
 		if !first && !r.skip(`,`) {
 			return nil, false
 		}
@@ -88,8 +94,7 @@ func plainMatrix(body []byte) (model.Matrix, bool) {
 		}
 		out = append(out, s)
 	}
-	r.skip("\n")
-	return out, len(r.rest) == 0
+	return out, r.end()
 }
 
 // plainReader reads on from where it is.

@@ -185,6 +185,9 @@ func (s *Source) Range(ctx context.Context, expr string, r promql.Range) (m mode
 	if !ok {
 		return nil, nil, s.malformed("the answer to a range query is not a list of series")
 	}
+	if past.partial {
+		warnings = append(warnings, partialWarning)
+	}
 	for _, w := range warned {
 		warnings = append(warnings, seen.redact(w))
 	}

@@ -48,7 +48,7 @@ require (
 require (
 	github.com/DataDog/datadog-api-client-go/v2 v2.67.0
 	github.com/DataDog/zstd v1.5.2 // indirect
-	github.com/aws/aws-sdk-go-v2/service/cloudwatch v1.75.5 // indirect
+	github.com/aws/aws-sdk-go-v2/service/cloudwatch v1.75.5
 	github.com/coder/websocket v1.8.15
 	github.com/goccy/go-json v0.10.2 // indirect
 )

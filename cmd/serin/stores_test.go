@@ -8,23 +8,23 @@ import (
 	"testing"
 	"time"
 
+	"github.com/serin-canary/serin/queries/cloudwatch/cloudwatchtest"
 	"github.com/serin-canary/serin/queries/datadog/datadogtest"
 )
 
 // storeWorld is a store with two hours of a service whose arms differ by the canary's
 // share of errors and of slow requests, and what serin judge needs to ask it.
 type storeWorld struct {
-	plan   string            // the example's
-	source string            // YAML of the source
-	edits  map[string]string // of the plan
-	arms   string            // YAML of the plan's arms
+	plan   string // the example's
+	source string // YAML of the source
+	arms   string // YAML of the plan's arms
 }
 
 // TestStoresEndToEnd judges an equal and a bad canary by the examples' plans, and
 // replays the verdicts from the journal with the store gone.
 func TestStoresEndToEnd(t *testing.T) {
 	for name, fill := range map[string]func(t *testing.T, now time.Time, worse float64) storeWorld{
-		"datadog": inDatadog,
+		"datadog": inDatadog, "cloudwatch": inCloudWatch,
 	} {
 		for _, tt := range []struct {
 			canary string
@@ -32,34 +32,59 @@ func TestStoresEndToEnd(t *testing.T) {
 			code   int
 		}{{"equal", 1, exitPromote}, {"bad", 4, exitRollback}} {
 			t.Run(name+"/"+tt.canary, func(t *testing.T) {
-				dir := t.TempDir()
 				w := fill(t, time.Now(), tt.worse)
-				text, err := os.ReadFile(filepath.FromSlash("../../examples/" + w.plan))
-				if err != nil {
-					t.Fatal(err)
-				}
-				edited := string(text) + "\n" + w.arms
-				for from, to := range w.edits {
-					if !strings.Contains(edited, from) {
-						t.Fatalf("the example has no %q", from)
-					}
-					edited = strings.ReplaceAll(edited, from, to)
-				}
-				files := map[string]string{"plan.yaml": edited, "serin.yaml": "sources:\n  - name: " + name + "\n" + w.source}
-				for file, text := range files {
-					if err := os.WriteFile(filepath.Join(dir, file), []byte(text), 0o600); err != nil {
-						t.Fatal(err)
-					}
-				}
-				journal := filepath.Join(dir, "serin.db")
-				code, out := serin(t, "judge", "--plan", filepath.Join(dir, "plan.yaml"), "--config", filepath.Join(dir, "serin.yaml"),
-					"--since", "50m", "--journal", journal)
-				if code != tt.code {
+				journal := filepath.Join(t.TempDir(), "serin.db")
+				if code, out := w.judge(t, journal); code != tt.code {
 					t.Errorf("got exit %d, want %d:\n%s", code, tt.code, out)
 				}
 				wantSerin(t, 0, "1 verdicts are byte for byte", "replay", "--all", "--journal", journal)
 			})
 		}
+	}
+}
+
+// judge runs serin judge on the store.
+func (w storeWorld) judge(t *testing.T, journal string) (int, string) {
+	t.Helper()
+	dir := t.TempDir()
+	text, err := os.ReadFile(filepath.FromSlash("../../examples/" + w.plan))
+	if err != nil {
+		t.Fatal(err)
+	}
+	name, _, _ := strings.Cut(w.plan, "/")
+	files := map[string]string{"plan.yaml": string(text) + "\n" + w.arms, "serin.yaml": "sources:\n  - name: " + name + "\n" + w.source}
+	for file, text := range files {
+		if err := os.WriteFile(filepath.Join(dir, file), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return serin(t, "judge", "--plan", filepath.Join(dir, "plan.yaml"), "--config", filepath.Join(dir, "serin.yaml"),
+		"--since", "50m", "--journal", journal)
+}
+
+// TestRuleOfAController judges by the plan that stands for a controller's rule: more
+// than 1% errors, a p99 above 500 ms, more than 1.5 times the stable version's errors.
+func TestRuleOfAController(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		mesh mesh
+		code int
+		says string
+	}{
+		{"equal", mesh{errors: [2]float64{10, 10}, slow: [2]float64{0.4, 0.4}}, exitPromote, "PROMOTE"},
+		{"fewer errors", mesh{errors: [2]float64{10, 5}, slow: [2]float64{0.4, 0.4}}, exitPromote, "PROMOTE"},
+		{"1.9 times the errors, below 1%", mesh{errors: [2]float64{10, 19}, slow: [2]float64{0.4, 0.4}}, exitRollback, "errors"},
+		{"3% errors", mesh{errors: [2]float64{10, 60}, slow: [2]float64{0.4, 0.4}}, exitRollback, "error-rate"},
+		{"slow", mesh{errors: [2]float64{10, 10}, slow: [2]float64{0.4, 0.9}}, exitRollback, "p99"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := cloudwatchtest.New(t)
+			fillMesh(s, time.Now(), tt.mesh)
+			code, out := meshWorld(s).judge(t, filepath.Join(t.TempDir(), "serin.db"))
+			if code != tt.code || !strings.Contains(out, tt.says) {
+				t.Errorf("got exit %d, want %d and %q:\n%s", code, tt.code, tt.says, out)
+			}
+		})
 	}
 }
 
@@ -84,5 +109,41 @@ func inDatadog(t *testing.T, now time.Time, worse float64) storeWorld {
 		plan:   "datadog/plan.yaml",
 		source: fmt.Sprintf("    datadog: {url: %q, apiKey: env:FAKE_DD_API_KEY, appKey: env:FAKE_DD_APP_KEY}\n", s.URL),
 		arms:   "arms: {baseline: {version: v1}, canary: {version: v2}}\n",
+	}
+}
+
+// inCloudWatch fills a CloudWatch with requests, of which 0.5% fail and 10% are slow.
+func inCloudWatch(t *testing.T, now time.Time, worse float64) storeWorld {
+	s := cloudwatchtest.New(t)
+	fillMesh(s, now, mesh{errors: [2]float64{10, 10 * worse}, slow: [2]float64{0.4, 0.4}})
+	return meshWorld(s)
+}
+
+func meshWorld(s *cloudwatchtest.Server) storeWorld {
+	return storeWorld{
+		plan:   "cloudwatch/app-mesh.yaml",
+		source: fmt.Sprintf("    cloudwatch: {url: %q, region: eu-west-1}\n", s.URL),
+		arms:   "arms: {baseline: {workload: myapp-stable}, canary: {workload: myapp-canary}}\n",
+	}
+}
+
+// mesh says of the arms how many of 2,000 requests a minute fail, and how long the
+// slowest of them take, in seconds.
+type mesh struct{ errors, slow [2]float64 }
+
+func fillMesh(s *cloudwatchtest.Server, now time.Time, m mesh) {
+	for arm, node := range []string{"myapp-stable", "myapp-canary"} {
+		for i := range 120 {
+			put := func(name string, value, n float64) {
+				s.Put(cloudwatchtest.Sample{
+					Namespace: "AWS/AppMesh", Name: name, Dims: map[string]string{"VirtualNode": node},
+					At: now.Add(-time.Duration(i) * time.Minute), Value: value, N: n,
+				})
+			}
+			put("RequestCount", 1, 2000)
+			put("HTTPCode_Target_5XX_Count", 1, m.errors[arm]+float64((i*7+arm)%5-2))
+			put("TargetResponseTime", 0.1, 1900)
+			put("TargetResponseTime", m.slow[arm], 100)
+		}
 	}
 }

@@ -42,7 +42,7 @@ func NewClient(timeout time.Duration, guard Guard) *http.Client {
 	}
 	t.DialContext = dialer.DialContext
 	return &http.Client{
-		Transport: t, Timeout: timeout,
+		Transport: bounded{t}, Timeout: timeout,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 }
@@ -53,14 +53,40 @@ const MaxAnswer = 32 << 20
 // ErrTooLarge is the cause of an error about an answer that is longer than MaxAnswer.
 var ErrTooLarge = errors.New("the answer is longer than 32 MiB")
 
+// bounded ends answers that are longer than MaxAnswer.
+type bounded struct{ next *http.Transport }
+
+// RoundTrip implements http.RoundTripper.
+func (b bounded) RoundTrip(r *http.Request) (*http.Response, error) {
+	resp, err := b.next.RoundTrip(r)
+	if err != nil {
+		return nil, err
+	}
+	resp.Body = &boundedBody{ReadCloser: resp.Body, left: MaxAnswer}
+	return resp, nil
+}
+
+// CloseIdleConnections lets http.Client reach the transport below.
+func (b bounded) CloseIdleConnections() { b.next.CloseIdleConnections() }
+
+type boundedBody struct {
+	io.ReadCloser
+	left int
+}
+
+// Read implements io.Reader.
+func (b *boundedBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if b.left -= n; b.left < 0 {
+		return 0, ErrTooLarge
+	}
+	return n, err
+}
+
 // ReadAnswer reads and closes an answer's body.
 func ReadAnswer(r *http.Response) ([]byte, error) {
 	defer r.Body.Close()
-	b, err := io.ReadAll(io.LimitReader(r.Body, MaxAnswer+1))
-	if err == nil && len(b) > MaxAnswer {
-		return nil, ErrTooLarge
-	}
-	return b, err
+	return io.ReadAll(r.Body)
 }
 
 // Unreached turns an error of the network into one that a source returns.

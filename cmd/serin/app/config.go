@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/serin-canary/serin/judge/plan"
+	"github.com/serin-canary/serin/queries/cloudwatch"
 	"github.com/serin-canary/serin/queries/datadog"
 	"github.com/serin-canary/serin/queries/prometheus"
 	"github.com/serin-canary/serin/queries/scrape"
@@ -77,6 +78,7 @@ type Source struct {
 	Prometheus *prometheus.Config `yaml:"prometheus"`
 	Scrape     *Scrape            `yaml:"scrape"`
 	Datadog    *datadog.Config    `yaml:"datadog"`
+	CloudWatch *cloudwatch.Config `yaml:"cloudwatch"`
 }
 
 // Scrape configures the embedded source: Serin scrapes the pages itself.

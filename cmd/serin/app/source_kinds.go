@@ -13,6 +13,7 @@ func (s Source) kinds() []string {
 		there bool
 	}{
 		{"prometheus", s.Prometheus != nil}, {"scrape", s.Scrape != nil}, {"datadog", s.Datadog != nil},
+		{"cloudwatch", s.CloudWatch != nil},
 	} {
 		if k.there {
 			out = append(out, k.name)
@@ -22,13 +23,16 @@ func (s Source) kinds() []string {
 }
 
 // foreignKinds lists the kinds whose queries are not PromQL.
-func foreignKinds() []string { return []string{"datadog"} }
+func foreignKinds() []string { return []string{"cloudwatch", "datadog"} }
 
 // checkForeign checks a source whose queries are not PromQL.
 func (s Source) checkForeign(at string, fault func(path, format string, args ...any)) {
 	key, faults := "", map[string]error{}
-	if s.Datadog != nil {
+	switch {
+	case s.Datadog != nil:
 		key, faults = "datadog", s.Datadog.Check()
+	case s.CloudWatch != nil:
+		key, faults = "cloudwatch", s.CloudWatch.Check()
 	}
 	for _, field := range slices.Sorted(maps.Keys(faults)) {
 		fault(at+"."+key+"."+field, "%v", faults[field])

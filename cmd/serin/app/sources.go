@@ -10,6 +10,7 @@ import (
 	prom "github.com/prometheus/client_golang/prometheus"
 
 	"github.com/serin-canary/serin/queries"
+	"github.com/serin-canary/serin/queries/cloudwatch"
 	"github.com/serin-canary/serin/queries/datadog"
 	"github.com/serin-canary/serin/queries/prometheus"
 	"github.com/serin-canary/serin/queries/promql"
@@ -69,6 +70,10 @@ func open(c Source, l Limits, log *slog.Logger) (Store, error) {
 		dc := *c.Datadog
 		dc.Name = c.Name
 		return datadog.New(dc)
+	case c.CloudWatch != nil:
+		cc := *c.CloudWatch
+		cc.Name = c.Name
+		return cloudwatch.New(cc)
 	}
 	return nil, fmt.Errorf("it has no kind; add prometheus or scrape")
 }

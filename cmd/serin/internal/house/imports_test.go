@@ -63,6 +63,7 @@ func importTable() []row {
 		// Stores that answer counts a block share how they are asked together, and what
 		// their answers mean.
 		{pkg: "queries/datadog", may: []string{"queries", "queries/batch", "queries/binned", "queries/store"}},
+		{pkg: "queries/cloudwatch", may: []string{"queries", "queries/batch", "queries/binned", "queries/store"}},
 		{pkg: "queries/*", may: []string{"queries"}},
 		{pkg: "stats", may: nil},
 		{pkg: "stats/sequential", may: []string{"stats"}},

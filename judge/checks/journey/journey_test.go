@@ -82,6 +82,13 @@ func TestJourneysThatFail(t *testing.T) {
 			w.WriteHeader(500)
 			fmt.Fprintf(w, "%s %s %s", r.Header.Get("Authorization"), r.Header.Get("Cookie"), base64.StdEncoding.EncodeToString([]byte("x"+token+" "+password)))
 		}), nil, []string{"failed at step 1 of 2 (order)", `it says "(hidden) sid=(hidden) `}, 1},
+		"an echo of what is no credential by its place": {on("POST", "/orders", func(w http.ResponseWriter, r *http.Request) {
+			w.WriteHeader(500)
+			fmt.Fprintf(w, "no %s of %s", r.Header.Get("X-Who"), r.Header.Get("Cookie"))
+		}), func(j *checks.Journey) {
+			j.Setup[0].Extract = append(j.Setup[0].Extract[:1:1], j.Setup[0].Extract[2:]...) // all but the cookie
+			j.Steps[0].HTTP.Headers = map[string]string{"X-Who": "{{ .Values.token }}"}
+		}, []string{`it says "no (hidden) of sid=(hidden)"`}, 1},
 		"another user's token": {nil, func(j *checks.Journey) { j.Steps[0].HTTP.Headers["Authorization"] = "Bearer x{{ .Values.token }}" },
 			[]string{"answered 401", `it says "what is (hidden)`}, 1},
 	} {
@@ -97,6 +104,9 @@ func TestJourneysThatFail(t *testing.T) {
 				if got.Status != checks.Failed || !strings.Contains(got.Reason, want) {
 					t.Errorf("got %s: %s\nwant failed, saying %q", got.Status, got.Reason, want)
 				}
+			}
+			if strings.Contains(got.Reason, "cleanup") {
+				t.Errorf("got %s, want no word of a cleanup that had nothing to clean, or worked", got.Reason)
 			}
 			if last := got.Steps[len(got.Steps)-1]; len(got.Reason) > 1200 || last.Part != checks.InCleanup && last.Status != checks.Failed {
 				t.Errorf("got %d bytes, the last step %+v", len(got.Reason), last)

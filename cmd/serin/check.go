@@ -13,7 +13,6 @@ import (
 
 	"github.com/alecthomas/kong"
 
-	"github.com/serin-canary/serin/cmd/serin/app"
 	"github.com/serin-canary/serin/cmd/serin/screen"
 	"github.com/serin-canary/serin/cmd/serin/smoke"
 	"github.com/serin-canary/serin/judge/checks"
@@ -37,11 +36,14 @@ type checkRunCmd struct {
 	Reasons bool   `short:"v" help:"Say in the table also why checks passed, and what they measured."`
 	JUnit   string `name:"junit" placeholder:"FILE" help:"Write the result as JUnit XML to this file, too."`
 
-	Parallel int           `default:"4" placeholder:"N" help:"How many checks run at the same time, 1 to 32. A load runs alone, after the others."`
+	Parallel int           `default:"4" placeholder:"N" help:"How many checks run at the same time, 1 to 32. A load runs alone."`
 	Timeout  time.Duration `default:"10m" help:"How long the whole run may take."`
 
-	Config string   `short:"c" placeholder:"FILE" help:"A server's configuration: its outgoing.checks say where checks may go."`
-	Allow  []string `placeholder:"NETWORK" help:"Let checks go to this network (10.0.0.0/8) and nowhere else; repeat it for several. Default: everywhere but where clouds keep credentials."`
+	Config     string   `short:"c" placeholder:"FILE" help:"A server's configuration: where checks may go (outgoing.checks), secrets, sources of metrics, Datadog."`
+	Prometheus string   `placeholder:"URL" help:"The Prometheus that checks of kind prometheus ask, whatever the plan calls it."`
+	Allow      []string `placeholder:"NETWORK" help:"Let checks go to this network (10.0.0.0/8) and nowhere else; repeat it for several. Default: everywhere but where clouds keep credentials."`
+
+	AllowExec bool `help:"Run checks of kind exec: commands of the plan, on this machine."`
 
 	Secret []string `sep:"none" placeholder:"NAME=PLACE" help:"A secret that the plan asks for: NAME=env:VARIABLE or NAME=file:PATH; repeat it for several. Default: those of --config."`
 
@@ -84,6 +86,8 @@ func (c checkRunCmd) Validate(*kong.Context) error {
 		return errors.New("--timeout must be above 0; write for example 2m")
 	case c.Config != "" && len(c.Allow) > 0:
 		return errors.New("--allow and --config both say where checks may go; keep one of them")
+	case c.Config != "" && c.Prometheus != "":
+		return errors.New("--prometheus and --config both say which sources there are; keep one of them")
 	}
 	return errors.Join(baseURL("target", c.Target), baseURL("baseline", c.Baseline))
 }
@@ -138,7 +142,8 @@ func (c checkRunCmd) suite() (smoke.Suite, error) {
 		return smoke.Suite{}, err
 	}
 	out := smoke.Suite{
-		Name: p.Name, Service: p.Service, Target: c.target(p), Limit: c.Timeout, Parallel: c.Parallel,
+		Levels: smoke.Levels{Alpha: p.Alpha, Beta: p.Beta, Exact: p.Sequential.Dispersion == plan.Exact},
+		Name:   p.Name, Service: p.Service, Target: c.target(p), Limit: c.Timeout, Parallel: c.Parallel,
 	}
 	if out.Checks, err = smoke.Select(p.Checks, c.When, c.Only); err != nil {
 		return out, fmt.Errorf("%s: %w", c.File, err)
@@ -146,7 +151,7 @@ func (c checkRunCmd) suite() (smoke.Suite, error) {
 	if err := urlsNeeded(out); err != nil {
 		return out, err
 	}
-	out.Runner, err = c.runner()
+	out.Runner, err = c.runner(p.Source)
 	return out, err
 }
 
@@ -175,7 +180,7 @@ func urlsNeeded(s smoke.Suite) error {
 			return fmt.Errorf("the check %s cannot be read: %w", c.Name, err)
 		}
 		arm := strings.Contains(string(text), ".Arm.URL")
-		both := c.Arms == checks.OnBoth
+		both := c.Arms == checks.OnBoth || c.Load != nil
 		if s.Target.Canary.URL == "" && (arm || strings.Contains(string(text), ".Canary.URL")) {
 			return fmt.Errorf("the check %s asks the canary, and nothing says where it is; add --target URL", c.Name)
 		}
@@ -184,30 +189,6 @@ func urlsNeeded(s smoke.Suite) error {
 		}
 	}
 	return nil
-}
-
-// runner returns what runs the checks, at the addresses that are allowed.
-func (c checkRunCmd) runner() (checks.Runner, error) {
-	reach, datadog, known := app.Outgoing{Checks: c.Allow}, app.DatadogOfEnvironment(), app.Secrets(nil)
-	if c.Config != "" {
-		cfg, err := app.Read(c.Config)
-		if err != nil {
-			return nil, err
-		}
-		reach, datadog, known = cfg.Outgoing, cfg.Datadog, cfg.Secrets
-	}
-	given, err := app.ReadSecrets(c.Secret)
-	if err != nil {
-		return nil, err
-	}
-	r, err := app.Checks(reach, datadog)
-	if err != nil && c.Config == "" {
-		err = errors.New(strings.ReplaceAll(err.Error(), "outgoing.checks", "--allow"))
-	}
-	if err != nil {
-		return nil, err
-	}
-	return checks.WithSecrets(append(given, known...).Give, r), nil
 }
 
 // write writes the report as it was asked for.

@@ -17,11 +17,12 @@ import (
 )
 
 // myapp is one arm of the service that examples/checks speaks of, with what is wrong
-// with it: the path that fails, and what it answers there.
+// with it: the path that fails, and what it answers there; and how long its products take.
 type myapp struct {
 	path   string
 	status int
 	body   string
+	slow   time.Duration
 }
 
 // ServeHTTP answers as the service does.
@@ -31,6 +32,9 @@ func (a myapp) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(a.status)
 		fmt.Fprint(w, a.body)
 		return
+	}
+	if r.URL.Path == "/api/products" {
+		time.Sleep(a.slow)
 	}
 	switch r.Method + " " + r.URL.Path {
 	case "GET /health":
@@ -44,6 +48,14 @@ func (a myapp) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		fmt.Fprint(w, `{"token": "hunter2hunter2"}`)
+	case "POST /api/users":
+		w.WriteHeader(http.StatusCreated)
+		fmt.Fprint(w, `{"id": 7}`)
+	case "DELETE /api/users/7":
+		w.WriteHeader(http.StatusNoContent)
+	case "GET /debug/log":
+		w.Header().Set("Content-Type", "text/plain")
+		fmt.Fprintln(w, "INFO started")
 	default:
 		w.WriteHeader(http.StatusNotFound)
 	}
@@ -88,12 +100,12 @@ func TestExampleOfASmokeTest(t *testing.T) {
 		says []string
 	}{
 		{"healthy", myapp{}, 0, []string{"All 3 checks passed"}},
-		{"not ok", myapp{"/health", 200, `{"status": "starting"}`}, 1, []string{"✗ health: failed", `$.status is "starting", want "ok"`, "2 of 3 checks passed"}},
-		{"down", myapp{"/health", 503, ``}, 1, []string{"✗ health: failed", "answered 503"}},
-		{"no products", myapp{"/api/products", 200, `{"products": []}`}, 1, []string{"✗ list-products: failed", "json.products is []"}},
-		{"products are no list", myapp{"/api/products", 200, `{}`}, 1, []string{"✗ list-products: failed", "products"}},
-		{"nobody gets in", myapp{"/api/login", 401, `{}`}, 1, []string{"✗ login: failed", "answered 401"}},
-		{"no token", myapp{"/api/login", 200, `{"session": "hunter2hunter2"}`}, 1, []string{"✗ login: failed", "token"}},
+		{"not ok", myapp{path: "/health", status: 200, body: `{"status": "starting"}`}, 1, []string{"✗ health: failed", `$.status is "starting", want "ok"`, "2 of 3 checks passed"}},
+		{"down", myapp{path: "/health", status: 503, body: ``}, 1, []string{"✗ health: failed", "answered 503"}},
+		{"no products", myapp{path: "/api/products", status: 200, body: `{"products": []}`}, 1, []string{"✗ list-products: failed", "json.products is []"}},
+		{"products are no list", myapp{path: "/api/products", status: 200, body: `{}`}, 1, []string{"✗ list-products: failed", "products"}},
+		{"nobody gets in", myapp{path: "/api/login", status: 401, body: `{}`}, 1, []string{"✗ login: failed", "answered 401"}},
+		{"no token", myapp{path: "/api/login", status: 200, body: `{"session": "hunter2hunter2"}`}, 1, []string{"✗ login: failed", "token"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			code, out, errs := checkExample(t, "smoke.yaml", "--target", c.arm.serve(t))
@@ -129,5 +141,64 @@ func TestExamplesOfChecksLoad(t *testing.T) {
 		if _, err := plan.Load(p); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// greenNeeds is what the green environment is looked at for without a load.
+const greenNeeds = "dependencies,test-user,no-errors-in-the-log"
+
+// TestExampleOfAGreenEnvironment breaks the green environment in each way that is looked
+// for, but for its speed.
+func TestExampleOfAGreenEnvironment(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		arm  myapp
+		code int
+		says []string
+	}{
+		{"healthy", myapp{}, 0, []string{"All 3 checks passed"}},
+		{"no database", myapp{path: "/health", status: 200, body: `{"database": "down", "cache": "healthy", "message_queue": "healthy"}`}, 1, []string{"✗ dependencies: failed", `$.database is "down", want "healthy"`}},
+		{"a dependency is not told", myapp{path: "/health", status: 200, body: `{"database": "healthy", "cache": "healthy"}`}, 1, []string{"✗ dependencies: failed", "message_queue"}},
+		{"no user", myapp{path: "/api/users", status: 500, body: `{}`}, 1, []string{"✗ test-user: failed", "(create)", "answered 500"}},
+		{"a user without an ID", myapp{path: "/api/users", status: 201, body: `{"name": "smoke"}`}, 1, []string{"✗ test-user: failed", "(create)", "id"}},
+		{"an error in the log", myapp{path: "/debug/log", status: 200, body: "INFO started\nERROR no stock\n"}, 1, []string{"✗ no-errors-in-the-log: failed", "no stock"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			code, out, errs := checkExample(t, "green.yaml", "--target", c.arm.serve(t), "--only", greenNeeds)
+			if code != c.code {
+				t.Errorf("exit: got %d, want %d", code, c.code)
+			}
+			for _, want := range c.says {
+				if !strings.Contains(strings.Join(strings.Fields(out), " "), want) {
+					t.Errorf("%q is not said:\n%s\n%s", want, out, errs)
+				}
+			}
+		})
+	}
+}
+
+// TestExampleOfAGreenEnvironmentUnderLoad sends the example's whole load, a minute long,
+// to an equal green and to one that is half as slow again.
+func TestExampleOfAGreenEnvironmentUnderLoad(t *testing.T) {
+	needsMinutes(t)
+	const takes = 40 * time.Millisecond
+	local := func(a myapp) string { return strings.Replace(a.serve(t), "127.0.0.1", "localhost", 1) }
+	for _, c := range []struct {
+		name  string
+		green time.Duration
+		code  int
+		says  string
+	}{
+		{"as fast", takes, 0, "All 4 checks passed"},
+		{"half as slow again", takes * 3 / 2, 1, "✗ as-fast-under-load: failed"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			code, out, errs := checkExample(t, "green.yaml", "-v", "--target", local(myapp{slow: c.green}), "--baseline", local(myapp{slow: takes}))
+			t.Log(out)
+			if code != c.code || !strings.Contains(out, c.says) {
+				t.Errorf("got exit %d, want %d with %q:\n%s", code, c.code, c.says, errs)
+			}
+		})
 	}
 }

@@ -20,6 +20,8 @@ type Suite struct {
 	// Runner must come back when its time is over, and must not panic, as
 	// [checks.Kinds] sees to.
 	Runner checks.Runner
+	// Levels are for loads.
+	Levels Levels
 	// Limit bounds the whole run; 0 means no bound.
 	Limit time.Duration
 	// Parallel is how many checks run at the same time; 0 means one after the other.
@@ -79,7 +81,8 @@ func names(specs []checks.Spec) string {
 // ctx has ended; a check that was not run by then is broken. The report is in the order
 // of the checks.
 //
-// A load is run alone, after all others: it is a measurement, which they would disturb.
+// A load is run alone, after what stands before it in the plan and before what follows:
+// it is a measurement, which others would disturb, and logs are looked at after it.
 func (s Suite) Run(ctx context.Context) Report {
 	if s.Now == nil {
 		s.Now = time.Now
@@ -94,9 +97,14 @@ func (s Suite) Run(ctx context.Context) Report {
 	defer cancel()
 	results := make([]checks.Result, len(s.Checks))
 	told := &tally{tell: s.Progress}
-	s.pool(bound, results, told, func(c checks.Spec) bool { return !alone(c) })
-	s.Parallel = 1
-	s.pool(bound, results, told, alone)
+	for from := 0; from < len(s.Checks); {
+		to := from + 1
+		for !alone(s.Checks[from]) && to < len(s.Checks) && !alone(s.Checks[to]) {
+			to++
+		}
+		s.pool(bound, results, told, from, to)
+		from = to
+	}
 	for i, c := range s.Checks {
 		r.Checks = append(r.Checks, entry(c, results[i]))
 	}
@@ -108,14 +116,12 @@ func (s Suite) Run(ctx context.Context) Report {
 // alone reports whether a check must not run beside others.
 func alone(c checks.Spec) bool { return c.Kind() == "load" }
 
-// pool runs some of the checks, a few at a time and in their order.
-func (s Suite) pool(ctx context.Context, results []checks.Result, told *tally, these func(checks.Spec) bool) {
+// pool runs the checks of a range, a few at a time and in their order.
+func (s Suite) pool(ctx context.Context, results []checks.Result, told *tally, from, to int) {
 	var group sync.WaitGroup
 	slots := make(chan struct{}, max(1, s.Parallel))
-	for i, c := range s.Checks {
-		if !these(c) {
-			continue
-		}
+	for i := from; i < to; i++ {
+		c := s.Checks[i]
 		slots <- struct{}{}
 		group.Go(func() {
 			defer func() { <-slots }()
@@ -158,7 +164,7 @@ func (s Suite) one(ctx context.Context, c checks.Spec) checks.Result {
 	case ctx.Err() != nil:
 		return s.missed(c, "it was not run: the run was interrupted before its turn")
 	}
-	return s.Runner.Run(ctx, c, s.Target)
+	return s.compared(c, s.Runner.Run(ctx, c, s.Target))
 }
 
 func (s Suite) missed(c checks.Spec, why string) checks.Result {

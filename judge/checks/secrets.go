@@ -3,6 +3,7 @@ package checks
 import (
 	"context"
 	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"regexp"
@@ -64,10 +65,16 @@ func basic(user, password string) string {
 	return "Basic " + base64.StdEncoding.EncodeToString([]byte(user+":"+password))
 }
 
+// quoted is the template function json: a text as a JSON document has it, in quotes.
+func quoted(text string) (string, error) {
+	b, err := json.Marshal(text)
+	return string(b), err
+}
+
 // TemplateFuncs are the functions of templates beside those of text/template that
 // plans may use. Given to a parser, they only tell it their names.
 func (t Target) TemplateFuncs() template.FuncMap {
-	return template.FuncMap{"secret": t.secret, "basic": basic}
+	return template.FuncMap{"secret": t.secret, "basic": basic, "json": quoted}
 }
 
 // secretError is a secret's absence on its way through text/template.

@@ -208,6 +208,19 @@ func TestBasic(t *testing.T) {
 	}
 }
 
+func TestQuotesOfJSON(t *testing.T) {
+	r := checks.WithSecrets(known, checks.Kinds{"tcp": filling(`{"password": {{ json (secret "shop") }}}`, func(s string) string {
+		var got struct{ Password string }
+		if err := json.Unmarshal([]byte(s), &got); err != nil || got.Password != hunter {
+			t.Errorf("got %s, %v, want a document with the secret in it", s, err)
+		}
+		return s
+	})})
+	if got := r.Run(t.Context(), checks.Spec{TCP: &checks.TCP{}}, checks.Target{}); !strings.Contains(got.Reason, "(hidden)") || strings.Contains(got.Reason, "hunt") {
+		t.Errorf("got %s", got.Reason)
+	}
+}
+
 func TestSecretNames(t *testing.T) {
 	for name, want := range map[string]bool{"shop": true, "shop.token-2_x": true, "": false, "-a": false, "a/b": false, "../x": false, "a b": false, strings.Repeat("a", 64): false} {
 		if checks.SecretName(name) != want {

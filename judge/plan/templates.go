@@ -154,7 +154,7 @@ func refused(n parse.Node) string {
 		return firstRefused(n.Args)
 	case *parse.IdentifierNode:
 		switch n.Ident {
-		case "index", "urlquery", "eq", "ne", "and", "or", "not", "secret", "basic":
+		case "index", "urlquery", "eq", "ne", "and", "or", "not", "secret", "basic", "json":
 			return ""
 		}
 		return n.Ident

@@ -113,11 +113,19 @@ func readBoard(t testing.TB, text []byte) read {
 	return b
 }
 
-// Every board that is recorded keeps every rule.
+// Every board that is recorded keeps every rule, and so does every one of the folder that
+// SERIN_BOARDS names, such as the demo's.
 func TestRules(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.json")
 	if err != nil || len(files) < 6 {
 		t.Fatalf("got %d boards, error %v; want those of the golden test", len(files), err)
+	}
+	if dir := os.Getenv("SERIN_BOARDS"); dir != "" {
+		others, err := filepath.Glob(filepath.Join(dir, "*.json"))
+		if err != nil || len(others) == 0 {
+			t.Fatalf("got %d boards in %s, error %v", len(others), dir, err)
+		}
+		files = append(files, others...)
 	}
 	for _, f := range files {
 		if strings.HasSuffix(f, "-v2.json") {

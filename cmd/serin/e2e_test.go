@@ -130,6 +130,7 @@ func checkDemoFiles(t *testing.T, files string, rules map[string][]byte) {
 	if len(rules) != 2 {
 		t.Errorf("got rules of %d rollouts, want 2", len(rules))
 	}
+	boardsKeepTheRules(t, filepath.Join(files, demo.BoardFolder))
 	dir := t.TempDir()
 	for name, text := range rules {
 		if err := os.WriteFile(filepath.Join(dir, name), text, 0o600); err != nil {

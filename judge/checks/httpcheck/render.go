@@ -77,7 +77,10 @@ func (r *Runner) Prepare(h checks.HTTP, t checks.Target) (*Request, error) {
 		return nil, err
 	}
 	q.hide()
-	return q, q.wanted(h, t)
+	if err := q.wanted(h, t); err != nil {
+		return nil, err
+	}
+	return q, nil
 }
 
 // wanted fills in what the answer must be.

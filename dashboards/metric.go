@@ -257,9 +257,9 @@ func (s Subject) spread(sh *sheet, id uint32, d drawn, u string) error {
 	}
 	sh.put(id+4, 8, 9, quantiles)
 	for i, arm := range []struct {
-		canary bool
-		name   string
-	}{{true, seriesCanary}, {false, seriesBaseline}} {
+		canary       bool
+		name, scheme string
+	}{{true, seriesCanary, "Oranges"}, {false, seriesBaseline, "Blues"}} {
 		expr, err := d.show(arm.canary, queries.View{What: queries.ShowBuckets})
 		if err != nil {
 			return err
@@ -267,7 +267,7 @@ func (s Subject) spread(sh *sheet, id uint32, d drawn, u string) error {
 		sh.put(id+5+uint32(i), 8, 9, panel{
 			key: d.Name + " heat " + arm.name, form: formHeat, title: name(d.Metric) + ", " + arm.name, unit: u,
 			description: "How the " + arm.name + "'s requests are spread. Darker is more.",
-			targets:     []target{{expr: expr, legend: "{{le}}", heat: true}},
+			targets:     []target{{expr: expr, legend: "{{le}}", heat: true}}, scheme: arm.scheme,
 		})
 	}
 	return nil

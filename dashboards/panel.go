@@ -52,7 +52,8 @@ type panel struct {
 	max         *float64 // of the axis, where the data stay below
 	noValue     string
 	decimals    *float64
-	nameOnly    bool // a stat shows which series it is, and not its value
+	nameOnly    bool   // a stat shows which series it is, and not its value
+	scheme      string // of a heatmap: the arm's colour
 }
 
 // link is where a panel leads.
@@ -197,7 +198,7 @@ func (p panel) stat() *stat.PanelBuilder {
 func (p panel) heat() *heatmap.PanelBuilder {
 	return named(heatmap.NewPanelBuilder(), p).Targets(p.queries()).
 		YAxis(heatmap.NewYAxisConfigBuilder().Unit(p.unit).AxisPlacement(common.AxisPlacementLeft)).
-		Color(heatmap.NewHeatmapColorOptionsBuilder().Mode(heatmap.HeatmapColorModeScheme).Scheme("Oranges").Steps(64)).
+		Color(heatmap.NewHeatmapColorOptionsBuilder().Mode(heatmap.HeatmapColorModeScheme).Scheme(p.scheme).Steps(64)).
 		Tooltip(heatmap.NewHeatmapTooltipBuilder().Mode(common.TooltipDisplayModeSingle)). // the SDK leaves a mode that no Grafana knows
 		NoValue(p.missing())
 }

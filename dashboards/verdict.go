@@ -26,7 +26,7 @@ func (s Subject) verdictRow(sh *sheet) {
 			unit:    "percentunit", steps: steps(green, 0.5, yellow, 1.0, red), decimals: cog.ToPtr(0.0),
 		},
 		{
-			key: "worst", title: "Worst metric", description: "The metric with the most evidence of harm. Its row below shows it.",
+			key: "worst", title: "Worst metric", description: "The metric with the most evidence of harm, where there is any (3:1 or more). Its row below shows it.",
 			targets:  []target{{expr: s.worst(), legend: "{{finding}}", instant: true}},
 			nameOnly: true, steps: steps(grey), unit: "short",
 		},
@@ -99,11 +99,16 @@ func (s Subject) final(stats []panel) {
 // constantly is a number that a board knows by itself.
 func constantly(x float64) string { return "vector(" + number(x) + ")" }
 
-// worst asks for the finding with the most evidence of harm, as it was last. A rollout
-// that is over has no such series any more at the end of what the board shows.
+// harm is log10 of the evidence from which on a metric is worth a look: 3:1, where the
+// judge, too, takes a verdict for no longer free of harm.
+const harm = 0.477
+
+// worst asks for the finding with the most evidence of harm, as it was last, and says
+// none where no metric has any. A rollout that is over has no such series any more at the
+// end of what the board shows.
 func (s Subject) worst() string {
-	last := selector(s.Self, "serin_finding_evidence_log10", "rollout", rolloutVariable, "about", "metric", "side", "worse").String()
-	return "topk(1, max by (finding) (last_over_time(" + last + "[$__range])))"
+	last := "last_over_time(" + selector(s.Self, "serin_finding_evidence_log10", "rollout", rolloutVariable, "about", "metric", "side", "worse").String() + "[$__range])"
+	return "topk(1, max by (finding) (" + last + ") >= " + number(harm) + ") or on () label_replace(0 * max(" + last + "), \"finding\", \"none\", \"\", \"\")"
 }
 
 // words is the verdict as Markdown.

@@ -71,7 +71,7 @@ function Inside({ panel, frames, width, height, shown }: { panel: Panel; frames:
     case 'state-timeline':
       return <States frames={frames} width={width} height={height} />;
     case 'heatmap':
-      return <Heat frames={frames} width={width} height={height} />;
+      return <Heat frames={frames} scheme={panel.options.color?.scheme} width={width} height={height} />;
   }
   return <>panels of type {panel.type} are not drawn here</>;
 }

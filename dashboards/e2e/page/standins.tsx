@@ -46,8 +46,10 @@ export function States({ frames, width, height }: { frames: DataFrame[]; width: 
   );
 }
 
-// Heat stands in for the heatmap: buckets made from cumulative ones, darker is more.
-export function Heat({ frames, width, height }: { frames: DataFrame[]; width: number; height: number }) {
+// Heat stands in for the heatmap: buckets made from cumulative ones, darker is more, in the
+// colour that the panel's scheme is named after.
+export function Heat({ frames, scheme, width, height }: { frames: DataFrame[]; scheme: string; width: number; height: number }) {
+  const rgb = scheme === 'Blues' ? '87,148,242' : '255,152,48';
   const theme = useTheme2();
   const rows = [...frames].filter((f) => f.name !== undefined).sort((a, b) => bound(a.name!) - bound(b.name!));
   const counts = rows.map((f, i) => valueField(f).values.map((x: number | null, t: number) => Math.max(0, (x ?? 0) - (i ? (valueField(rows[i - 1]).values[t] ?? 0) : 0))));
@@ -59,7 +61,7 @@ export function Heat({ frames, width, height }: { frames: DataFrame[]; width: nu
         <div key={i} style={{ position: 'absolute', top: height - 16 - (i + 1) * cell, height: cell, width }}>
           <span style={{ position: 'absolute', width: 54, textAlign: 'right', fontSize: 9, lineHeight: `${cell}px` }}>{short(f.name!)}</span>
           {counts[i].map((x: number, t: number) =>
-            x > 0 ? <span key={t} style={{ position: 'absolute', left: 58 + (t * (width - 60)) / counts[i].length, width: (width - 60) / counts[i].length + 0.5, height: cell, background: `rgba(255,152,48,${(0.08 + 0.92 * Math.sqrt(x / most)).toFixed(2)})` }} /> : null
+            x > 0 ? <span key={t} style={{ position: 'absolute', left: 58 + (t * (width - 60)) / counts[i].length, width: (width - 60) / counts[i].length + 0.5, height: cell, background: `rgba(${rgb},${(0.08 + 0.92 * Math.sqrt(x / most)).toFixed(2)})` }} /> : null
           )}
         </div>
       ))}

@@ -1,7 +1,10 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -24,7 +27,7 @@ type storeWorld struct {
 // replays the verdicts from the journal with the store gone.
 func TestStoresEndToEnd(t *testing.T) {
 	for name, fill := range map[string]func(t *testing.T, now time.Time, worse float64) storeWorld{
-		"datadog": inDatadog, "cloudwatch": inCloudWatch,
+		"datadog": inDatadog, "cloudwatch": inCloudWatch, "http-json": inJSON,
 	} {
 		for _, tt := range []struct {
 			canary string
@@ -51,8 +54,7 @@ func (w storeWorld) judge(t *testing.T, journal string) (int, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	name, _, _ := strings.Cut(w.plan, "/")
-	files := map[string]string{"plan.yaml": string(text) + "\n" + w.arms, "serin.yaml": "sources:\n  - name: " + name + "\n" + w.source}
+	files := map[string]string{"plan.yaml": string(text) + "\n" + w.arms, "serin.yaml": "sources:\n" + w.source}
 	for file, text := range files {
 		if err := os.WriteFile(filepath.Join(dir, file), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
@@ -107,7 +109,7 @@ func inDatadog(t *testing.T, now time.Time, worse float64) storeWorld {
 	}
 	return storeWorld{
 		plan:   "datadog/plan.yaml",
-		source: fmt.Sprintf("    datadog: {url: %q, apiKey: env:FAKE_DD_API_KEY, appKey: env:FAKE_DD_APP_KEY}\n", s.URL),
+		source: fmt.Sprintf("  - name: datadog\n    datadog: {url: %q, apiKey: env:FAKE_DD_API_KEY, appKey: env:FAKE_DD_APP_KEY}\n", s.URL),
 		arms:   "arms: {baseline: {version: v1}, canary: {version: v2}}\n",
 	}
 }
@@ -122,7 +124,7 @@ func inCloudWatch(t *testing.T, now time.Time, worse float64) storeWorld {
 func meshWorld(s *cloudwatchtest.Server) storeWorld {
 	return storeWorld{
 		plan:   "cloudwatch/app-mesh.yaml",
-		source: fmt.Sprintf("    cloudwatch: {url: %q, region: eu-west-1}\n", s.URL),
+		source: fmt.Sprintf("  - name: cloudwatch\n    cloudwatch: {url: %q, region: eu-west-1}\n", s.URL),
 		arms:   "arms: {baseline: {workload: myapp-stable}, canary: {workload: myapp-canary}}\n",
 	}
 }
@@ -145,5 +147,35 @@ func fillMesh(s *cloudwatchtest.Server, now time.Time, m mesh) {
 			put("TargetResponseTime", 0.1, 1900)
 			put("TargetResponseTime", m.slow[arm], 100)
 		}
+	}
+}
+
+// inJSON serves orders minute by minute, of which 2% fail.
+func inJSON(t *testing.T, _ time.Time, worse float64) storeWorld {
+	h := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		q := r.URL.Query()
+		var from, to int64
+		if _, err := fmt.Sscan(q.Get("from")+" "+q.Get("to"), &from, &to); err != nil || r.Header.Get("Authorization") != "Bearer reporting-token" {
+			http.Error(w, "no", http.StatusBadRequest)
+			return
+		}
+		points := [][2]float64{}
+		for at := from; at < to; at += 60 {
+			n := 1000.0
+			if r.URL.Path == "/series/orders_failed" {
+				if n = 20 + float64(at/60*7%5-2); q.Get("version") == "v2" {
+					n = 20*worse + float64((at/60*7+1)%5-2)
+				}
+			}
+			points = append(points, [2]float64{float64(at), n})
+		}
+		_ = json.NewEncoder(w).Encode(map[string]any{"data": points})
+	}))
+	t.Cleanup(h.Close)
+	t.Setenv("REPORTING_TOKEN", "reporting-token")
+	return storeWorld{
+		plan:   "http-json/plan.yaml",
+		source: fmt.Sprintf("  - name: reporting\n    http-json: {url: \"%s/series/{name}?from={from}&to={to}&step={step}&{labels}\", points: '$.data[*]', bearer: env:REPORTING_TOKEN}\n", h.URL),
+		arms:   "arms: {baseline: {version: v1}, canary: {version: v2}}\n",
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/serin-canary/serin/judge/plan"
 	"github.com/serin-canary/serin/queries/cloudwatch"
 	"github.com/serin-canary/serin/queries/datadog"
+	"github.com/serin-canary/serin/queries/httpjson"
 	"github.com/serin-canary/serin/queries/prometheus"
 	"github.com/serin-canary/serin/queries/scrape"
 )
@@ -79,6 +80,7 @@ type Source struct {
 	Scrape     *Scrape            `yaml:"scrape"`
 	Datadog    *datadog.Config    `yaml:"datadog"`
 	CloudWatch *cloudwatch.Config `yaml:"cloudwatch"`
+	HTTPJSON   *httpjson.Config   `yaml:"http-json"`
 }
 
 // Scrape configures the embedded source: Serin scrapes the pages itself.

@@ -91,7 +91,7 @@ serin.yaml:3:29: log.format: "xml" is not a format; write text or json
 serin.yaml:5:5: sources[0].name: a source needs the name that plans use for it
 serin.yaml:5:24: sources[0].prometheus.url: "…" is not a URL; write for example http://prometheus:9090
 serin.yaml:6:5: sources[1]: a source is of one kind, and this one is prometheus and scrape; write as many sources
-serin.yaml:9:5: sources[2]: a source needs a kind; add prometheus: {url: …} or scrape: {targets: […]}, or cloudwatch, datadog
+serin.yaml:9:5: sources[2]: a source needs a kind; add prometheus: {url: …} or scrape: {targets: […]}, or cloudwatch, datadog, http-json
 serin.yaml:9:11: sources[2].name: another source is called "a" already
 serin.yaml:12:17: sources[3].scrape.interval: a duration such as 15s is needed here, not "15"
 serin.yaml:13:25: sources[3].scrape.targets[0].url: "ftp://x" is not a URL; write for example http://10.0.0.7:8080/metrics

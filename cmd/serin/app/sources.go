@@ -12,6 +12,7 @@ import (
 	"github.com/serin-canary/serin/queries"
 	"github.com/serin-canary/serin/queries/cloudwatch"
 	"github.com/serin-canary/serin/queries/datadog"
+	"github.com/serin-canary/serin/queries/httpjson"
 	"github.com/serin-canary/serin/queries/prometheus"
 	"github.com/serin-canary/serin/queries/promql"
 	"github.com/serin-canary/serin/queries/scrape"
@@ -74,6 +75,10 @@ func open(c Source, l Limits, log *slog.Logger) (Store, error) {
 		cc := *c.CloudWatch
 		cc.Name = c.Name
 		return cloudwatch.New(cc)
+	case c.HTTPJSON != nil:
+		hc := *c.HTTPJSON
+		hc.Name, hc.Guard = c.Name, Guard
+		return httpjson.New(hc)
 	}
 	return nil, fmt.Errorf("it has no kind; add prometheus or scrape")
 }

@@ -57,7 +57,7 @@ func doors() []door {
 		{library: "github.com/invopop/jsonschema", open: []string{"judge/plan"}, why: "the schema is generated from the plan's types"},
 		{library: "github.com/santhosh-tekuri/jsonschema/v6", open: []string{"judge/plan", "judge/checks/*"}, why: "documents are held against schemas in few places"},
 		{library: "github.com/expr-lang/expr", open: []string{"judge/checks", "judge/checks/*"}, why: "conditions belong to checks"},
-		{library: "github.com/ohler55/ojg", open: []string{"judge/checks", "judge/checks/*"}, why: "extraction belongs to checks"},
+		{library: "github.com/ohler55/ojg", open: []string{"judge/checks", "judge/checks/*", "queries/httpjson"}, why: "extraction belongs to checks, and to the source that reads any JSON"},
 		{library: "github.com/tsenart/vegeta/v12", open: []string{"judge/checks/load"}, why: "load is one kind of check"},
 		{library: "google.golang.org/grpc", open: []string{"judge/checks/grpccheck"}, why: "gRPC is one kind of check"},
 		{library: "github.com/coder/websocket", open: []string{"judge/checks/wscheck"}, why: "WebSockets are one kind of check"},

@@ -64,6 +64,7 @@ func importTable() []row {
 		// their answers mean.
 		{pkg: "queries/datadog", may: []string{"queries", "queries/batch", "queries/binned", "queries/store"}},
 		{pkg: "queries/cloudwatch", may: []string{"queries", "queries/batch", "queries/binned", "queries/store"}},
+		{pkg: "queries/httpjson", may: []string{"queries", "queries/binned", "queries/store"}},
 		{pkg: "queries/*", may: []string{"queries"}},
 		{pkg: "stats", may: nil},
 		{pkg: "stats/sequential", may: []string{"stats"}},

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -80,5 +81,35 @@ func TestExampleOfAJourney(t *testing.T) {
 				t.Errorf("got %d and %d orders left, want them cancelled", canary.orders.Load(), baseline.orders.Load())
 			}
 		})
+	}
+}
+
+// TestStepsOfAJourney ensures that machines are told of each step, with its time.
+func TestStepsOfAJourney(t *testing.T) {
+	t.Setenv("SMOKE_PASSWORD", "hunter2-of-smoke")
+	s := httptest.NewServer(&journeyShop{})
+	defer s.Close()
+	_, out, errs := checkExample(t, "journey.yaml", "--target", s.URL, "--baseline", s.URL, "--secret", "smoke-password=env:SMOKE_PASSWORD", "-o", "json")
+	var got struct {
+		Checks []struct {
+			Canary struct {
+				Steps []struct {
+					Name, Part, Status string
+					Seconds            float64
+				}
+			}
+		}
+	}
+	if err := json.Unmarshal([]byte(out), &got); err != nil || len(got.Checks) != 1 {
+		t.Fatalf("%v:\n%s\n%s", err, out, errs)
+	}
+	var steps []string
+	for _, s := range got.Checks[0].Canary.Steps {
+		if steps = append(steps, s.Part+" "+s.Name); s.Status != "passed" || s.Seconds <= 0 {
+			t.Errorf("got %+v, want it passed, with its time", s)
+		}
+	}
+	if want := "setup login, step order, step look, cleanup cancel"; strings.Join(steps, ", ") != want {
+		t.Errorf("got %v, want %s", steps, want)
 	}
 }

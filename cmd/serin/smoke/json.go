@@ -41,6 +41,24 @@ type jsonEnd struct {
 	Seconds  float64       `json:"seconds"`
 	Attempts int           `json:"attempts"`
 	Reason   string        `json:"reason"`
+	Steps    []jsonStep    `json:"steps,omitempty"`
+}
+
+// jsonStep is one step of a journey, of the arm's last attempt.
+type jsonStep struct {
+	Name    string        `json:"name"`
+	Part    checks.Part   `json:"part"`
+	Status  checks.Status `json:"status"`
+	Seconds float64       `json:"seconds"`
+	Reason  string        `json:"reason"`
+}
+
+func stepsOf(all []checks.StepResult) []jsonStep {
+	var out []jsonStep
+	for _, s := range all {
+		out = append(out, jsonStep{s.Name, s.Part, s.Status, s.Took.Seconds(), s.Reason})
+	}
+	return out
 }
 
 // JSON writes the report for machines.
@@ -51,7 +69,7 @@ func (r Report) JSON(w io.Writer) error {
 	for _, e := range r.Checks {
 		out.Checks = append(out.Checks, jsonCheck{
 			e.Name, e.Kind, e.When, e.Counts, e.Critical, e.Result.At,
-			jsonEnd{e.Result.Status, e.Result.Took.Seconds(), e.Result.Attempts, e.Result.Reason},
+			jsonEnd{e.Result.Status, e.Result.Took.Seconds(), e.Result.Attempts, e.Result.Reason, stepsOf(e.Result.Steps)},
 			onArm(e.Result.Canary), onArm(e.Result.Baseline),
 		})
 	}
@@ -65,5 +83,5 @@ func onArm(r *checks.ArmResult) *jsonEnd {
 	if r == nil {
 		return nil
 	}
-	return &jsonEnd{r.Status, r.Took.Seconds(), r.Attempts, r.Reason}
+	return &jsonEnd{r.Status, r.Took.Seconds(), r.Attempts, r.Reason, stepsOf(r.Steps)}
 }

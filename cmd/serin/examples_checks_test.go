@@ -7,12 +7,14 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/serin-canary/serin/judge/checks/synthetics/synthtest"
 	"github.com/serin-canary/serin/judge/plan"
 )
 
@@ -198,6 +200,49 @@ func TestExampleOfAGreenEnvironmentUnderLoad(t *testing.T) {
 			t.Log(out)
 			if code != c.code || !strings.Contains(out, c.says) {
 				t.Errorf("got exit %d, want %d with %q:\n%s", code, c.code, c.says, errs)
+			}
+		})
+	}
+}
+
+// TestExampleOfSynthetics makes a test at a stand-in for Datadog out of the example's
+// check, as its comment says, and has it look at a canary that answers and one that does
+// not.
+func TestExampleOfSynthetics(t *testing.T) {
+	dd := synthtest.New(t)
+	t.Setenv("DD_API_KEY", synthtest.APIKey)
+	t.Setenv("DD_APP_KEY", synthtest.AppKey)
+	config := filepath.Join(t.TempDir(), "serin.yaml")
+	text := fmt.Sprintf("datadog: { url: %q, apiKey: env:DD_API_KEY, appKey: env:DD_APP_KEY }\nsources: [{ name: prometheus, prometheus: { url: \"http://127.0.0.1:1\" } }]\n", dd.URL)
+	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	example := filepath.Join("..", "..", "examples", "checks", "synthetics.yaml")
+	good := myapp{}.serve(t)
+	var out, errs bytes.Buffer
+	args := []string{"export", "synthetics", "-p", example, "-t", good, "--check", "health", "--location", "aws:us-east-1,aws:us-west-2", "--message", "failed @pagerduty", "--create", "-c", config}
+	if code := run(t.Context(), args, &out, &errs); code != 0 {
+		t.Fatalf("exit %d: %s", code, errs.String())
+	}
+	made, ok := dd.Created(strings.TrimSpace(out.String()))
+	if !ok || len(made.Config.Assertions) != 3 {
+		t.Fatalf("created %+v, %v", made, ok)
+	}
+	dd.Add("abc-def-ghi", made) // the ID that the example names
+	for _, c := range []struct {
+		name string
+		url  string
+		code int
+		says string
+	}{
+		{"healthy", good, 0, "All 2 checks passed"},
+		{"not ok", myapp{path: "/health", status: 200, body: "starting"}.serve(t), 1, "✗ health-from-outside: failed"},
+		{"down", myapp{path: "/health", status: 503, body: "ok"}.serve(t), 1, "at aws:us-west-2"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			code, out, errs := checkExample(t, "synthetics.yaml", "--target", c.url, "-c", config)
+			if code != c.code || !strings.Contains(strings.Join(strings.Fields(out), " "), c.says) {
+				t.Errorf("got exit %d, want %d with %q:\n%s\n%s", code, c.code, c.says, out, errs)
 			}
 		})
 	}

@@ -15,10 +15,11 @@ import (
 
 // exportCmd groups what is written for others to read.
 type exportCmd struct {
-	Argo      exportArgoCmd      `cmd:"" help:"Print what Argo Rollouts is told of Serin."`
-	Dashboard exportDashboardCmd `cmd:"" help:"Print a dashboard for Grafana: of a rollout, of a service, of all."`
-	Alerts    exportAlertsCmd    `cmd:"" help:"Print a rollout's alert rules, and their unit tests."`
-	Mixin     exportMixinCmd     `cmd:"" help:"Print what watches Serin itself: a dashboard and alert rules."`
+	Argo       exportArgoCmd       `cmd:"" help:"Print what Argo Rollouts is told of Serin."`
+	Dashboard  exportDashboardCmd  `cmd:"" help:"Print a dashboard for Grafana: of a rollout, of a service, of all."`
+	Alerts     exportAlertsCmd     `cmd:"" help:"Print a rollout's alert rules, and their unit tests."`
+	Synthetics exportSyntheticsCmd `cmd:"" help:"Print a plan's HTTP check as a test of Datadog Synthetics, or create it."`
+	Mixin      exportMixinCmd      `cmd:"" help:"Print what watches Serin itself: a dashboard and alert rules."`
 }
 
 // exportArgoCmd groups what is written for Argo Rollouts.

@@ -6,7 +6,6 @@ import (
 	"os"
 	"strings"
 
-	"github.com/serin-canary/serin/judge/checks"
 	"github.com/serin-canary/serin/judge/checks/synthetics"
 )
 
@@ -82,8 +81,8 @@ func (d Datadog) address() string {
 	return "https://api.datadoghq.com"
 }
 
-// runner returns what runs checks of kind synthetics.
-func (d Datadog) runner() checks.Runner {
+// Synthetics returns what has tests run by Datadog.
+func (d Datadog) Synthetics() *synthetics.Runner {
 	return synthetics.New(synthetics.Config{URL: d.address(), Keys: d.keys()})
 }
 

@@ -33,6 +33,6 @@ func runners(guard checks.Guard, dd Datadog) checks.Kinds {
 		"logs":       logcheck.New(logcheck.Config{Guard: guard}),
 		"exec":       execcheck.Refusing(), // AllowExec
 
-		"synthetics": dd.runner(),
+		"synthetics": dd.Synthetics(),
 	}
 }

@@ -24,8 +24,8 @@ type Config struct {
 	// Transport sends the requests (default: a new one of net/http's kind).
 	Transport http.RoundTripper
 	Clock     checks.Clock // its Timeout is 5 min by default
-	// Poll is the pause between two looks at a batch (default 5 s, as Datadog's own
-	// command does).
+	// Poll is the longest pause between two looks at a batch (default 5 s, as Datadog's
+	// own command makes it).
 	Poll time.Duration
 }
 
@@ -137,8 +137,8 @@ func (r *Runner) try(ctx context.Context, body []datadogV1.SyntheticsCITest, tes
 		return checks.Breaking("could not be triggered: %s", cause(err))
 	}
 	running := false
-	for {
-		if !wait(ctx, r.poll) {
+	for pause := min(r.poll, time.Second); ; pause = min(r.poll, 2*pause) { // an API test takes a second
+		if !wait(ctx, pause) {
 			return late(time.Since(began), id, running, nil)
 		}
 		var b batch

@@ -68,3 +68,21 @@ func SetHeaders(req *http.Request, headers map[string]string) error {
 	}
 	return nil
 }
+
+// noUpgrade is a round tripper for requests that ask for no other protocol.
+type noUpgrade struct{ next http.RoundTripper }
+
+// NoUpgrade returns a round tripper that takes an answer which switches to another
+// protocol for an error. Nobody asked for that; its body would be the bare connection,
+// and no end of the request's time ends a read of it.
+func NoUpgrade(next http.RoundTripper) http.RoundTripper { return noUpgrade{next} }
+
+// RoundTrip implements http.RoundTripper.
+func (n noUpgrade) RoundTrip(req *http.Request) (*http.Response, error) {
+	resp, err := n.next.RoundTrip(req)
+	if err == nil && resp.StatusCode == http.StatusSwitchingProtocols {
+		resp.Body.Close()
+		return nil, errors.New("the answer was 101, which switches to another protocol that nobody asked for")
+	}
+	return resp, err
+}

@@ -3,6 +3,7 @@ package prometheus
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -81,6 +82,10 @@ func (t *roundTripper) RoundTrip(req *http.Request) (*http.Response, error) {
 	resp, err := t.next.RoundTrip(req)
 	if err != nil {
 		return nil, err
+	}
+	if resp.StatusCode == http.StatusSwitchingProtocols { // its body would be the connection, which no deadline ends
+		resp.Body.Close()
+		return nil, errors.New("it answered 101, and nobody asked for another protocol")
 	}
 	seen.answered(resp.StatusCode, retryAfter(resp.Header.Get("Retry-After"), time.Now()))
 	resp.Body = &meter{ReadCloser: resp.Body, limits: t.cfg.Limits, total: &t.read}

@@ -80,7 +80,7 @@ func unanswered(a Answer) string {
 // says how far it came.
 func (q *Request) exchange(req *http.Request, jar http.CookieJar) (Answer, error) {
 	now := q.runner.cfg.Clock.Now
-	client := http.Client{Transport: q.runner.transport, CheckRedirect: q.redirect, Jar: jar}
+	client := http.Client{Transport: checks.NoUpgrade(q.runner.transport), CheckRedirect: q.redirect, Jar: jar}
 	began := now()
 	resp, err := client.Do(req)
 	if err != nil {

@@ -73,7 +73,7 @@ func (a *arm) sender(ctx context.Context) sender {
 		stop := context.AfterFunc(ctx, cancel)
 		end := func() { stop(); cancel() }
 		fail := func(err error) { s.Failure = failure(ctx, err) }
-		resp, err := a.dial.RoundTrip(req.WithContext(own))
+		resp, err := checks.NoUpgrade(a.dial).RoundTrip(req.WithContext(own))
 		if err != nil {
 			end()
 			fail(err)

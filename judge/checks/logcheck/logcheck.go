@@ -174,7 +174,7 @@ func (p probe) get(ctx context.Context, u *url.URL) (body []byte, cut bool, stat
 		return nil, false, 0, err
 	}
 	client := http.Client{
-		Transport:     p.runner.cfg.Guard.Transport(p.runner.cfg.Roots),
+		Transport:     checks.NoUpgrade(p.runner.cfg.Guard.Transport(p.runner.cfg.Roots)),
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	resp, err := client.Do(req)

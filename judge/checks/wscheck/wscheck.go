@@ -113,12 +113,12 @@ func (p probe) try(ctx context.Context) checks.Attempt {
 	now := p.runner.cfg.Clock.Now
 	began := now()
 	var raw atomic.Pointer[net.Conn]
+	// What ends the attempt ends a read that waits, whatever the library is at.
+	defer context.AfterFunc(ctx, func() { closeRaw(&raw) })()
 	ws, refusal := p.open(ctx, &raw)
 	if refusal != nil {
 		return *refusal
 	}
-	// What ends the attempt ends a read that waits, whatever the library is at.
-	defer context.AfterFunc(ctx, func() { closeRaw(&raw) })()
 	defer ws.CloseNow()
 	if got := ws.Subprotocol(); got != p.subprotocol {
 		return checks.Failing("was opened, but the server chose %s, want the subprotocol %q", chosen(got), p.subprotocol)

@@ -94,7 +94,9 @@ func (s Set) Name() string { return NameOf(s.ID) }
 // rule gates an alert by the deadline and gives it its labels and links.
 func (b *builder) rule(a alert) rulefmt.Rule {
 	labels := map[string]string{}
-	maps.Copy(labels, b.s.Labels)
+	for name, value := range b.s.Labels {
+		labels[name] = plain(value)
+	}
 	r := b.s.Rollout
 	severity := a.severity
 	if b.s.Plan.Mode == "shadow" && severity == Page {

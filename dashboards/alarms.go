@@ -14,7 +14,7 @@ func (s Standing) alarmsRow(sh *sheet) {
 	}
 	sh.row(40, "False alarms, measured", false)
 	sh.put(41, 8, 8, panel{
-		key: "false alarms", title: "False rollbacks, and the budget spent", unit: "short", noValue: notHere, decimals: cog.ToPtr(1.0),
+		key: "false alarms", title: "False rollbacks, and the budget spent", unit: "short", noValue: notHere, decimals: cog.ToPtr(2.0),
 		description: "As each rollout ends, some of its baseline's pods are judged as if they were the canary. They run what the others run, so that a rollback would be a false one. The budget is the sum of the plans' α: on average there may be as many. Of the newest 500 rollouts of 90 days.",
 		targets: []target{
 			{expr: metric("alarms", nil, "of", placebo), legend: "false rollbacks of placebos"},
@@ -27,10 +27,10 @@ func (s Standing) alarmsRow(sh *sheet) {
 	sh.put(42, 8, 8, panel{
 		key: "false alarms by metric", title: "Share with decisive evidence, by metric", unit: "percentunit", noValue: "no rollout yet",
 		max: cog.ToPtr(0.1), decimals: cog.ToPtr(1.0),
-		description: "How many of a hundred comparisons in which nothing should be found had evidence of one metric that rolls back: placebos, and canaries that were promoted. Above α (5 % by default) the metric's noise is not what the judge takes it for. What was rolled back is not among the promoted.",
+		description: "How many of a hundred placebos had evidence of one metric alone that rolls back. Above α (5 % by default) the metric's noise is not what the judge takes it for.",
 		targets: []target{{
-			expr:   metric("metric_alarms", []string{"of", "metric"}) + " / (" + metric("metric_rollouts", []string{"of", "metric"}) + " > 0)",
-			legend: "{{metric}} ({{of}})",
+			expr:   metric("metric_alarms", []string{"metric"}, "of", placebo) + " / (" + metric("metric_rollouts", []string{"metric"}, "of", placebo) + " > 0)",
+			legend: "{{metric}}",
 		}},
 	})
 	sh.fill(4, 4, []uint32{43, 44, 45, 46}, []panel{

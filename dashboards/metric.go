@@ -85,9 +85,9 @@ func (d drawn) eventsView() queries.Shown {
 // name is a metric's title.
 func name(m plan.Metric) string {
 	if m.Title != "" {
-		return m.Title
+		return heading(m.Title)
 	}
-	return m.Name
+	return heading(m.Name)
 }
 
 // metricRow draws one metric: both arms in one graph with what is tolerated, their
@@ -277,7 +277,7 @@ func (s Subject) spread(sh *sheet, id uint32, d drawn, u string) error {
 func (s Subject) about(d drawn) string {
 	var parts []string
 	if d.Description != "" {
-		parts = append(parts, d.Description)
+		parts = append(parts, plain(d.Description))
 	}
 	parts = append(parts, "Orange is the canary, blue the baseline: the very series that are judged, read as a "+string(d.canary.Kind)+".")
 	if d.Kind != plan.Rate && d.Worse != plan.Either {
@@ -298,7 +298,7 @@ func marginText(d drawn, m plan.Margin) string {
 		parts = append(parts, number(100*m.Relative)+"%")
 	}
 	if m.Absolute > 0 {
-		parts = append(parts, strings.TrimSpace(number(m.Absolute)+" "+d.Unit))
+		parts = append(parts, strings.TrimSpace(number(m.Absolute)+" "+plain(d.Unit)))
 	}
 	return strings.Join(parts, " + ")
 }

@@ -50,7 +50,7 @@ func (s Subject) resourceRow(sh *sheet) {
 func (s Subject) byPod(sh *sheet, id uint32, d drawn) error {
 	p := panel{
 		key: d.Name + " by pod", title: name(d.Metric) + ", by pod", unit: unit(d.Metric, d.canary.Kind),
-		description: fmt.Sprintf("The %s pods of each arm with the highest values. %s", mostPods, d.Description),
+		description: fmt.Sprintf("The %s pods of each arm with the highest values. %s", mostPods, plain(d.Description)),
 	}
 	d.of = nil // of each pod, what it uses
 	for _, canary := range []bool{true, false} {

@@ -40,7 +40,7 @@ func Draw(s Subject) (Board, error) {
 	b := Board{UID: UID(s.Rollout.ID), Title: s.title(), LeftOut: sh.left}
 	d := dashboard.NewDashboard()
 	d.Uid, d.Title, d.Tags = &b.UID, &b.Title, Tags(s.Rollout)
-	d.Description = cog.ToPtr(fmt.Sprintf("Written by Serin for rollout %s of %s. Changes made here are overwritten.", s.Rollout.ID, s.Rollout.Service))
+	d.Description = cog.ToPtr(fmt.Sprintf("Written by Serin for rollout %s of %s. Changes made here are overwritten.", s.Rollout.ID, plain(s.Rollout.Service)))
 	d.Editable, d.GraphTooltip = cog.ToPtr(false), cog.ToPtr(dashboard.DashboardCursorSyncCrosshair)
 	d.Timezone = cog.ToPtr("utc")
 	d.Panels = sh.panels()
@@ -64,6 +64,7 @@ func (s Subject) title() string {
 	if s.Rollout.Namespace != "" {
 		name = s.Rollout.Namespace + "/" + name
 	}
+	name = heading(name)
 	switch {
 	case s.Closed.IsZero():
 		return "Canary: " + name

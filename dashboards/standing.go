@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"slices"
+	"strings"
 
 	"github.com/grafana/grafana-foundation-sdk/go/cog"
 	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
@@ -104,7 +105,11 @@ func (s Standing) undone() Standing {
 
 // ServiceUID identifies the board of a service.
 func ServiceUID(namespace, service string) string {
-	return "serin-s-" + shortHash(namespace+"/"+service)
+	between := "/"
+	if strings.Contains(namespace+service, between) {
+		between = "\x00" // a/b of c is not a of b/c
+	}
+	return "serin-s-" + shortHash(namespace+between+service)
 }
 
 // Service draws the standing board of one service: its live rollouts, and how the
@@ -135,8 +140,8 @@ func Service(s Standing, namespace, service string) (Board, error) {
 		targets:     []target{{expr: "sum by (outcome) (increase(" + s.plain("serin_rollouts_closed_total", pairs...) + "[1w]))", legend: "{{outcome}}"}},
 	})
 	return s.board(sh, frame{
-		uid: ServiceUID(namespace, service), title: "Serin: " + join(namespace, service), description: "Rollouts of this service.",
-		tags: []string{Tag, "service:" + service},
+		uid: ServiceUID(namespace, service), title: "Serin: " + heading(join(namespace, service)), description: "Rollouts of this service.",
+		tags: []string{Tag, serviceTag(service)},
 	}, constant("namespace", namespace), constant("service", service))
 }
 

@@ -3,6 +3,8 @@ package dashboards
 import (
 	"errors"
 	"fmt"
+	"regexp"
+	"strings"
 	"time"
 
 	"github.com/serin-canary/serin/judge/plan"
@@ -73,5 +75,31 @@ const Tag = "managed-by:serin"
 
 // Tags returns a rollout's tags, by which boards and annotations are found.
 func Tags(r rollout.Rollout) []string {
-	return []string{Tag, "rollout:" + r.ID, "service:" + r.Service}
+	return []string{Tag, "rollout:" + r.ID, serviceTag(r.Service)}
+}
+
+// longestTag is what Grafana's database has room for, in characters: a longer tag makes it
+// refuse the whole board.
+const longestTag = 50
+
+func serviceTag(service string) string { return shortened("service:"+service, longestTag) }
+
+// shortened cuts a text to so many characters.
+func shortened(text string, most int) string {
+	if r := []rune(text); len(r) > most {
+		return string(r[:most-1]) + "…"
+	}
+	return text
+}
+
+// longestHeading bounds titles, in characters.
+const longestHeading = 100
+
+var interpolated = regexp.MustCompile(`\$(\w|\{)|\[\[`)
+
+// heading is a title of one line in which Grafana finds no variable.
+func heading(text string) string {
+	text = strings.Join(strings.Fields(text), " ")
+	text = interpolated.ReplaceAllStringFunc(text, func(found string) string { return found[:1] + "\u200b" + found[1:] })
+	return shortened(text, longestHeading)
 }

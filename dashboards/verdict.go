@@ -193,6 +193,6 @@ func join(namespace, service string) string {
 // plain is text that Markdown, HTML and Grafana's variables leave as it is.
 func plain(text string) string {
 	return strings.NewReplacer(
-		"&", "&amp;", "<", "&lt;", ">", "&gt;", "`", "&#96;", "*", "\\*", "_", "\\_", "[", "\\[", "]", "\\]", "|", "\\|", "$", "&#36;", "\n", " ", "\r", " ",
+		"\\", "\\\\", "&", "&amp;", "<", "&lt;", ">", "&gt;", "`", "&#96;", "*", "\\*", "_", "\\_", "[", "\\[", "]", "\\]", "|", "\\|", "$", "&#36;", "\n", " ", "\r", " ",
 	).Replace(text)
 }

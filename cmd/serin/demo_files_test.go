@@ -25,6 +25,7 @@ func boardsKeepTheRules(t *testing.T, dir string) {
 // TestDemoRulesPassTheirTests writes the rules of both of the demo's services with their
 // unit tests, and has promtool run them.
 func TestDemoRulesPassTheirTests(t *testing.T) {
+	needsMinutes(t)
 	for name, scenario := range map[string]demo.Scenario{"checkout": demo.Healthy, "payments": demo.Errors} {
 		t.Run(name, func(t *testing.T) {
 			_, plan := shop(t, name, scenario)

@@ -58,7 +58,7 @@ func (a *arithmetic) datadogTail(p Part) meaning {
 	made := ""
 	for a.fault == nil && a.has(".") {
 		at := a.at - 1
-		name := a.while(func(c byte) bool { return isLetter(c) })
+		name := a.while(isLetter)
 		args, _, closed := strings.Cut(a.text[a.at:], ")")
 		if !closed || !strings.HasPrefix(args, "(") {
 			return a.failAt(at, "a modifier is written with parentheses, as in .as_count()")

@@ -79,7 +79,7 @@ func (b *Batcher[K, Q, A]) join(ctx context.Context, key K, question Q) (*call[Q
 	c := b.open[key]
 	if c == nil || c.waiting == 0 {
 		// The call outlives its first asker where others wait for it.
-		shared, cancel := context.WithCancel(context.WithoutCancel(ctx))
+		shared, cancel := context.WithCancel(context.WithoutCancel(ctx)) //nolint:gosec // begin cancels it, and so does the last one that leaves
 		c = &call[Q, A]{done: make(chan struct{}), cancel: cancel}
 		b.open[key] = c
 		opened := c

@@ -13,9 +13,9 @@ import (
 type Missing bool
 
 const (
-	// Gap: it is not known how many there were.
+	// Gap says that it is not known how many there were.
 	Gap Missing = false
-	// None: there were none. Stores that report what happened, and nothing where
+	// None says that there were none. Stores that report what happened, and nothing where
 	// nothing did, mean this.
 	None Missing = true
 )

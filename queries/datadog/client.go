@@ -63,6 +63,7 @@ func (c *client) call(ctx context.Context, path string, query url.Values, body, 
 	if err != nil {
 		return store.Unreached(c.cfg.Name, c.cfg.Timeout, err, keys[:]...)
 	}
+	defer resp.Body.Close()
 	c.budget.learn(resp.Header)
 	text, err := store.ReadAnswer(resp)
 	if err != nil {

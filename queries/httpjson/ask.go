@@ -67,6 +67,7 @@ func (s *Source) get(ctx context.Context, method, address string) ([]byte, error
 	if err != nil {
 		return nil, store.Unreached(s.cfg.Name, s.cfg.Timeout, err, token)
 	}
+	defer resp.Body.Close()
 	text, err := store.ReadAnswer(resp)
 	if err != nil {
 		return nil, store.Unreached(s.cfg.Name, s.cfg.Timeout, err, token)

@@ -83,11 +83,8 @@ func (b *boundedBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// ReadAnswer reads and closes an answer's body.
-func ReadAnswer(r *http.Response) ([]byte, error) {
-	defer r.Body.Close()
-	return io.ReadAll(r.Body)
-}
+// ReadAnswer reads an answer's body; the caller closes it.
+func ReadAnswer(r *http.Response) ([]byte, error) { return io.ReadAll(r.Body) }
 
 // Unreached turns an error of the network into one that a source returns.
 func Unreached(source string, timeout time.Duration, err error, secrets ...string) error {

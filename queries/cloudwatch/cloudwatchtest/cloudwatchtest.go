@@ -68,7 +68,7 @@ func New(t testing.TB) *Server {
 	s := &Server{points: map[string][]point{}}
 	h := httptest.NewServer(s)
 	t.Cleanup(h.Close)
-	for k, v := range map[string]string{
+	for k, v := range map[string]string{ //nolint:gosec // of the fake, and good for nothing else
 		"AWS_ACCESS_KEY_ID": AccessKey, "AWS_SECRET_ACCESS_KEY": SecretKey, "AWS_SESSION_TOKEN": "", "AWS_PROFILE": "",
 		"AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null", "AWS_EC2_METADATA_DISABLED": "true",
 	} {

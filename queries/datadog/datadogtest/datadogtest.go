@@ -13,7 +13,7 @@ import (
 
 // The keys that a Server takes.
 const (
-	APIKey = "fake-api-key-0123456789abcdef"
+	APIKey = "fake-api-key-0123456789abcdef" //nolint:gosec // of the fake, and good for nothing else
 	AppKey = "fake-app-key-0123456789abcdef"
 )
 

@@ -224,7 +224,7 @@ func (e *evaluator) findLoads() {
 			f.Reason += fmt.Sprintf(", after %d of %d", done, most)
 		default:
 			f.Holds = l.spec.Required
-			f.Stops = f.Holds && l.spec.When != checks.AtEnd && (e.r.Comparison == rollout.ChecksOnly || l.trouble == Environment || l.trouble == CheckBroken)
+			f.Stops = f.Holds && l.spec.When != checks.AtEnd && (e.r.Comparison == rollout.ChecksOnly || l.spec.When == checks.BeforeTraffic || l.trouble == Environment || l.trouble == CheckBroken)
 			f.Reason = l.reason
 			if l.trouble == Undecided {
 				f.Reason = fmt.Sprintf("load %d of %d proves neither side", done, most)

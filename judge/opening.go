@@ -1,5 +1,7 @@
 package judge
 
+import "slices"
+
 // failingLooks is at how many looks running a required check must fail before a rollout
 // may not begin; a critical one fails it at once. The answer cannot be taken back, and a
 // process that has only just started may need a moment.
@@ -18,7 +20,8 @@ type Opening struct {
 
 // Opening reads what required checks say. A check that failed is named before one that
 // is waited for. What has not been run, could not be run, or fails on both arms has not
-// passed; only a check that is not run before the end is not waited for.
+// passed. Only what holds no traffic is not waited for: a check that is not run before
+// the end, a load beside shared traffic.
 func (v Verdict) Opening() Opening {
 	waits := ""
 	for _, f := range v.Findings {
@@ -28,7 +31,7 @@ func (v Verdict) Opening() Opening {
 		switch {
 		case f.Class == CheckFailed, f.Class == Worse:
 			return Opening{Failed: true, Critical: f.Critical, Reason: "check " + f.Name + ": " + f.Reason}
-		case waits != "", !f.Stops && (f.Class == Passed || f.Class == NotWorse || f.Class == NoData):
+		case waits != "", !f.Stops && slices.Contains([]Class{Passed, NotWorse, NoData, Undecided}, f.Class):
 		case f.Class == CheckBroken:
 			waits = "check " + f.Name + " could not be run: " + f.Reason
 		default:

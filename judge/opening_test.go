@@ -3,6 +3,9 @@ package judge
 import (
 	"strings"
 	"testing"
+
+	"github.com/serin-canary/serin/judge/checks"
+	"github.com/serin-canary/serin/judge/rollout"
 )
 
 // TestStart is the table of the gate before a rollout begins: nothing opens it but
@@ -36,7 +39,8 @@ func TestStart(t *testing.T) {
 		"it has not been run":                 {[]Finding{about(NoData)}, 0, waits, 0, "check home: said so"},
 		"it is not run before the end":        {[]Finding{about(NoData, func(f *Finding) { f.Stops = false })}, 0, yes, 0, ""},
 		"a class of a later version":          {[]Finding{about("invented", free)}, 0, waits, 0, "check home"},
-		"undecided":                           {[]Finding{about(Undecided, free)}, 0, waits, 0, "check home"},
+		"a load that proves neither side":     {[]Finding{about(Undecided)}, 0, waits, 0, "check home"},
+		"the same, beside shared traffic":     {[]Finding{about(Undecided, free)}, 0, yes, 0, ""},
 		"it passed and stops all the same":    {[]Finding{about(Passed)}, 0, waits, 0, "check home"},
 		"one not required failed":             {[]Finding{about(CheckFailed, func(f *Finding) { f.Required = false })}, 0, yes, 0, ""},
 		"a metric is worse":                   {[]Finding{about(Worse, func(f *Finding) { f.About = AboutMetric })}, 0, yes, 0, ""},
@@ -50,5 +54,20 @@ func TestStart(t *testing.T) {
 				t.Errorf("got %+v after %d failing looks, want %+v after %d, saying %q", got, failing, c.want, c.counts, c.says)
 			}
 		})
+	}
+}
+
+// TestLoadsHoldWhatTheyAreBefore: beside shared traffic a load that has proven nothing
+// holds promotion, and traffic where the plan says that it comes before it.
+func TestLoadsHoldWhatTheyAreBefore(t *testing.T) {
+	for when, want := range map[checks.When]bool{checks.BeforeTraffic: true, checks.EachLook: false, checks.AtEnd: false} {
+		in := loadLook()
+		in.Record.Rollout.Comparison = rollout.Concurrent
+		in.Record.Plan.Checks[0].When = when
+		v := Evaluate(in)
+		f := finding(v, "load")
+		if !f.Holds || f.Stops != want || v.Opening().Open == want {
+			t.Errorf("%s: got %+v and %+v, want it to hold promotion, and to stop traffic: %t", when, f, v.Opening(), want)
+		}
 	}
 }

@@ -14,18 +14,17 @@ import (
 )
 
 // A load is judged like two metrics, errors and latency. Each has half of the load's
-// weight, from the first look on: until a load has been sent its evidence is 1. The
-// evidence of several loads of one check is multiplied, because each is an e-value
-// whatever was found before; so a rollout's level is spent once, over all metrics, loads
-// and looks (STATISTICS §4), and sending another load while nothing is proven costs none
-// of it.
+// weight, from the first look on: until a load has been sent its evidence is 1. Several
+// loads of one check are compared as one that was sent in pieces, whose evidence may be
+// looked at after each; so a rollout's level is spent once, over all metrics, loads and
+// looks (STATISTICS §4), and sending another load while nothing is proven costs none of
+// it.
 
 // loading is a load check under judgement.
 type loading struct {
 	spec    checks.Spec
-	results []checks.Result        // of its rounds, the oldest first
-	looked  []loadcompare.Evidence // one for each of them that was sent
-	trials  [2]*trial              // errors, latency
+	results []checks.Result // of its rounds, the oldest first
+	trials  [2]*trial       // errors, latency
 	// trouble is why the newest of them proves nothing good.
 	trouble Class
 	reason  string
@@ -104,21 +103,26 @@ func (e *evaluator) rulesOf(l checks.Load) loadcompare.Rules {
 // weigh adds up what the loads of a check say.
 func (e *evaluator) weigh(l *loading) {
 	l.trouble, l.reason = NoData, e.waitingFor(l)
-	rules := e.rulesOf(*l.spec.Load)
+	var runs []checks.LoadRun
+	for _, r := range l.results {
+		if r.Load != nil {
+			runs = append(runs, *r.Load)
+		}
+	}
+	looked := loadcompare.Look(runs, e.rulesOf(*l.spec.Load))
 	for _, r := range l.results {
 		if r.Load == nil {
 			l.trouble, l.reason = CheckBroken, r.Reason
 			continue
 		}
-		seen := loadcompare.Look(*r.Load, rules)
-		l.looked = append(l.looked, seen)
+		seen := looked[0]
+		looked = looked[1:]
 		l.trouble, l.reason = Class(seen.Trouble), seen.Reason
 		if !seen.Compared {
 			continue
 		}
 		for i, m := range [...]loadcompare.Measured{seen.Errors, seen.Latency} {
-			tr := l.trials[i]
-			tr.add(m, e.since(r), seen.Trouble == loadcompare.Undecided)
+			l.trials[i].after(m, e.since(r))
 		}
 	}
 	for _, tr := range l.trials {
@@ -134,15 +138,12 @@ func (e *evaluator) since(r checks.Result) int {
 	return min(e.tl.index(r.At.Add(r.Took)), e.span()-1)
 }
 
-// add adds the evidence of one load from a point on.
-func (tr *trial) add(m loadcompare.Measured, since int, good bool) {
+// after takes the evidence that there is after one more load, from a point on.
+func (tr *trial) after(m loadcompare.Measured, since int) {
 	for t := since; t < len(tr.worse); t++ {
-		tr.worse[t] += m.Worse
+		tr.worse[t] = m.Worse
 	}
-	if good && m.Cannot == "" {
-		tr.certifies = true
-		tr.notWorse += m.NotWorse
-	}
+	tr.certifies, tr.notWorse = m.Cannot == "", m.NotWorse
 	tr.cannot = m.Cannot
 	tr.details = m.Shown
 	tr.canaryN, tr.baselineN = tr.canaryN+float64(m.CanaryN), tr.baselineN+float64(m.BaselineN)

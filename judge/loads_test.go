@@ -16,20 +16,32 @@ import (
 	"github.com/serin-canary/serin/judge/rollout"
 )
 
-// loadArm is one arm of a simulated load.
-type loadArm struct{ median, errors float64 }
+// loadArm is one arm of a simulated load. In a burst, which lasts 20 requests on average
+// and takes a fraction bursts of the time, all takes three times as long and fails five
+// times as often.
+type loadArm struct{ median, errors, bursts float64 }
 
-func usualArm() loadArm { return loadArm{median: .02, errors: 0} }
+func usualArm() loadArm { return loadArm{median: .02} }
 
 // sent draws what a load of n requests to each arm left, as the journal holds it.
 func sent(t testing.TB, seed uint64, n int, arms [2]loadArm) *checks.LoadRun {
 	t.Helper()
 	run := checks.LoadRun{Rate: 20}
 	for i, to := range [...]*[]checks.LoadSample{&run.Canary, &run.Baseline} {
-		r := rand.New(rand.NewPCG(seed, uint64(i)))
+		r, burst := rand.New(rand.NewPCG(seed, uint64(i))), false
 		for range n {
-			s := checks.LoadSample{Latency: time.Duration(arms[i].median * math.Exp(.4*r.NormFloat64()) * float64(time.Second)), Status: 200}
-			if r.Float64() < arms[i].errors {
+			const leave = 1. / 20
+			if u := r.Float64(); burst {
+				burst = u >= leave
+			} else {
+				burst = u < leave*arms[i].bursts/(1-arms[i].bursts)
+			}
+			seconds, p := arms[i].median*math.Exp(.4*r.NormFloat64()), arms[i].errors
+			if burst {
+				seconds, p = 3*seconds, 5*p
+			}
+			s := checks.LoadSample{Latency: time.Duration(seconds * float64(time.Second)), Status: 200}
+			if r.Float64() < p {
 				s.Status = 503
 			}
 			*to = append(*to, s)
@@ -70,8 +82,8 @@ func loadResult(round int, run *checks.LoadRun) checks.Result {
 }
 
 func TestLoadsDecide(t *testing.T) {
-	equal, slow, failing := [2]loadArm{usualArm(), usualArm()}, [2]loadArm{{.03, 0}, usualArm()}, [2]loadArm{{.02, .05}, usualArm()}
-	down := [2]loadArm{{.02, 1}, {.02, 1}}
+	equal, slow, failing := [2]loadArm{usualArm(), usualArm()}, [2]loadArm{{median: .03}, usualArm()}, [2]loadArm{{median: .02, errors: .05}, usualArm()}
+	down := [2]loadArm{{median: .02, errors: 1}, {median: .02, errors: 1}}
 	for name, tt := range map[string]struct {
 		results []checks.Result
 		change  func(*Input)
@@ -85,10 +97,10 @@ func TestLoadsDecide(t *testing.T) {
 		"one is under way": {class: NoData, says: "round 1 is under way since 12:00:03 UTC and lasts 41 s", begins: 1, change: func(in *Input) {
 			in.Record.Underway = []Underway{{Name: "load", Round: 1, Since: testStart.Add(3 * time.Second), Begins: 1, Lasts: 41 * time.Second}}
 		}},
-		"equal arms":       {results: []checks.Result{loadResult(1, sent(t, 1, 600, equal))}, outcome: Promote, class: NotWorse, says: "from loads of 600 requests to each arm", advance: true},
+		"equal arms":       {results: []checks.Result{loadResult(1, sent(t, 1, 900, equal))}, outcome: Promote, class: NotWorse, says: "from loads of 900 requests to each arm", advance: true},
 		"1.5 times slower": {results: []checks.Result{loadResult(1, sent(t, 1, 600, slow))}, outcome: Rollback, class: Worse, says: "load latency"},
 		"5 % errors":       {results: []checks.Result{loadResult(1, sent(t, 1, 600, failing))}, outcome: Rollback, class: Worse, says: "above the allowed 1.1× + 0.05 pp"},
-		"too little":       {results: []checks.Result{loadResult(1, sent(t, 1, 120, equal))}, class: Undecided, says: "1 of 2 required", begins: 2},
+		"too little":       {results: []checks.Result{loadResult(1, sent(t, 1, 120, equal))}, class: Undecided, says: "of 2 required", begins: 2},
 		"little adds up": {results: []checks.Result{loadResult(1, sent(t, 1, 220, equal)), loadResult(2, sent(t, 2, 220, equal)), loadResult(3, sent(t, 3, 220, equal))},
 			outcome: Promote, class: NotWorse, says: "from loads of 660 requests", advance: true},
 		"used up": {results: []checks.Result{loadResult(1, sent(t, 1, 110, equal)), loadResult(2, nil), loadResult(3, sent(t, 3, 110, equal))},
@@ -97,12 +109,12 @@ func TestLoadsDecide(t *testing.T) {
 		"both arms down, used up": {results: []checks.Result{loadResult(1, sent(t, 1, 600, down)), loadResult(2, sent(t, 2, 600, down)), loadResult(3, sent(t, 3, 600, down))}, outcome: Inconclusive, class: Environment, says: "environment, not canary"},
 		"it could not be sent":    {results: []checks.Result{{Name: "load", Status: checks.Broken, Round: 1, Reason: "host x is not listed"}}, class: CheckBroken, says: "host x is not listed", begins: 2},
 		"nobody decides in time":  {outcome: Inconclusive, class: NoData, says: "the deadline of 60 min came first", begins: 1, change: func(in *Input) { in.At = testStart.Add(61 * time.Minute) }},
-		"a required check fails beside it": {results: []checks.Result{loadResult(1, sent(t, 1, 600, equal)), {Name: "home", Status: checks.Failed, Reason: "503"}}, class: NotWorse, says: "503",
+		"a required check fails beside it": {results: []checks.Result{loadResult(1, sent(t, 1, 900, equal)), {Name: "home", Status: checks.Failed, Reason: "503"}}, class: NotWorse, says: "503",
 			change: func(in *Input) {
 				in.Record.Plan.Checks = append(in.Record.Plan.Checks, checks.Spec{Name: "home", Required: true})
 			}},
 		"some requests are not the arms' fault": {results: []checks.Result{loadResult(1, func() *checks.LoadRun {
-			run := sent(t, 1, 600, equal)
+			run := sent(t, 1, 900, equal)
 			for i := range 100 {
 				run.Canary[i].Failure, run.Canary[i].Status = checks.LoadMissed, 0
 			}
@@ -151,11 +163,11 @@ func TestLoadBesideMetrics(t *testing.T) {
 	if before.Outcome != Continue || !before.Advance.Yes || before.Promotion.Yes {
 		t.Errorf("got %s (%s), advance %+v; want continue, since a required load is missing, and traffic may go on", before.Outcome, before.Reason, before.Advance)
 	}
-	in.Checks = []checks.Result{loadResult(1, sent(t, 1, 600, [2]loadArm{usualArm(), usualArm()}))}
+	in.Checks = []checks.Result{loadResult(1, sent(t, 1, 900, [2]loadArm{usualArm(), usualArm()}))}
 	if v := Evaluate(in); v.Outcome != Promote {
 		t.Errorf("got %s (%s), want promote with a good load", v.Outcome, v.Reason)
 	}
-	in.Checks = []checks.Result{loadResult(1, sent(t, 1, 1200, [2]loadArm{{.04, 0}, usualArm()}))}
+	in.Checks = []checks.Result{loadResult(1, sent(t, 1, 1200, [2]loadArm{{median: .04}, usualArm()}))}
 	v := Evaluate(in)
 	if v.Outcome != Rollback || !strings.Contains(v.Reason, "load latency") && !strings.Contains(v.Reason, "median latency") {
 		t.Errorf("got %s (%s), want rollback by the load", v.Outcome, v.Reason)
@@ -167,9 +179,9 @@ func TestLoadBesideMetrics(t *testing.T) {
 func TestLoadVerdictReplays(t *testing.T) {
 	in := loadLook()
 	var looks []Look
-	for i, arms := range [][2]loadArm{{usualArm(), usualArm()}, {{.024, .01}, usualArm()}, {{.04, 0}, usualArm()}} {
+	for i, arms := range [][2]loadArm{{usualArm(), usualArm()}, {{median: .024}, usualArm()}, {{median: .04}, usualArm()}} {
 		in.Seq, in.At, in.Closed = i+1, testStart.Add(time.Duration(i+1)*time.Minute), i
-		in.Checks = []checks.Result{loadResult(i+1, sent(t, uint64(i+7), 150, arms))}
+		in.Checks = []checks.Result{loadResult(i+1, sent(t, uint64(i+7), 300, arms))}
 		in.Record.Underway = nil
 		if i == 1 {
 			in.Record.Underway = []Underway{{Name: "load", Round: 3, Since: in.At, Begins: 2}}
@@ -207,16 +219,25 @@ func TestLoadVerdictReplays(t *testing.T) {
 // TestFalseRollbacksOverRounds measures how often equal arms are rolled back where each
 // load that proves nothing is followed by another, which is what a plan does.
 func TestFalseRollbacksOverRounds(t *testing.T) {
-	runs := uint64(150)
+	runs := uint64(100)
 	if os.Getenv("SERIN_E2E") != "" {
-		runs = 1500
+		runs = 1000
 	}
-	arm := loadArm{.02, .002}
+	for name, tt := range map[string]struct {
+		arm loadArm
+		n   int // requests to each arm and round
+	}{"independent": {loadArm{.02, .002, 0}, 300}, "bursts": {loadArm{.02, .002, .1}, 600}} {
+		t.Run(name, func(t *testing.T) { overRounds(t, runs, tt.n, tt.arm) })
+	}
+}
+
+// overRounds sends loads to pairs of equal arms, as a plan does.
+func overRounds(t *testing.T, runs uint64, n int, arm loadArm) {
 	back, good, rounds := 0, 0, 0
 	for seed := range runs {
 		var results []checks.Result
 		for round := 1; round <= 3; round++ {
-			results = append(results, loadResult(round, sent(t, 3*seed+uint64(round), 300, [2]loadArm{arm, arm})))
+			results = append(results, loadResult(round, sent(t, 3*seed+uint64(round), n, [2]loadArm{arm, arm})))
 			rounds++
 			v := Evaluate(loadLook(results...))
 			if v.Outcome == Rollback {
@@ -230,7 +251,7 @@ func TestFalseRollbacksOverRounds(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("of %d rollouts with %d loads of 300 requests to each arm: rolled back %d, promoted %d", runs, rounds, back, good)
+	t.Logf("of %d rollouts with %d loads of %d requests to each arm: rolled back %d, promoted %d", runs, rounds, n, back, good)
 	if most := .05*float64(runs) + 3*math.Sqrt(.05*.95*float64(runs)); float64(back) > most {
 		t.Errorf("rolled back %d of %d, want at most %.0f", back, runs, most)
 	}

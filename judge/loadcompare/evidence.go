@@ -1,14 +1,15 @@
 package loadcompare
 
 import (
+	"math"
 	"slices"
 
 	"github.com/serin-canary/serin/judge/checks"
 )
 
-// Evidence is what one load says of both measures, before anything is concluded. Each
-// of its numbers is an e-value of its own null, whatever was found before: those of
-// several loads may be multiplied, and averaged with others.
+// Evidence is what the loads of a check say of both measures after one of them, before
+// anything is concluded. Its numbers are e-values, whatever made somebody send another
+// load, and may be averaged with others.
 type Evidence struct {
 	// Trouble is why the load proves nothing good, and Undecided where it may; Reason is
 	// its sentence. Harm counts either way, as far as Compared says.
@@ -20,7 +21,8 @@ type Evidence struct {
 	Latency  Measured
 }
 
-// Measured is the evidence of one measure.
+// Measured is the evidence of one measure: that of all loads so far, and what the newest
+// of them showed.
 type Measured struct {
 	// Worse and NotWorse are natural logarithms: that it is worse than the tolerance, and
 	// that it is not worse than the margin.
@@ -38,34 +40,47 @@ type Measured struct {
 	Blocks int
 }
 
-// Look returns the evidence of a load. It is a pure function. Alpha and Beta of the
-// rules are not used.
-func Look(run checks.LoadRun, r Rules) Evidence {
+// Look returns the evidence of a check's loads after each of them. Unless it is exact, the
+// evidence of harm after the n-th load is divided by n². It is a pure function.
+// Alpha and Beta of the rules are not used.
+func Look(runs []checks.LoadRun, r Rules) []Evidence {
 	r = r.withDefaults()
-	l := newLooked(run)
-	if v, done := l.trouble(r); done {
-		return Evidence{Trouble: v.Class, Reason: v.Reason}
-	}
-	e := Evidence{Compared: true, Errors: l.errors(r).measured(&l), Latency: l.latency(r).measured(&l)}
-	late, kept := l.kept()
-	switch {
-	case !kept:
-		e.Trouble, e.Reason = CannotJudge, late
-	case run.Ended != "":
-		e.Trouble, e.Reason = NoData, run.Ended+", and what was seen until then proves nothing good"
-	case l.baseline.failed() >= mostErrors:
-		e.Trouble = Environment
-		e.Reason = sprintf("environment, not canary: the baseline itself fails (%s; %s of the canary)", percent(l.baseline.failed()), percent(l.canary.failed()))
-	}
-	c, b := &l.canary, &l.baseline
-	e.Errors.Canary, e.Errors.Baseline = c.failed(), b.failed()
-	e.Latency.Canary, e.Latency.Baseline = median(answered(c.latency)), median(answered(b.latency))
-	for _, m := range [...]*Measured{&e.Errors, &e.Latency} {
-		if m.Baseline > 0 {
-			m.Ratio = m.Canary / m.Baseline
+	var g rounds
+	out := make([]Evidence, len(runs))
+	for i, run := range runs {
+		l := newLooked(run)
+		if v, done := l.trouble(r); done {
+			out[i] = Evidence{Trouble: v.Class, Reason: v.Reason}
+			continue
 		}
+		e := Evidence{Compared: true}
+		late, kept := l.kept()
+		switch {
+		case !kept:
+			e.Trouble, e.Reason = CannotJudge, late
+		case run.Ended != "":
+			e.Trouble, e.Reason = NoData, run.Ended+", and what was seen until then proves nothing good"
+		case l.baseline.failed() >= mostErrors:
+			e.Trouble = Environment
+			e.Reason = sprintf("environment, not canary: the baseline itself fails (%s; %s of the canary)", percent(l.baseline.failed()), percent(l.canary.failed()))
+		}
+		g.add(&l, r, e.Trouble == Undecided)
+		e.Errors, e.Latency = g.ofErrors(&l, r).measured(&l), g.ofLatency(&l, r).measured(&l)
+		if !r.Exact { // what is estimated is wrong now and then, and each look gives it a chance
+			spent := 2 * math.Log(float64(g.loads))
+			e.Errors.Worse, e.Latency.Worse = e.Errors.Worse-spent, e.Latency.Worse-spent
+		}
+		c, b := &l.canary, &l.baseline
+		e.Errors.Canary, e.Errors.Baseline = c.failed(), b.failed()
+		e.Latency.Canary, e.Latency.Baseline = median(answered(c.latency)), median(answered(b.latency))
+		for _, m := range [...]*Measured{&e.Errors, &e.Latency} {
+			if m.Baseline > 0 {
+				m.Ratio = m.Canary / m.Baseline
+			}
+		}
+		out[i] = e
 	}
-	return e
+	return out
 }
 
 func (m measure) measured(l *looked) Measured {

@@ -8,13 +8,15 @@ import (
 	"github.com/serin-canary/serin/judge/checks"
 )
 
+func one(run checks.LoadRun, r Rules) Evidence { return Look([]checks.LoadRun{run}, r)[0] }
+
 // TestLookAgreesWithCompare ensures that the evidence that is handed on is what verdicts
 // on one load rest on.
 func TestLookAgreesWithCompare(t *testing.T) {
 	slow := usual()
 	slow.median *= 1.5
 	for name, run := range map[string]checks.LoadRun{"equal": loadOf(1, 600, usual(), usual()), "slower": loadOf(1, 600, slow, usual())} {
-		e, v := Look(run, Rules{}), Compare(run, Rules{})
+		e, v := one(run, Rules{}), Compare(run, Rules{})
 		if !e.Compared || e.Trouble != Undecided {
 			t.Fatalf("%s: got %+v, want evidence", name, e)
 		}
@@ -25,7 +27,7 @@ func TestLookAgreesWithCompare(t *testing.T) {
 			}
 		}
 	}
-	if e := Look(loadOf(1, 600, slow, usual()), Rules{}); math.Abs(e.Latency.Ratio-1.5) > .1 {
+	if e := one(loadOf(1, 600, slow, usual()), Rules{}); math.Abs(e.Latency.Ratio-1.5) > .1 {
 		t.Errorf("got a ratio of medians of %g, want about 1.5", e.Latency.Ratio)
 	}
 }
@@ -33,16 +35,16 @@ func TestLookAgreesWithCompare(t *testing.T) {
 // TestWarmupIsNotCompared ensures that the first requests of a load say nothing.
 func TestWarmupIsNotCompared(t *testing.T) {
 	run := loadOf(1, 600, usual(), usual())
-	want := Look(checks.LoadRun{Rate: run.Rate, Canary: run.Canary[100:], Baseline: run.Baseline[100:]}, Rules{})
+	want := one(checks.LoadRun{Rate: run.Rate, Canary: run.Canary[100:], Baseline: run.Baseline[100:]}, Rules{})
 	for i := range 100 {
 		run.Canary[i].Status = 500
 	}
 	run.Warmup = 100
-	if got := Look(run, Rules{}); got != want {
+	if got := one(run, Rules{}); got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 	run.Warmup = 1000
-	if got := Look(run, Rules{}); got.Trouble != NoData {
+	if got := one(run, Rules{}); got.Trouble != NoData {
 		t.Errorf("got %+v of nothing but warm-up, want no data", got)
 	}
 }
@@ -68,10 +70,10 @@ func TestRecordedResolutionKeepsTheLevel(t *testing.T) {
 			}
 			return back
 		}
-		if Look(recorded(loadOf(seed+1, 600, at(1.1), at(1))), Rules{Exact: true}).Latency.Worse >= math.Log(20) {
+		if one(recorded(loadOf(seed+1, 600, at(1.1), at(1))), Rules{Exact: true}).Latency.Worse >= math.Log(20) {
 			worse++
 		}
-		if Look(recorded(loadOf(seed+1, 600, at(1.5), at(1))), Rules{Exact: true}).Latency.NotWorse >= math.Log(20) {
+		if one(recorded(loadOf(seed+1, 600, at(1.5), at(1))), Rules{Exact: true}).Latency.NotWorse >= math.Log(20) {
 			good++
 		}
 	}

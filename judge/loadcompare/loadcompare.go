@@ -126,7 +126,9 @@ func Compare(run checks.LoadRun, r Rules) Verdict {
 	if v, done := l.trouble(r); done {
 		return v
 	}
-	errs, slow := l.errors(r), l.latency(r)
+	var g rounds
+	g.add(&l, r, true)
+	errs, slow := g.ofErrors(&l, r), g.ofLatency(&l, r)
 	logs := []float64{errs.worse, slow.worse}
 	combined := sequential.Mix(logs, nil)
 	v := Verdict{Evidence: round(combined)}

@@ -173,7 +173,7 @@ func TestPower(t *testing.T) {
 		n      int
 		want   float64
 	}{
-		{"1.5 times slower, 300 requests", func(s *service) { s.median *= 1.5 }, 300, .8},
+		{"1.5 times slower, 300 requests", func(s *service) { s.median *= 1.5 }, 300, .4},
 		{"1.5 times slower, 600 requests", func(s *service) { s.median *= 1.5 }, 600, .95},
 		{"5 % errors, 600 requests", func(s *service) { s.errors = .05 }, 600, .95},
 	} {

@@ -18,9 +18,11 @@ const (
 	leastBlock = 10 // pairs
 	// What is taken for φ before anything was seen, and how many blocks that is worth.
 	// Slow requests come in bursts that few blocks show; failures are few to begin with.
-	priorSlow, priorErrors, priorBlocks = 2, 1, 10
+	priorSlow, priorErrors, priorBlocks = 2.5, 1, 10
 	// A fifth of the pairs, and at least 20, set the bounds.
 	settingShare, leastSetting = 5, 20
+	// How many bounds there are.
+	bounds = 5
 	// A bound certifies where that many of the baseline's requests exceed it.
 	certifies = 20
 )
@@ -149,56 +151,6 @@ func (r Rules) phi(prior float64, blocks []sequential.CountBlock) []float64 {
 	return sequential.Dispersion{Phi0: prior, Nu0: priorBlocks, Floor: 1}.Running(nil, blocks)
 }
 
-// errors compares how many requests failed.
-func (l *looked) errors(r Rules) measure {
-	blocks := l.blocks(0, func(a *arm, _ bool, i int) (bool, bool) { return !a.skip[i], a.bad[i] })
-	nb, xb := make([]float64, len(blocks)), make([]float64, len(blocks))
-	for t, b := range blocks {
-		nb[t], xb[t] = b.Nb, b.Xb
-	}
-	pi, phi := sequential.Predict(0, 0, nb, xb), r.phi(priorErrors, blocks)
-	look := func(side sequential.Side, a Amount) float64 {
-		for t := range blocks {
-			blocks[t].A, blocks[t].Pi = 1+a.Relative, pi[t]
-		}
-		return last(sequential.Counts{Side: side, D: a.Absolute}.Evidence(nil, blocks, phi))
-	}
-	c, b := l.canary, l.baseline
-	return measure{
-		name:      "errors",
-		worse:     look(sequential.Worse, r.Errors),
-		notWorse:  look(sequential.NotWorse, r.ErrorMargin),
-		shown:     sprintf("%d of %d canary requests failed (%s) and %d of %d of the baseline's (%s)", c.errors, c.n, percent(c.failed()), b.errors, b.n, percent(b.failed())),
-		tolerance: r.Errors.words(), margin: r.ErrorMargin.words(),
-	}
-}
-
-// latency compares how long requests took.
-func (l *looked) latency(r Rules) measure {
-	m := measure{name: "latency", tolerance: percent(r.Slower) + " slower", margin: percent(r.SlowerMargin) + " slower"}
-	m.shown = l.medians()
-	from := max(leastSetting, l.pairs/settingShare)
-	bounds := l.baseline.quantiles(from)
-	var worse []float64
-	m.notWorse = math.Inf(1)
-	for _, x := range bounds {
-		blocks := l.exceed(from, x, side{r.Slower, false})
-		worse = append(worse, last(sequential.Counts{}.Evidence(nil, blocks, r.phi(priorSlow, blocks))))
-		blocks = l.exceed(from, x, side{r.SlowerMargin, true})
-		if total(blocks) >= certifies {
-			m.notWorse = math.Min(m.notWorse, last(sequential.Counts{Side: sequential.NotWorse}.Evidence(nil, blocks, r.phi(priorSlow, blocks))))
-		}
-	}
-	if len(bounds) == 0 || math.IsInf(m.notWorse, 1) {
-		m.notWorse = 0
-		m.cannot = "too few requests of the baseline were answered to compare latencies by"
-	}
-	if len(worse) > 0 {
-		m.worse = sequential.Mix(worse, nil)
-	}
-	return m
-}
-
 // side is a slowdown, and whether a latency that equals its bound exceeds it: either
 // keeps the null, and many equal latencies are told apart by the one that is chosen.
 type side struct {
@@ -224,20 +176,24 @@ func (l *looked) exceed(from int, x float64, s side) []sequential.CountBlock {
 	})
 }
 
-// quantiles are bounds by an arm's first requests, without those beyond them all.
-func (a *arm) quantiles(first int) []float64 {
+// shares are the quantiles of the baseline that latencies are compared at.
+func shares() [bounds]float64 { return [bounds]float64{.5, .75, .9, .95, .99} }
+
+// quantiles are bounds by an arm's first requests; 0 where there is none, since too few
+// were answered, it is beyond them all, or it is the bound before it.
+func (a *arm) quantiles(first int) (out [bounds]float64) {
 	v := answered(a.latency[:min(first, len(a.latency))])
 	slices.Sort(v)
 	if len(v) < leastSetting/2 {
-		return nil
+		return out
 	}
-	var out []float64
-	for _, q := range [...]float64{.5, .75, .9, .95, .99} {
-		if x := v[min(int(q*float64(len(v))), len(v)-1)]; x > 0 {
-			out = append(out, x)
+	before := 0.
+	for i, q := range shares() {
+		if x := v[min(int(q*float64(len(v))), len(v)-1)]; x > before {
+			out[i], before = x, x
 		}
 	}
-	return slices.Compact(out)
+	return out
 }
 
 // answered are the finite latencies.

@@ -14,8 +14,10 @@ import (
 	"time"
 
 	"github.com/serin-canary/serin/judge"
+	"github.com/serin-canary/serin/judge/checks"
 	"github.com/serin-canary/serin/judge/journal"
 	"github.com/serin-canary/serin/judge/journal/outbox"
+	"github.com/serin-canary/serin/judge/journal/pgtest"
 )
 
 // loadPlanYAML is a plan of a load and nothing else.
@@ -207,52 +209,96 @@ func TestKill9MidLoad(t *testing.T) {
 		t.Skip("it kills real servers for two minutes; set SERIN_E2E=1 to run it")
 	}
 	t.Parallel()
-	for name, target := range map[string]func(*testing.T) string{
-		"SQLite": func(t *testing.T) string { return filepath.Join(t.TempDir(), "serin.db") },
-	} {
-		t.Run(name, func(t *testing.T) {
-			var n atomic.Int64
-			url := slowly(t, 20*time.Millisecond, &n)
-			c := withLoad(t, 40, "8s", 3)
-			file := target(t)
-			config := fmt.Sprintf("listen: 127.0.0.1:0\nplans: %s\njournal: %q\nsources:\n  - name: pods\n    scrape: { targets: [{ url: %s, labels: { arm: baseline } }] }\n", c.Plans, file, url)
-			r := &replica{t: t, config: config}
-			r.start()
-			id := announceLoaded(t, r.url, url, url)
-			for end := time.Now().Add(time.Minute); n.Load() < 200 && time.Now().Before(end); {
-				<-time.After(20 * time.Millisecond)
-			}
-			if code := r.end(syscall.SIGKILL); code != -1 || n.Load() < 200 {
-				t.Fatalf("got exit %d after %d requests, want it killed in the middle of a load", code, n.Load())
-			}
-			r.start()
-			j, err := OpenJournal(t.Context(), file, journal.Options{})
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer j.Close()
-			vs := decided(t, j, id)
-			r.end(syscall.SIGKILL)
-			rec, err := j.Load(t.Context(), id)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if len(rec.Rounds) == 0 || rec.Rounds[0].Begins != 2 || len(rec.Pending) > 0 {
-				t.Fatalf("got %d rounds and %d pending results, want the first round used, having begun twice", len(rec.Rounds), len(rec.Pending))
-			}
-			for i, result := range rec.Rounds {
-				if result.Round != i+1 {
-					t.Errorf("got round %d at place %d, want each used once", result.Round, i+1)
-				}
-			}
-			said := false
-			for _, f := range vs[len(vs)-1].Findings {
-				said = said || strings.Contains(f.Reason, "load 1 began 2 times")
-			}
-			if !said {
-				t.Error("no finding says that the load was sent twice")
-			}
-			t.Log(vs[len(vs)-1].Outcome, vs[len(vs)-1].Reason)
-		})
+	var n atomic.Int64
+	url := slowly(t, 20*time.Millisecond, &n)
+	file := filepath.Join(t.TempDir(), "serin.db")
+	r := &replica{t: t, config: loadConfig(withLoad(t, 40, "8s", 3), file, url)}
+	r.start()
+	id := announceLoaded(t, r.url, url, url)
+	for end := time.Now().Add(time.Minute); n.Load() < 200 && time.Now().Before(end); {
+		<-time.After(20 * time.Millisecond)
+	}
+	if code := r.end(syscall.SIGKILL); code != -1 || n.Load() < 200 {
+		t.Fatalf("got exit %d after %d requests, want it killed in the middle of a load", code, n.Load())
+	}
+	r.start()
+	j, err := OpenJournal(t.Context(), file, journal.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer j.Close()
+	vs := decided(t, j, id)
+	r.end(syscall.SIGKILL)
+	rounds := usedOnce(t, j, id)
+	if rounds[0].Begins != 2 {
+		t.Errorf("got a first round that began %d times, want 2", rounds[0].Begins)
+	}
+	said := false
+	for _, f := range vs[len(vs)-1].Findings {
+		said = said || strings.Contains(f.Reason, "load 1 began 2 times")
+	}
+	if !said {
+		t.Error("no finding says that the load was sent twice")
+	}
+	t.Log(vs[len(vs)-1].Outcome, vs[len(vs)-1].Reason)
+}
+
+// loadConfig is the configuration of a server of its own.
+func loadConfig(c Config, target, url string) string {
+	return fmt.Sprintf("listen: 127.0.0.1:0\nplans: %s\njournal: %q\nsources:\n  - name: pods\n    scrape: { targets: [{ url: %s, labels: { arm: baseline } }] }\n", c.Plans, target, url)
+}
+
+// usedOnce ensures that looks have used the result of each round once, and returns them.
+func usedOnce(t *testing.T, j *journal.Journal, id string) []checks.Result {
+	t.Helper()
+	rec, err := j.Load(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(rec.Rounds) == 0 || len(rec.Pending) > 0 {
+		t.Fatalf("got %d rounds and %d pending results, want rounds that were used", len(rec.Rounds), len(rec.Pending))
+	}
+	for i, result := range rec.Rounds {
+		if result.Round != i+1 {
+			t.Errorf("got round %d at place %d, want each used once", result.Round, i+1)
+		}
+	}
+	return rec.Rounds
+}
+
+// TestLoadIsSentOnceForAllReplicas ensures that of two servers on one journal one sends
+// each load, and that not a request more arrives.
+func TestLoadIsSentOnceForAllReplicas(t *testing.T) {
+	if os.Getenv("SERIN_E2E") == "" {
+		t.Skip("it starts PostgreSQL and two servers; set SERIN_E2E=1 to run it")
+	}
+	t.Parallel()
+	var n, scraped atomic.Int64
+	url, page := slowly(t, 20*time.Millisecond, &n), slowly(t, 0, &scraped)
+	target := pgtest.Start(t, pgtest.Config{}).NewDatabase(t)
+	config := loadConfig(withLoad(t, 40, "8s", 3), target, page)
+	servers := [...]*replica{{t: t, config: config}, {t: t, config: config}}
+	for _, s := range servers {
+		s.start()
+	}
+	id := announceLoaded(t, servers[0].url, url, url)
+	j, err := OpenJournal(t.Context(), target, journal.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer j.Close()
+	decided(t, j, id)
+	for _, s := range servers {
+		s.end(syscall.SIGKILL)
+	}
+	sent := 0
+	for _, r := range usedOnce(t, j, id) {
+		if r.Begins != 1 {
+			t.Errorf("round %d began %d times, want once", r.Round, r.Begins)
+		}
+		sent += len(r.Load.Canary) + len(r.Load.Baseline)
+	}
+	if got := int(n.Load()); got != sent {
+		t.Errorf("got %d requests, want the %d of the record", got, sent)
 	}
 }

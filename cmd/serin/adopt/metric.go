@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/serin-canary/serin/judge/plan"
 	"github.com/serin-canary/serin/queries"
 )
 
@@ -257,22 +258,8 @@ func histogramUnit(r queries.Reading) string {
 	if r.Kind != queries.Histogram {
 		return ""
 	}
-	name, _, _ := strings.Cut(r.Buckets, "{")
-	name = strings.TrimSuffix(name, "_bucket")
-	scale := r.Scale
-	if scale == 0 {
-		scale = 1
-	}
-	switch {
-	case strings.HasSuffix(name, "_seconds") && scale == 1, strings.HasSuffix(name, "_milliseconds") && near(scale, 1e-3):
-		return "s"
-	case strings.HasSuffix(name, "_milliseconds") && scale == 1, strings.HasSuffix(name, "_seconds") && near(scale, 1e3):
-		return "ms"
-	}
-	return ""
+	return plan.GuessUnit(plan.Metric{Kind: plan.Latency, Reading: r})
 }
-
-func near(x, y float64) bool { return x > y*(1-1e-9) && x < y*(1+1e-9) }
 
 // complement returns the query for what is missing to all: 1 minus a share. The second
 // value says that it counts the very same events by their labels, which reads

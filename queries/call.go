@@ -2,6 +2,7 @@ package queries
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/prometheus/prometheus/promql/parser"
 )
@@ -12,6 +13,8 @@ func readCall(c *parser.Call) meaning {
 		return readGrowth(c)
 	case "histogram_quantile":
 		return readQuantile(c)
+	case "histogram_count":
+		return readNativeCount(c)
 	case "vector", "scalar":
 		// A scalar of many series is no number; of sums that would be seen there.
 		m := read(c.Args[0])
@@ -53,6 +56,24 @@ func readGrowth(c *parser.Call) meaning {
 	return meaning{kind: aSum, num: terms{t}, le: true, raw: true}
 }
 
+// readNativeCount reads histogram_count of the growth of native histograms: how many
+// observations there were.
+func readNativeCount(c *parser.Call) meaning {
+	m := read(c.Args[0])
+	switch {
+	case m.kind == opaque:
+		return m
+	case m.kind != aSum || m.guard != "":
+		return cannot("histogram_count() is not of the growth of native histograms")
+	}
+	m.num = slices.Clone(m.num)
+	for i := range m.num {
+		m.num[i].native = true
+	}
+	m.le, m.byLe, m.perLe = false, false, false
+	return m
+}
+
 // readQuantile reads histogram_quantile of one histogram's growth.
 func readQuantile(c *parser.Call) meaning {
 	q, of := read(c.Args[0]), read(c.Args[1])
@@ -63,6 +84,8 @@ func readQuantile(c *parser.Call) meaning {
 		return of
 	case of.kind != aSum || of.guard != "":
 		return cannot("the quantile is not of the growth of a histogram")
+	case of.num[0].native:
+		return cannot("the quantile is of how many observations there were, not of their histogram")
 	case len(of.num) != 1 || !(of.num[0].factor > 0):
 		return cannot("the quantile is of several histograms together")
 	}

@@ -52,6 +52,7 @@ type term struct {
 	byLe     bool // its selector has a matcher on le
 	factor   float64
 	window   time.Duration // of increase, over which it grew; 0 for rates
+	native   bool          // it is the number of observations of a native histogram
 }
 
 func (t term) bucket() bool { return strings.HasSuffix(t.name, "_bucket") }
@@ -64,7 +65,7 @@ func (a terms) plus(k float64, b terms) terms {
 	out := slices.Clone(a)
 	for _, t := range b {
 		t.factor *= k
-		i := slices.IndexFunc(out, func(o term) bool { return o.selector == t.selector && o.window == t.window })
+		i := slices.IndexFunc(out, func(o term) bool { return o.selector == t.selector && o.window == t.window && o.native == t.native })
 		if i < 0 {
 			out = append(out, t)
 			continue
@@ -100,7 +101,7 @@ func (a terms) counts() (c Counts, k float64, ok bool) {
 		if math.Abs(math.Abs(t.factor)-k) > 1e-9*k || math.IsInf(k, 0) || math.IsNaN(t.factor) {
 			return nil, 0, false
 		}
-		c = append(c, Term{Selector: t.selector, Minus: t.factor < 0})
+		c = append(c, Term{Selector: t.selector, Minus: t.factor < 0, Native: t.native})
 	}
 	slices.SortStableFunc(c, func(a, b Term) int { return minus(a) - minus(b) })
 	if len(c) > 0 && c[0].Minus {
@@ -126,6 +127,9 @@ func oneWindow(a terms) bool {
 // seconds of CPU divided by requests are no share of bad requests.
 func unitOf(a terms) string {
 	for _, t := range a {
+		if t.native {
+			continue // the name's unit is that of what is observed
+		}
 		name := strings.TrimSuffix(t.name, "_total")
 		if strings.HasSuffix(name, "_sum") {
 			return "a sum of observations (" + t.name + ")"

@@ -92,4 +92,6 @@ type Term struct {
 	Selector string `json:"selector"`
 	// Minus says that this counter is subtracted.
 	Minus bool `json:"minus,omitempty"`
+	// Native says that the series are native histograms, whose observations are counted.
+	Native bool `json:"native,omitempty"`
 }

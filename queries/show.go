@@ -125,7 +125,11 @@ func (v View) sum(cs Counts) string {
 		case i > 0:
 			b.WriteString(" + ")
 		}
-		fmt.Fprintf(&b, "sum%s (rate(%s[%s]))", v.by(), c.Selector, v.Over)
+		rate := fmt.Sprintf("rate(%s[%s])", c.Selector, v.Over)
+		if c.Native {
+			rate = "histogram_count(" + rate + ")"
+		}
+		fmt.Fprintf(&b, "sum%s (%s)", v.by(), rate)
 	}
 	if len(cs) > 1 {
 		return "(" + b.String() + ")"

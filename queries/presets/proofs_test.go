@@ -20,7 +20,7 @@ var update = flag.Bool("update", false, "write the tables of docs/presets.md")
 // cmd/serin/discover holds the proofs against a real server.
 func TestEveryRowIsProven(t *testing.T) {
 	proofs := map[string]presettest.Proof{}
-	for _, p := range presettest.Load(t, "../..") {
+	for _, p := range append(presettest.Load(t, "../.."), presettest.LoadNative(t, "../..")...) {
 		proofs[p.Family] = p
 	}
 	for _, name := range Names() {

@@ -14,6 +14,7 @@ type arm struct {
 	selector
 	parsed parsedSelector
 	role   role
+	native bool // its observations are counted
 }
 
 // counts answers a Ratio or a Counter.
@@ -24,6 +25,10 @@ func (l *look) counts(ctx context.Context) error {
 	}
 	checks := l.existence(arms)
 	as, err := l.readArms(ctx, arms, questions(checks))
+	if err == nil && l.withoutHistograms(arms, as) {
+		l.old = true
+		as, err = l.readArms(ctx, arms, questions(checks))
+	}
 	if err != nil {
 		return err
 	}
@@ -56,7 +61,7 @@ func (l *look) arms() ([]arm, error) {
 			}
 			k := -1
 			for i := range out {
-				if out[i].text == c.Selector {
+				if out[i].text == c.Selector && out[i].native == c.Native {
 					k = i
 				}
 			}
@@ -65,7 +70,7 @@ func (l *look) arms() ([]arm, error) {
 				if err != nil {
 					return l.r.rejected("the selector "+c.Selector+" cannot be read: "+err.Error(), err)
 				}
-				out = append(out, arm{selector: selector{text: c.Selector}, parsed: p})
+				out = append(out, arm{selector: selector{text: c.Selector}, parsed: p, native: c.Native})
 				k = len(out) - 1
 			}
 			set(&out[k].role, sign)
@@ -87,6 +92,17 @@ func (l *look) arms() ([]arm, error) {
 	return out, add(l.rd.Bad, func(r *role, s float64) { r.x += s })
 }
 
+// withoutHistograms reports whether a server gave numbers in the place of native
+// histograms, as those do whose last_over_time does not know them.
+func (l *look) withoutHistograms(arms []arm, as []answer) bool {
+	for i, a := range arms {
+		if a.native && !l.old && onlyPlain(as[i].m) {
+			return true
+		}
+	}
+	return false
+}
+
 // counters makes tracks of a counter's series.
 func (l *look) counters(m model.Matrix, a arm) []*track {
 	var out []*track
@@ -96,12 +112,22 @@ func (l *look) counters(m model.Matrix, a arm) []*track {
 		t.role = a.role
 		t.clear(l.g.points(), 1)
 		for _, v := range s.Values {
-			if i := l.g.index(int64(v.Timestamp)); i >= 0 {
+			i := l.g.index(int64(v.Timestamp))
+			switch {
+			case i < 0:
+			case a.native:
+				t.v[i] = math.Inf(1)
+				l.note(queries.NoteNotANumber, "%s gave numbers where native histograms must be; those blocks were taken as gaps", a.text)
+			default:
 				t.v[i] = l.number(float64(v.Value), a.text)
 			}
 		}
 		for _, h := range s.Histograms {
 			if i := l.g.index(int64(h.Timestamp)); i >= 0 {
+				if a.native && h.Histogram != nil {
+					t.v[i] = l.number(float64(h.Histogram.Count), a.text)
+					continue
+				}
 				t.v[i] = math.Inf(1)
 				l.note(queries.NoteNotANumber, "%s gave histograms where counts must be; those blocks were taken as gaps", a.text)
 			}

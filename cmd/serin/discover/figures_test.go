@@ -87,7 +87,7 @@ func TestFiguresOfALook(t *testing.T) {
 		w := queries.Window{Start: end.Add(-time.Duration(c.blocks) * time.Minute), End: end, Block: time.Minute}
 		looks(t, src, p, w, c.rollouts)
 		name := fmt.Sprintf("%d blocks, %d rollouts, shared=%v", c.blocks, c.rollouts, c.shared)
-		figures[name] = [2]int64{asked.Load() - before, int64(store.BytesRead())} //nolint:gosec // some kilobytes
+		figures[name] = [2]int64{asked.Load() - before, int64(store.BytesRead())}
 		t.Logf("%-36s %4d queries, %8d bytes", name, figures[name][0], figures[name][1])
 		store.Close()
 	}

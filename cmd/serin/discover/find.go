@@ -131,7 +131,7 @@ func (f *finder) miss(format string, args ...any) {
 // A gateway sees what users see, but both arms in one process.
 func nearest() []string {
 	first := []string{
-		"istio", "linkerd", "osm", "appmesh", "kuma", "argo-http", "gatewayapi", "http-pods", "http", "grpc", "otel-http",
+		"istio", "linkerd", "osm", "appmesh", "kuma", "argo-http", "gatewayapi", "http-pods", "http", "grpc", "otel-http", "otel-http-native",
 		"contour", "gloo", "knative", "nginx", "traefik", "skipper", "envoy",
 	}
 	for _, name := range presets.Names() {

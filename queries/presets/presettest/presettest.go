@@ -31,6 +31,9 @@ type Proof struct {
 	Plan string `yaml:"plan"`
 	// Arms are facts, as a plan writes them.
 	Arms map[string]any `yaml:"arms"`
+	// Native says that its series are native histograms, which are no text: [Load] leaves
+	// such a proof out, and [LoadNative] returns it.
+	Native bool `yaml:"native"`
 	// Targets are what is scraped: both arms, and whatever must not be counted.
 	Targets []Target `yaml:"targets"`
 	// Want is what each metric gives for the baseline and the canary, in the words of
@@ -53,9 +56,20 @@ type Target struct {
 // dir is where the proofs are, from a package's folder.
 const dir = "queries/presets/testdata/proofs"
 
-// Load reads all proofs, sorted by family. Root leads from the test's folder to the
-// module's.
+// Load reads the proofs that are text, sorted by family. Root leads from the test's folder
+// to the module's.
 func Load(t testing.TB, root string) []Proof {
+	t.Helper()
+	return slices.DeleteFunc(load(t, root), func(p Proof) bool { return p.Native })
+}
+
+// LoadNative reads the proofs of native histograms.
+func LoadNative(t testing.TB, root string) []Proof {
+	t.Helper()
+	return slices.DeleteFunc(load(t, root), func(p Proof) bool { return !p.Native })
+}
+
+func load(t testing.TB, root string) []Proof {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(root, dir, "*.yaml"))
 	if err != nil || len(files) == 0 {

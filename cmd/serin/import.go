@@ -15,9 +15,10 @@ import (
 
 // importCmd groups the tools whose files are read.
 type importCmd struct {
-	Flagger importFlaggerCmd `cmd:"" help:"Read Flagger's Canaries and MetricTemplates."`
-	Argo    importArgoCmd    `cmd:"" help:"Read Argo's AnalysisTemplates, ClusterAnalysisTemplates and Rollouts."`
-	Kayenta importKayentaCmd `cmd:"" help:"Read Kayenta's canary configs."`
+	Flagger  importFlaggerCmd  `cmd:"" help:"Read Flagger's Canaries and MetricTemplates."`
+	Argo     importArgoCmd     `cmd:"" help:"Read Argo's AnalysisTemplates, ClusterAnalysisTemplates and Rollouts."`
+	Kayenta  importKayentaCmd  `cmd:"" help:"Read Kayenta's canary configs."`
+	Blackbox importBlackboxCmd `cmd:"" help:"Read blackbox_exporter's modules, and make checks of them."`
 }
 
 // importFlags are what all importers have.
@@ -89,6 +90,24 @@ func (importKayentaCmd) Help() string {
 // Run implements the command.
 func (c importKayentaCmd) Run(s *streams) error {
 	return c.run(s, adopt.Kayenta, adopt.Options{Service: c.Service, Args: c.Arg})
+}
+
+type importBlackboxCmd struct{ importFlags }
+
+// Help implements kong.HelpProvider.
+func (importBlackboxCmd) Help() string {
+	return `Example:
+
+    serin import blackbox blackbox.yml --service checkout -o smoke.yaml
+    serin check run -f smoke.yaml --target http://checkout.shop:8080
+
+Each module of http, tcp, dns and grpc becomes a check of the canary. What is not carried over is said in a
+comment of the plan where it would stand, and in the report. Credentials are never copied.`
+}
+
+// Run implements the command.
+func (c importBlackboxCmd) Run(s *streams) error {
+	return c.run(s, adopt.Blackbox, adopt.Options{Service: c.Service})
 }
 
 // run reads, translates, writes and reports.

@@ -77,6 +77,13 @@ func Kayenta(files []File, o Options) ([]Translation, error) {
 	return settled(kayenta{docs: docs, options: o}.drafts(), docs, unread)
 }
 
+// Blackbox translates the modules of blackbox_exporter's configuration into checks, one
+// plan for each file. Faults of all files are returned at once, as [plan.Faults].
+func Blackbox(files []File, o Options) ([]Translation, error) {
+	docs, unread := readAll(files)
+	return settled(blackbox{docs: docs, options: o}.drafts(), docs, unread)
+}
+
 // settled makes every draft a plan that loads, unless the input had faults. What is
 // missing from the files as a whole is a fault only where nothing else is.
 func settled(drafts []*draft, docs []document, unread plan.Faults) ([]Translation, error) {

@@ -17,7 +17,7 @@ var update = flag.Bool("update", false, "write the golden files")
 
 // translators by the folder of their inputs.
 func translators() map[string]func([]File, Options) ([]Translation, error) {
-	return map[string]func([]File, Options) ([]Translation, error){"flagger": Flagger, "argo": Argo, "kayenta": Kayenta}
+	return map[string]func([]File, Options) ([]Translation, error){"flagger": Flagger, "argo": Argo, "kayenta": Kayenta, "blackbox": Blackbox}
 }
 
 // TestTranslations holds every input of testdata against the plan and the report that
@@ -38,7 +38,11 @@ func TestTranslations(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				got, err := translate([]File{{Name: filepath.Base(path), Text: text}}, Options{})
+				var o Options
+				if kind == "blackbox" { // modules name no service
+					o.Service = "shop"
+				}
+				got, err := translate([]File{{Name: filepath.Base(path), Text: text}}, o)
 				if err != nil {
 					t.Fatal(err)
 				}

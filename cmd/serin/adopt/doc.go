@@ -1,5 +1,6 @@
 // Package adopt turns what other tools judge canaries by into plans: Flagger's Canary
-// and MetricTemplate, Argo's AnalysisTemplate and Rollout, Kayenta's canaryConfig.
+// and MetricTemplate, Argo's AnalysisTemplate and Rollout, Kayenta's canaryConfig; and
+// the modules of blackbox_exporter into checks.
 //
 // Queries are changed by their syntax trees: matchers that choose the canary become the
 // metric's selector, since a plan's queries are written without their arms. Bounds on

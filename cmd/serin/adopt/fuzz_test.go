@@ -45,6 +45,9 @@ func FuzzFlagger(f *testing.F) { fuzzed(f, "flagger") }
 func FuzzArgo(f *testing.F)    { fuzzed(f, "argo") }
 func FuzzKayenta(f *testing.F) { fuzzed(f, "kayenta") }
 
+// FuzzBlackbox does the same for modules.
+func FuzzBlackbox(f *testing.F) { fuzzed(f, "blackbox") }
+
 // FuzzConditions ensures that no condition makes the reader panic, and that a bound is
 // always one of a number.
 func FuzzConditions(f *testing.F) {

@@ -18,6 +18,9 @@ func TestFaults(t *testing.T) {
 		{"flagger", "comments alone", "# nothing\n---\n", "in.yaml:1:1: is empty"},
 		{"flagger", "foreign kinds", "kind: Deployment\n", "in.yaml:1:1: is no Canary or MetricTemplate"},
 		{"argo", "foreign kinds", "kind: Canary\n", "in.yaml:1:1: is no AnalysisTemplate"},
+		{"blackbox", "foreign", "kind: Canary\n", "in.yaml:1:1: is no configuration of blackbox_exporter: it has no modules"},
+		{"blackbox", "no service", "modules: {a: {prober: http}}\n", "in.yaml:1:10: modules: modules do not say which service the plan is for; write --service NAME"},
+		{"blackbox", "modules in a list", "modules: [a]\n", "modules: is a list; keys with values are needed here"},
 		{"kayenta", "foreign", `{"a": 1}`, "in.yaml:1:1: is no canary config: it has no metrics"},
 		{"flagger", "text", "just words\n", `in.yaml:1:1: is "just words"; an object with keys is needed here`},
 		{"flagger", "truncated", canary + "    metrics: [ {name: x", "in.yaml:5:1: is not YAML: "},
@@ -192,5 +195,26 @@ func TestTooMuch(t *testing.T) {
 	var faults plan.Faults
 	if want := "in.yaml:1:1: makes a plan of 600 limits; a plan has at most 500"; !errors.As(err, &faults) || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
+	}
+}
+
+// TestModules holds what modules may be against what is said of them.
+func TestModules(t *testing.T) {
+	for text, want := range map[string]string{
+		"modules: {p: {prober: icmp}}\n":                                             "none of its modules can be a check",
+		"modules: {a: {prober: http, http: {valid_status_codes: [99]}}}\n":           `"99" is no status code`,
+		"modules: {a: {prober: http, timeout: soon}}\n":                              `"soon" is no duration`,
+		"modules: {a: {prober: http, http: {fail_if_body_matches_regexp: \"x\"}}}\n": "a list is needed here",
+		"modules: {a: {prober: http, http: [x]}}\n":                                  "keys with values are needed here",
+	} {
+		_, err := Blackbox([]File{{Name: "in.yaml", Text: []byte(text)}}, Options{Service: "shop"})
+		var faults plan.Faults
+		if !errors.As(err, &faults) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v, want %s", text, err, want)
+		}
+	}
+	got, err := Blackbox([]File{{Name: "in.yaml", Text: []byte("modules:\n  a: {prober: http, http: {fail_if_body_matches_regexp: [\"(\"], body: \"password=hunter2\"}}\n")}}, Options{Service: "shop"})
+	if err != nil || strings.Contains(string(got[0].Plan), "hunter2") || strings.Contains(string(got[0].Plan), "assert:") {
+		t.Errorf("got %v, %v, want neither the expression that does not compile nor the credential", got, err)
 	}
 }

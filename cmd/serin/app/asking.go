@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -22,6 +23,8 @@ func (s *Sources) asked(k checks.Kinds) checks.Kinds {
 func (s *Sources) ask(ctx context.Context, source, query string, at time.Time) ([]promcheck.Sample, error) {
 	r := s.rangers[source]
 	switch {
+	case len(s.stores) == 0:
+		return nil, errors.New("no source is known here; name the configuration that has them with --config")
 	case s.stores[source] == nil:
 		return nil, fmt.Errorf("source %q is not configured; there are %s", source, strings.Join(s.Names(), ", "))
 	case r == nil:

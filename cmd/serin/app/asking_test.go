@@ -56,6 +56,9 @@ func TestSourcesThatCannotBeAsked(t *testing.T) {
 	if err != nil || len(got) != 1 || !math.IsInf(got[0].Value, 1) {
 		t.Errorf("got %v, %v, want the embedded engine's answer", got, err)
 	}
+	if _, err := (&Sources{}).ask(t.Context(), "main", "vector(1)", time.Now()); err == nil || !strings.Contains(err.Error(), "name the configuration that has them with --config") {
+		t.Errorf("got %v, want the next step", err)
+	}
 	if _, err := sources.ask(t.Context(), "other", "vector(1)", time.Now()); err == nil || !strings.Contains(err.Error(), `source "other" is not configured; there are own`) {
 		t.Errorf("got %v, want the source that is missing", err)
 	}

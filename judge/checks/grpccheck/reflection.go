@@ -130,7 +130,7 @@ func (a *asking) question(req *reflectionpb.ServerReflectionRequest) ([]string, 
 		return nil, err
 	}
 	if e := resp.GetErrorResponse(); e != nil {
-		return nil, &told{codes.Code(uint32(e.GetErrorCode())), e.GetErrorMessage()} //nolint:gosec // an odd number is no code that is asked for
+		return nil, &told{codes.Code(uint32(e.GetErrorCode())), e.GetErrorMessage()}
 	}
 	raw := resp.GetFileDescriptorResponse().GetFileDescriptorProto()
 	if len(raw) == 0 {

@@ -124,7 +124,7 @@ func WebSocket() []Server {
 		{Name: "reserved bits", Serve: says("\xf1\x05hello"), Waits: true},
 		{Name: "an unknown frame", Serve: says("\x83\x05hello"), Waits: true},
 		{Name: "a large ping", Serve: says("\x89\x7e\x01\x00" + strings.Repeat("a", 256)), Waits: true},
-		{Name: "endless pings", Serve: func(c net.Conn) { go io.Copy(io.Discard, c); again(c, "\x89\x01a") }, Waits: true},
+		{Name: "endless pings", Serve: func(c net.Conn) { go gone(c); again(c, "\x89\x01a") }, Waits: true},
 		{Name: "endless pieces", Serve: func(c net.Conn) { writes("\x01\x05hello")(c); again(c, "\x00\x05hello") }},
 		{Name: "empty pieces", Serve: func(c net.Conn) { writes("\x01\x00")(c); again(c, "\x00\x00") }, Waits: true},
 		{Name: "a close that is none", Serve: says("\x88\x02\x00\x01"), Waits: true},

@@ -16,7 +16,7 @@ const (
 
 // frame writes one frame.
 func frame(kind, flags byte, stream uint32, payload string) string {
-	b := binary.BigEndian.AppendUint32(nil, uint32(len(payload))<<8|uint32(kind)) //nolint:gosec // payloads are short
+	b := binary.BigEndian.AppendUint32(nil, uint32(len(payload))<<8|uint32(kind))
 	b = append(b, flags)
 	b = binary.BigEndian.AppendUint32(b, stream)
 	return string(b) + payload

@@ -61,7 +61,7 @@ func (a authority) shaking(versions uint16) hostile.Server {
 	return hostile.Server{Waits: true, Serve: func(c net.Conn) {
 		s := tls.Server(c, &tls.Config{
 			Certificates: []tls.Certificate{{Certificate: [][]byte{a.cert.Raw}, PrivateKey: a.key}}, NextProtos: []string{"h2", "http/1.1"},
-			MinVersion: tls.VersionTLS10, MaxVersion: versions, //nolint:gosec // that is what is refused
+			MinVersion: tls.VersionTLS10, MaxVersion: versions,
 		})
 		_, _ = io.Copy(io.Discard, s)
 	}}

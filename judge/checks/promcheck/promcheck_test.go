@@ -17,7 +17,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// pods are values of pods that are called 0, 1, 2, …
+// pods are values of pods that are called by their numbers, from 0.
 func pods(values ...float64) []promcheck.Sample {
 	var out []promcheck.Sample
 	for i, v := range values {

@@ -119,7 +119,7 @@ func (p probe) try(ctx context.Context) checks.Attempt {
 	if refusal != nil {
 		return *refusal
 	}
-	defer ws.CloseNow()
+	defer func() { _ = ws.CloseNow() }() // after a close it says that there was one
 	if got := ws.Subprotocol(); got != p.subprotocol {
 		return checks.Failing("was opened, but the server chose %s, want the subprotocol %q", chosen(got), p.subprotocol)
 	}

@@ -15,6 +15,9 @@ var expectation = regexp.MustCompile(`^\s*(>=|<=|>|<|==|!=)\s*([-+]?(\d+\.?\d*|\
 
 func (b *builder) prometheus(f prometheusFile, path string) *checks.Prometheus {
 	out := &checks.Prometheus{Source: b.p.Source, Query: value(f.Query, ""), Any: value(f.Any, false), Within: b.within(f.Within, path)}
+	if l := b.language(); l != queries.PromQL && !b.faulty("language") {
+		b.at(path, "asks in PromQL, and language says that this plan's source takes %s; ask it by a metric or a limit", languageName(l))
+	}
 	b.given(f.Query, path+".query", `up{job="shop"}`)
 	if f.Query != nil {
 		if text, ok := b.template(path+".query", out.Query); ok {

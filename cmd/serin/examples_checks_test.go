@@ -36,7 +36,10 @@ func (a myapp) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if r.URL.Path == "/api/products" {
-		time.Sleep(a.slow)
+		select { // the time that it takes
+		case <-time.After(a.slow):
+		case <-r.Context().Done():
+		}
 	}
 	switch r.Method + " " + r.URL.Path {
 	case "GET /health":

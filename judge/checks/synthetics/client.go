@@ -82,7 +82,7 @@ func (p pair) in(ctx context.Context) context.Context {
 
 // trigger has Datadog run tests, and returns the ID of the batch.
 func (c client) trigger(ctx context.Context, tests []datadogV1.SyntheticsCITest) (string, error) {
-	resp, r, err := c.api.TriggerCITests(ctx, datadogV1.SyntheticsCITestBody{Tests: tests})
+	resp, r, err := c.api.TriggerCITests(ctx, datadogV1.SyntheticsCITestBody{Tests: tests}) //nolint:bodyclose // the client has read it whole, and closed it
 	if err := refusal(r, err); err != nil {
 		return "", err
 	}
@@ -94,7 +94,7 @@ func (c client) trigger(ctx context.Context, tests []datadogV1.SyntheticsCITest)
 
 // look returns a batch as it is now.
 func (c client) look(ctx context.Context, id string) (batch, error) {
-	resp, r, err := c.api.GetSyntheticsCIBatch(ctx, id)
+	resp, r, err := c.api.GetSyntheticsCIBatch(ctx, id) //nolint:bodyclose // the client has read it whole, and closed it
 	if err := refusal(r, err); err != nil {
 		return batch{}, err
 	}

@@ -179,7 +179,7 @@ func (r *Runner) Create(ctx context.Context, d Draft) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	made, resp, err := r.client.api.CreateSyntheticsAPITest(keys.in(ctx), d.test)
+	made, resp, err := r.client.api.CreateSyntheticsAPITest(keys.in(ctx), d.test) //nolint:bodyclose // the client has read it whole, and closed it
 	if err := refusal(resp, err); err != nil {
 		return "", errors.New("the test was not created: " + veil.Hide(cause(err)))
 	}

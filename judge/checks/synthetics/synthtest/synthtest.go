@@ -5,6 +5,7 @@ package synthtest
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -336,7 +337,7 @@ func (t *Test) holds(url string, headers map[string]string) bool {
 	if method == "" {
 		method = http.MethodGet
 	}
-	req, err := http.NewRequest(method, url, strings.NewReader(t.Config.Request.Body))
+	req, err := http.NewRequestWithContext(context.Background(), method, url, strings.NewReader(t.Config.Request.Body))
 	if err != nil {
 		return false
 	}

@@ -196,7 +196,7 @@ func TestPathsThatAreWrong(t *testing.T) {
 		{"GET", "/v1/rollouts/abcdefghijklmnop/verdicts", "", 404}, {"GET", "/v1/rollouts/abcdefghijklmnop/trace", "", 404}, {"POST", "/v1/rollouts/abcdefghijklmnop/weights", `{"percent":1}`, 404},
 		{"POST", path + "/weights", `{"percent":1,"id":"x"}`, 400}, {"POST", path + "/weights", `{}`, 400}, {"POST", path + "/judge", `{"x":1}`, 400},
 		{"POST", path + "/weights", `{"percent":1,"at":"2020-01-01T00:00:00Z"}`, 400},
-		{"PUT", path, "", 405}, {"GET", "/v1/judge", "", 405}, {"GET", "/", "", 404}, {"GET", "/v1", "", 404},
+		{"PUT", path, "", 405}, {"GET", "/v1/judge", "", 405}, {"GET", "/no-such", "", 404}, {"GET", "/v1", "", 404},
 		{"POST", "/v1/judge?wait=1h", announced1, 400}, {"POST", "/v1/judge?wait=soon", announced1, 400}, {"POST", "/v1/judge?wiat=1s", announced1, 400},
 	} {
 		a := w.want(w.do(tt.method, tt.path, tt.body), tt.code)

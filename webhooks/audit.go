@@ -186,27 +186,37 @@ func (s *Server) override(c echo.Context) error {
 	if err := decode(body, &b, strict); err != nil {
 		return err
 	}
-	o := judge.Override{
-		At: s.now(), By: callerOf(c).name(), Action: judge.OverrideAction(b.Action), Reason: oneLine(b.Reason, maxReason+1), DespiteHarm: b.DespiteHarm,
-	}
-	if err := o.Validate(); err != nil {
-		return bad(`write {"action": "promote", "reason": "…"}; actions are promote, rollback, hold and clear`, "%s", oneLine(err.Error(), 500))
-	}
 	sum, err := s.named(c)
 	if err != nil {
 		return err
 	}
-	ctx := c.Request().Context()
-	if o, err = s.cfg.Journal.Override(ctx, sum.Rollout.ID, o); err != nil {
-		if errors.Is(err, journal.ErrClosed) {
-			return conflict("nothing can be decided any more", "the rollout is over")
-		}
+	o, err := s.decideByHand(c, sum, b)
+	if err != nil {
 		return err
+	}
+	return writeJSON(c, http.StatusOK, o)
+}
+
+// decideByHand records what a person decides of a rollout.
+func (s *Server) decideByHand(c echo.Context, sum journal.Summary, b overrideBody) (judge.Override, error) {
+	o := judge.Override{
+		At: s.now(), By: callerOf(c).name(), Action: judge.OverrideAction(b.Action), Reason: oneLine(b.Reason, maxReason+1), DespiteHarm: b.DespiteHarm,
+	}
+	if err := o.Validate(); err != nil {
+		return o, bad(`write {"action": "promote", "reason": "…"}; actions are promote, rollback, hold and clear`, "%s", oneLine(err.Error(), 500))
+	}
+	ctx := c.Request().Context()
+	o, err := s.cfg.Journal.Override(ctx, sum.Rollout.ID, o)
+	if errors.Is(err, journal.ErrClosed) {
+		return o, conflict("nothing can be decided any more", "the rollout is over")
+	}
+	if err != nil {
+		return o, err
 	}
 	s.cfg.Log.WarnContext(ctx, "a person decided in the judge's place", "rollout", sum.Rollout.ID, "by", o.By,
 		"action", string(o.Action), "reason", o.Reason, "despiteHarm", o.DespiteHarm)
 	s.note(ctx, "override "+string(o.Action), sum.Rollout.ID, o.Reason)
-	return writeJSON(c, http.StatusOK, o)
+	return o, nil
 }
 
 // maxReason bounds an override's reason, in bytes, as the judge does.

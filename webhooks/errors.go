@@ -138,6 +138,8 @@ func (s *Server) fail(err error, c echo.Context) {
 	}
 	var werr error
 	switch path := c.Request().URL.Path; {
+	case isPage(path) && wantsPage(c):
+		werr = s.failurePage(c, e)
 	case path == pathQuery:
 		werr = writeJSON(c, e.Code, queryFailure(e))
 	case within(path, "/flagger"):

@@ -39,6 +39,7 @@ func (s *Server) routes() http.Handler {
 	e.GET("/metrics", needsAll(echo.WrapHandler(s.metrics.handler(s.cfg.Log)), RightRead))
 	e.GET("/openapi.json", func(c echo.Context) error { return c.Blob(http.StatusOK, echo.MIMEApplicationJSON, openAPI) })
 
+	s.pageRoutes(e)
 	for _, h := range s.hooks() {
 		e.POST(flaggerPrefix+h.name, s.flagger(h))
 	}

@@ -13,6 +13,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -29,6 +30,7 @@ import (
 	"github.com/serin-canary/serin/judge/report"
 	"github.com/serin-canary/serin/judge/rollout"
 	"github.com/serin-canary/serin/queries"
+	"github.com/serin-canary/serin/webhooks/pages"
 )
 
 // Decider is what the handlers need of the judge.
@@ -121,6 +123,9 @@ type Server struct {
 	watches  watches
 	opening  sync.Mutex // of rollouts that two calls may name differently
 	handler  http.Handler
+	pages    *pages.Pages
+	assets   fs.FS
+	streams  streams
 	metrics  *metrics
 	ready    *readiness
 
@@ -159,6 +164,12 @@ func New(c Config) (*Server, error) {
 	s.ready = newReadiness(c.Ready, c.Beside, c.Now)
 	var err error
 	if s.metrics, err = newMetrics(s); err != nil {
+		return nil, fmt.Errorf("webhooks: %w", err)
+	}
+	if s.pages, err = pages.New(); err != nil {
+		return nil, fmt.Errorf("webhooks: %w", err)
+	}
+	if s.assets, err = pages.Assets(); err != nil {
 		return nil, fmt.Errorf("webhooks: %w", err)
 	}
 	s.handler = s.routes()

@@ -24,6 +24,7 @@ type demoCmd struct {
 	Seed     uint64 `default:"1" help:"Feeds every pseudo-random choice."`
 	Listen   string `placeholder:"ADDR" help:"Where the demo's server listens, to look at it meanwhile (default: a free port of this machine)."`
 	Files    string `placeholder:"DIR" help:"Where the rollouts' dashboards and alert rules are written (default: a new temporary folder)."`
+	Stay     bool   `help:"Keep the server after the verdicts, to look at the rollouts' pages, until it is interrupted."`
 	ShowPlan bool   `help:"Print the plan that is judged, and nothing else."`
 	LogLevel string `default:"error" placeholder:"LEVEL" help:"debug, info, warn or error."`
 }
@@ -34,6 +35,7 @@ func (demoCmd) Help() string {
 	b.WriteString(`Examples:
 
     serin demo
+    serin demo --stay
     serin demo --scenario tail
     serin demo --show-plan
 
@@ -84,17 +86,30 @@ func (c demoCmd) Run(ctx context.Context, s *streams) error {
 	live.Say("Starting a service in two arms, its users, and Serin; a verdict takes about two minutes.")
 	live.Say(fmt.Sprintf("Dashboards appear in %s, alert rules in %s while the rollouts live.",
 		filepath.Join(files, demo.BoardFolder), filepath.Join(files, demo.RuleFolder)))
-	res, err := demo.Run(ctx, demo.Options{
+	o := demo.Options{
 		Scenario: demo.Scenario(c.Scenario), Seed: c.Seed, Listen: c.Listen, Files: files,
 		Version: version(), Log: newLog(s.err, level, "text"),
 		Progress: progress(live), Tell: events(live),
-	})
+	}
+	var written error
+	if c.Stay {
+		o.Stay = func(r demo.Result, url string) {
+			live.Close()
+			written = c.writeResult(s.out, r)
+			fmt.Fprintf(s.err, "\nThe rollouts' pages are at %s/ until you press Ctrl-C.\n", url)
+			<-ctx.Done()
+		}
+	}
+	res, err := demo.Run(ctx, o)
 	live.Close()
 	if err != nil {
 		return errors.Join(err, discard())
 	}
-	if err := c.writeResult(s.out, res); err != nil {
-		return err
+	if !c.Stay {
+		written = c.writeResult(s.out, res)
+	}
+	if written != nil {
+		return written
 	}
 	return c.code(res)
 }
@@ -118,7 +133,7 @@ func progress(live *screen.Live) func(demo.Update) {
 	return func(u demo.Update) {
 		if !told {
 			told = true
-			live.Say(fmt.Sprintf("Serin answers at %s; look at %s/v1/rollouts meanwhile.", u.URL, u.URL))
+			live.Say(fmt.Sprintf("Serin answers at %s; its pages are at %s/ meanwhile.", u.URL, u.URL))
 		}
 		live.Update(u.Fraction(), u.Line())
 	}

@@ -152,6 +152,7 @@ type Summary struct {
 type Filter struct {
 	Service, Namespace string
 	Live               bool
+	Before             time.Time // started before it; zero: whenever
 	Limit              int // default 100
 }
 

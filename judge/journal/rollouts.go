@@ -252,6 +252,10 @@ func (j *Journal) List(ctx context.Context, f Filter) ([]Summary, error) {
 			conditions = append(conditions, fmt.Sprintf("%s = $%d", c.column, len(q.args)))
 		}
 	}
+	if !f.Before.IsZero() {
+		q.args = append(q.args, nanos(f.Before))
+		conditions = append(conditions, fmt.Sprintf("r.started < $%d", len(q.args)))
+	}
 	if f.Live {
 		conditions = append(conditions, "r.closed is null")
 	}

@@ -40,6 +40,9 @@ type Options struct {
 	// Tell is told each event of a service's driver, from many. Both may be nil.
 	Progress func(Update)
 	Tell     func(service string, e Event)
+	// Stay, where set, is called with the result while the server still answers at url,
+	// and the server stops when it returns.
+	Stay func(r Result, url string)
 }
 
 // Update says how far the demo is.
@@ -93,8 +96,6 @@ func Run(ctx context.Context, o Options) (Result, error) {
 	if err == nil {
 		err = settle(ctx, o, server.Journal())
 	}
-	err = errors.Join(err, server.Stop())
-
 	res.Took = time.Since(began).Round(time.Second)
 	for _, s := range stories {
 		r, e := s.result()
@@ -102,9 +103,12 @@ func Run(ctx context.Context, o Options) (Result, error) {
 		err = errors.Join(err, e)
 	}
 	if ctx.Err() != nil {
-		return res, errors.New("interrupted before the verdict")
+		return res, errors.Join(errors.New("interrupted before the verdict"), server.Stop())
 	}
-	return res, err
+	if err == nil && o.Stay != nil {
+		o.Stay(res, server.URL())
+	}
+	return res, errors.Join(err, server.Stop())
 }
 
 // newStories starts the pods of every service that is shown.

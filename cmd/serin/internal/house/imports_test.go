@@ -27,8 +27,10 @@ func importTable() []row {
 		{pkg: "cmd/serin", storey: 5, may: []string{everything}},
 		{pkg: "cmd/serin/*", storey: 5, may: []string{everything}},
 
-		{pkg: "webhooks", storey: 4, may: []string{"judge", "judge/plan", "judge/rollout", "judge/journal", "judge/journal/outbox", "judge/report", "judge/aca", "judge/samples", "queries", "webhooks/reply"}},
+		{pkg: "webhooks", storey: 4, may: []string{"judge", "judge/plan", "judge/rollout", "judge/journal", "judge/journal/outbox", "judge/report", "judge/aca", "judge/samples", "queries", "webhooks/reply", "webhooks/pages"}},
 		{pkg: "webhooks/reply", storey: 4, may: []string{"judge", "judge/plan", "judge/rollout", "judge/journal", "judge/journal/outbox"}},
+		// Pages are of words and curves that others made.
+		{pkg: "webhooks/pages", storey: 4, may: []string{"judge", "judge/plan", "judge/rollout", "judge/report"}},
 		// What tells answers in a caller's tongue, with that caller's SDK.
 		{pkg: "webhooks/*", storey: 4, may: []string{"judge", "judge/rollout", "judge/journal", "judge/journal/outbox", "webhooks/reply"}},
 		{pkg: "dashboards", storey: 4, may: []string{"judge/plan", "judge/rollout", "queries"}},

@@ -1,0 +1,175 @@
+package pages
+
+import (
+	"fmt"
+	"html/template"
+	"math"
+	"slices"
+	"time"
+
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+
+	"github.com/serin-canary/serin/judge"
+	"github.com/serin-canary/serin/judge/plan"
+	"github.com/serin-canary/serin/judge/report"
+)
+
+// The sizes of plots, in points. Pages scale them to their width.
+const (
+	plotWidth  vg.Length = 460
+	plotHeight vg.Length = 120
+)
+
+// fewest is how many points a curve needs.
+const fewest = 2
+
+// The lines of plots.
+func curveOf(h hue) stroke { return stroke{hue: h, width: 1.6} }
+func levelOf(h hue) stroke { return stroke{hue: h, width: 0.9} }
+func dashed(h hue) stroke  { return stroke{hue: h, width: 1, dashes: []vg.Length{4, 3}} }
+
+func seconds(t time.Time) float64 { return float64(t.Unix()) }
+
+// evidence draws how the evidence of harm went, up to what rolls back. It is "" where
+// there is too little.
+func (p pen) evidence(name string, points []judge.TracePoint, threshold float64) (template.HTML, error) {
+	if len(points) < fewest || threshold <= 0 {
+		return "", nil
+	}
+	const lowest, most = -1, 12 // beyond, nobody asks how much
+	curve := make([]xy, len(points))
+	top := threshold
+	for i, k := range points {
+		curve[i] = xy{seconds(k.End), k.Worse}
+		top = max(top, k.Worse)
+	}
+	first, last := points[0], points[len(points)-1]
+	alt := fmt.Sprintf("Evidence that %s is worse than tolerated, from %s to %s: now %s; %s rolls back.",
+		report.Plain(name), clock(first.End), clock(last.End), report.Odds(last.Worse), report.Odds(threshold))
+	return p.picture(plotWidth, plotHeight, alt, func(c draw.Canvas) {
+		f := p.frame(c, xy{curve[0].x, lowest}, xy{curve[len(curve)-1].x, min(top*1.15, most)})
+		f.times()
+		f.level(0, levelOf(rule))
+		f.level(threshold, dashed(bad))
+		f.values(oddsMarks(f, threshold)...)
+		f.line(curveOf(canary), curve...)
+	})
+}
+
+// oddsMarks writes evidence as odds, the threshold among them, and none too near another.
+func oddsMarks(f frame, threshold float64) []mark {
+	marks := []mark{{threshold, report.Odds(threshold)}}
+	step := math.Ceil((f.high.y - f.low.y) / 5)
+	for v := 0.0; v <= f.high.y; v += step {
+		if math.Abs(v-threshold) > (f.high.y-f.low.y)/8 {
+			marks = append(marks, mark{v, report.Odds(v)})
+		}
+	}
+	return marks
+}
+
+// ratios draws canary over baseline with its always-valid interval, beside what is
+// tolerated and what promotion must exclude. It is "" where there is too little.
+func (p pen) ratios(m plan.Metric, points []judge.TracePoint) (template.HTML, error) {
+	known := slices.DeleteFunc(slices.Clone(points), func(k judge.TracePoint) bool {
+		return k.Effect == nil || !(k.Effect.Ratio > 0)
+	})
+	if len(known) < fewest {
+		return "", nil
+	}
+	first, last := known[0], known[len(known)-1]
+	low, high := span(m, known)
+	return p.picture(plotWidth, plotHeight, ratiosAlt(m, first, last), func(c draw.Canvas) {
+		f := p.frame(c, xy{seconds(first.End), low}, xy{seconds(last.End), high})
+		var curve, upper, lower []xy
+		for _, k := range known {
+			x := seconds(k.End)
+			curve = append(curve, xy{x, k.Effect.Ratio})
+			if k.Effect.Low != nil || k.Effect.High != nil {
+				upper = append(upper, xy{x, orElse(k.Effect.High, high)})
+				lower = append(lower, xy{x, orElse(k.Effect.Low, low)})
+			}
+		}
+		f.area(rule, upper, lower)
+		f.times()
+		f.level(1, levelOf(baseline))
+		for _, l := range []struct {
+			at  float64
+			hue hue
+		}{{bound(m, m.Tolerance, *last.Effect), held}, {bound(m, m.Margin, *last.Effect), bad}} {
+			if l.at > low && l.at < high {
+				f.level(l.at, dashed(l.hue))
+			}
+		}
+		f.values(timesMarks(low, high)...)
+		f.line(curveOf(canary), curve...)
+	})
+}
+
+func ratiosAlt(m plan.Metric, first, last judge.TracePoint) string {
+	e := *last.Effect
+	alt := fmt.Sprintf("%s, canary over baseline, from %s to %s: now %.3g times", report.Plain(m.Name), clock(first.End), clock(last.End), e.Ratio)
+	if e.Low != nil && e.High != nil {
+		alt += fmt.Sprintf(", interval %.3g to %.3g", *e.Low, *e.High)
+	}
+	return alt + fmt.Sprintf("; %.3g is tolerated, promotion excludes %.3g.", bound(m, m.Tolerance, e), bound(m, m.Margin, e))
+}
+
+func orElse(v *float64, or float64) float64 {
+	if v == nil {
+		return or
+	}
+	return *v
+}
+
+// bound is a margin as a ratio, at the baseline's value so far.
+func bound(m plan.Metric, by plan.Margin, e judge.Effect) float64 {
+	worse := by.Relative
+	if by.Absolute != 0 && e.Baseline > 0 {
+		worse += by.Absolute / e.Baseline
+	}
+	if m.Worse == plan.Lower {
+		return 1 - worse
+	}
+	return 1 + worse
+}
+
+// span returns the part of the axis that is drawn: what is tolerated, the ratio, and of
+// the intervals the later ones, since the first are as wide as nothing is known.
+func span(m plan.Metric, points []judge.TracePoint) (low, high float64) {
+	const wide = 20 // times; how much more an interval reaches is not asked
+	low, high = 0.9, 1.1
+	for i, k := range points {
+		low, high = min(low, k.Effect.Ratio), max(high, k.Effect.Ratio)
+		if i >= len(points)/2 {
+			low, high = min(low, orElse(k.Effect.Low, low)), max(high, min(orElse(k.Effect.High, high), wide))
+		}
+	}
+	e := *points[len(points)-1].Effect
+	for _, by := range []plan.Margin{m.Tolerance, m.Margin} {
+		if at := bound(m, by, e); at < 4 {
+			low, high = min(low, at), max(high, at)
+		}
+	}
+	room := (high - low) * 0.08
+	return max(0, low-room), high + room
+}
+
+// timesMarks names round ratios.
+func timesMarks(low, high float64) []mark {
+	step := math.Pow(10, math.Floor(math.Log10(high-low)))
+	for _, by := range []float64{0.1, 0.2, 0.5, 1, 2} {
+		if (high-low)/(step*by) <= 5 {
+			step *= by
+			break
+		}
+	}
+	var out []mark
+	for v := math.Ceil(low/step) * step; v <= high; v += step {
+		out = append(out, mark{v, fmt.Sprintf("%.3g×", v)})
+	}
+	return out
+}
+
+func clock(t time.Time) string { return t.UTC().Format("15:04") }

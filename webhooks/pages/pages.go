@@ -1,0 +1,261 @@
+// Package pages draws what people read in a browser: a rollout's report, and the list of
+// rollouts.
+//
+// It computes nothing: words and numbers are those of [judge/report], and curves those of
+// the trace. Pages are whole without JavaScript, ask no other server for anything, and
+// print. Texts that come from outside are only ever written by html/template.
+package pages
+
+import (
+	"bytes"
+	"embed"
+	"fmt"
+	"html/template"
+	"io"
+	"io/fs"
+	"math"
+	"strings"
+	"time"
+
+	"gonum.org/v1/plot/font"
+	"gonum.org/v1/plot/font/liberation"
+
+	"github.com/serin-canary/serin/judge"
+	"github.com/serin-canary/serin/judge/plan"
+	"github.com/serin-canary/serin/judge/report"
+	"github.com/serin-canary/serin/judge/rollout"
+)
+
+//go:embed templates assets
+var files embed.FS
+
+// Policy is the Content-Security-Policy of pages: what they need is on this server, and
+// nothing in them may run that is not.
+const Policy = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+
+// Assets are the style sheet and the script.
+func Assets() (fs.FS, error) { return fs.Sub(files, "assets") }
+
+// Pages writes pages. It is safe for concurrent use.
+type Pages struct {
+	report, history, failure *template.Template
+	pen                      pen
+}
+
+// New parses the templates.
+func New() (*Pages, error) {
+	p := Pages{pen: pen{fonts: font.NewCache(liberation.Collection())}}
+	for _, one := range []struct {
+		into **template.Template
+		name string
+	}{{&p.report, "report"}, {&p.history, "history"}, {&p.failure, "failure"}} {
+		t, err := template.New("layout.html").Funcs(words()).ParseFS(files, "templates/layout.html", "templates/"+one.name+".html")
+		if err != nil {
+			return nil, fmt.Errorf("pages: %s: %w", one.name, err)
+		}
+		*one.into = t
+	}
+	return &p, nil
+}
+
+// words are what templates may call.
+func words() template.FuncMap {
+	return template.FuncMap{
+		"when":  func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") },
+		"stamp": func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
+		"plain": report.Plain,
+		"odds":  report.Odds,
+		"short": func(s string) string { return s[:min(len(s), 12)] },
+		"first": upperFirst,
+		"took":  took,
+		"join":  strings.Join,
+	}
+}
+
+func upperFirst(s string) string {
+	for i, r := range s {
+		if i == 0 {
+			return strings.ToUpper(string(r)) + s[len(string(r)):]
+		}
+	}
+	return s
+}
+
+// took writes how long something lasted, as people say it.
+func took(from, to time.Time) string {
+	switch d := to.Sub(from).Round(time.Second); {
+	case d < 0:
+		return "–"
+	case d < 2*time.Minute:
+		return fmt.Sprintf("%d s", int(d.Seconds()))
+	case d < 2*time.Hour:
+		return fmt.Sprintf("%d min", int(d.Minutes()))
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%.1f h", d.Hours())
+	default:
+		return fmt.Sprintf("%d days", int(d.Hours()/24))
+	}
+}
+
+// Look is one look at a rollout.
+type Look struct {
+	Seq      int
+	At       time.Time
+	Outcome  judge.Outcome
+	Evidence float64 // log10
+	Reason   string
+}
+
+// Link leads to something about the rollout.
+type Link struct{ Name, URL string }
+
+// Report is what a rollout's page shows.
+type Report struct {
+	Rollout     rollout.Rollout
+	Closed      time.Time // zero while live
+	Why         string    // why it was closed
+	Verdict     *judge.Verdict
+	Looks       []Look // in order
+	Trace       judge.Trace
+	Plan        plan.Plan
+	Overrides   []judge.Override
+	Unpublished []report.Unpublished
+	Links       []Link
+	MayOverride bool // whoever reads may decide in the judge's place
+	Now         time.Time
+}
+
+// common is what every page has.
+type common struct {
+	Title string
+	Live  string // address of the stream of changes; "" where nothing changes
+}
+
+// reportPage is a report as its template has it.
+type reportPage struct {
+	common
+	Report
+	View     report.View
+	Timeline template.HTML
+	Together template.HTML
+	Findings []finding
+	Changes  []change
+	Sure     []string
+}
+
+// finding is one with its plots.
+type finding struct {
+	report.FindingView
+	Anchor   string
+	Evidence template.HTML
+	Ratios   template.HTML
+}
+
+// change is what would change a finding.
+type change struct{ Name, Anchor, Next string }
+
+// Report writes a rollout's page.
+func (p *Pages) Report(w io.Writer, r Report) error {
+	page := reportPage{common: common{Title: title(r)}, Report: r}
+	if r.Closed.IsZero() {
+		page.Live = "/r/" + r.Rollout.ID + "/events"
+	}
+	var err error
+	if page.Timeline, err = p.pen.timeline(r); err != nil {
+		return err
+	}
+	if r.Verdict != nil {
+		if err := page.verdict(p.pen, *r.Verdict); err != nil {
+			return err
+		}
+	}
+	return write(w, p.report, page)
+}
+
+func title(r Report) string {
+	s := report.Plain(r.Rollout.Service)
+	if r.Verdict != nil {
+		s = r.Verdict.Outcome.String() + ": " + s
+	}
+	return s
+}
+
+func (p *reportPage) verdict(with pen, v judge.Verdict) error {
+	p.View, p.Sure = report.ViewOf(v), sure(v)
+	var err error
+	if p.Together, err = with.evidence("the canary, all metrics together,", p.Trace.Points, v.Threshold); err != nil {
+		return err
+	}
+	for i, f := range p.View.Findings {
+		one := finding{FindingView: f, Anchor: fmt.Sprintf("finding-%d", i+1)}
+		if v.Findings[i].About == judge.AboutMetric {
+			if err := one.draw(with, p.Report, v.Findings[i]); err != nil {
+				return err
+			}
+		}
+		p.Findings = append(p.Findings, one)
+		if f.Next != "" {
+			p.Changes = append(p.Changes, change{f.Name, one.Anchor, f.Next})
+		}
+	}
+	return nil
+}
+
+// draw adds the plots of a metric's finding.
+func (f *finding) draw(with pen, r Report, about judge.Finding) error {
+	for _, t := range r.Trace.Metrics {
+		if t.Name != about.Name {
+			continue
+		}
+		var err error
+		if t.Weight > 0 { // else its evidence has no consequences
+			alone := r.Verdict.Threshold - math.Log10(t.Weight) // the others having nothing
+			if f.Evidence, err = with.evidence(t.Name, t.Points, alone); err != nil {
+				return err
+			}
+		}
+		for _, m := range r.Plan.Metrics {
+			if m.Name == t.Name {
+				f.Ratios, err = with.ratios(m, t.Points)
+			}
+		}
+		return err
+	}
+	return nil
+}
+
+// sure says in plain words how sure the verdict is.
+func sure(v judge.Verdict) []string {
+	var out []string
+	if v.Threshold > 0 {
+		if v.Promise == "" {
+			odds := strings.TrimSuffix(report.Odds(v.Threshold), ":1")
+			out = append(out, fmt.Sprintf("Evidence is like a bet against the canary that is fair while it is no worse than tolerated. "+
+				"It must win %s-fold to roll back, and of the canaries that are no worse, at most one in %s ever gets there, however often it is looked at.", odds, odds))
+		} else {
+			out = append(out, upperFirst(report.Plain(v.Promise))+".")
+		}
+		out = append(out, fmt.Sprintf("Now it stands at %s.", report.Odds(v.Evidence)))
+	}
+	switch {
+	case v.Outcome == judge.Continue:
+		out = append(out, "Neither harm nor its absence is proven yet: more data can decide.")
+	case v.Proven:
+		out = append(out, "The outcome is proven by this evidence, not set by policy.")
+	default:
+		out = append(out, "The outcome follows from policy (a limit, a check, a deadline or a person), not from statistics.")
+	}
+	return out
+}
+
+// write fills a template, and writes nothing where that fails.
+func write(w io.Writer, t *template.Template, data any) error {
+	var b bytes.Buffer
+	if err := t.Execute(&b, data); err != nil {
+		return fmt.Errorf("pages: %w", err)
+	}
+	if _, err := w.Write(b.Bytes()); err != nil {
+		return fmt.Errorf("pages: write: %w", err)
+	}
+	return nil
+}

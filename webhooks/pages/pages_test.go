@@ -1,0 +1,201 @@
+package pages_test
+
+import (
+	"bytes"
+	"fmt"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/net/html"
+
+	"github.com/serin-canary/serin/judge"
+	"github.com/serin-canary/serin/judge/plan"
+	"github.com/serin-canary/serin/judge/report"
+	"github.com/serin-canary/serin/judge/rollout"
+	"github.com/serin-canary/serin/webhooks/pages"
+)
+
+func start() time.Time { return time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC) }
+
+func ptr(v float64) *float64 { return &v }
+
+// some is a rollout that was rolled back, with a trace of so many points.
+func some(points int, name string) pages.Report {
+	at := start()
+	r := rollout.Rollout{
+		ID: "abcdefghijklmnop", Service: name, Namespace: "shop", Revision: "v2", Controller: "flagger", Plan: "shop",
+		PlanDigest: strings.Repeat("0123456789abcdef", 4), Started: at,
+		Weights: []rollout.WeightAt{{At: at, Percent: 10}, {At: at.Add(2 * time.Minute), Percent: 30}},
+	}
+	t := judge.Trace{Rollout: r.ID, Threshold: 1.3, Metrics: []judge.MetricTrace{{Name: name, Weight: 0.5}, {Name: "shown"}}}
+	var looks []pages.Look
+	for i := range points {
+		end := at.Add(time.Duration(i+1) * time.Minute)
+		p := judge.TracePoint{At: i, End: end, Worse: float64(i) / 4, Effect: &judge.Effect{Canary: 0.04, Baseline: 0.01, Ratio: 4, Low: ptr(1.5), High: ptr(9)}}
+		t.Points = append(t.Points, p)
+		for m := range t.Metrics {
+			t.Metrics[m].Points = append(t.Metrics[m].Points, p)
+		}
+		looks = append(looks, pages.Look{Seq: i + 1, At: end, Outcome: judge.Outcome(i % 4), Evidence: p.Worse, Reason: name})
+	}
+	v := judge.Verdict{
+		ID: r.ID, Seq: points, At: at.Add(time.Hour), Rollout: r, Outcome: judge.Rollback, Proven: true, Reason: name + " 4 % against 1 %", Threshold: 1.3, Evidence: 2,
+		Findings: []judge.Finding{
+			{Name: name, About: judge.AboutMetric, Class: judge.Worse, RollsBack: true, Weight: 0.5, Worse: ptr(2), Reason: name, Next: "nothing: " + name, Effect: t.Points[points-1].Effect},
+			{Name: "shown", About: judge.AboutMetric, Class: judge.Shown, Effect: t.Points[points-1].Effect},
+			{Name: "home", About: judge.AboutCheck, Class: judge.Passed, Reason: name},
+		},
+	}
+	return pages.Report{
+		Rollout: r, Verdict: &v, Looks: looks, Trace: t, Now: at.Add(time.Hour), MayOverride: true,
+		Plan: plan.Plan{Metrics: []plan.Metric{
+			{Name: name, Unit: "ratio", Tolerance: plan.Margin{Relative: 0.1, Absolute: 0.0005}, Margin: plan.Margin{Relative: 0.5}},
+			{Name: "shown", Tolerance: plan.Margin{Relative: 0.1}, Margin: plan.Margin{Relative: 0.5}},
+		}},
+		Overrides:   []judge.Override{{At: at, By: name, Action: "hold", Reason: name}},
+		Unpublished: []report.Unpublished{{What: name, Why: name}},
+		Links:       []pages.Link{{Name: "JSON", URL: "/v1/rollouts/abcdefghijklmnop"}},
+	}
+}
+
+func write(t *testing.T, r pages.Report) string {
+	t.Helper()
+	p, err := pages.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b bytes.Buffer
+	if err := p.Report(&b, r); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+// elements calls f with every element of a page.
+func elements(t *testing.T, text string, f func(*html.Node, map[string]string)) {
+	t.Helper()
+	doc, err := html.Parse(strings.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := range doc.Descendants() {
+		if n.Type != html.ElementNode {
+			continue
+		}
+		attributes := map[string]string{}
+		for _, a := range n.Attr {
+			attributes[a.Key] = a.Val
+		}
+		f(n, attributes)
+	}
+}
+
+// TestNothingIsAskedOfOthers holds that a page needs nothing but this server, and that
+// its own policy lets it have all that it needs.
+func TestNothingIsAskedOfOthers(t *testing.T) {
+	plots := 0
+	elements(t, write(t, some(12, "errors")), func(n *html.Node, a map[string]string) {
+		for key, value := range a {
+			if (key == "href" || key == "src" || key == "action") && !strings.HasPrefix(value, "/") && !strings.HasPrefix(value, "#") {
+				t.Errorf("<%s> asks for %q", n.Data, value)
+			}
+			if key == "style" || strings.HasPrefix(key, "on") {
+				t.Errorf("<%s> has %s=%q, which the policy refuses", n.Data, key, value)
+			}
+		}
+		if n.Data == "script" && a["src"] == "" {
+			t.Error("a script stands in the page")
+		}
+		if n.Data == "svg" {
+			plots++
+			if a["role"] != "img" || len(a["aria-label"]) < 30 {
+				t.Errorf("a plot says %q to whom it cannot be seen by", a["aria-label"])
+			}
+		}
+	})
+	if plots != 5 { // the timeline, all together, errors twice, and of what is only shown the ratio
+		t.Errorf("got %d plots, want 5", plots)
+	}
+}
+
+// TestHostileNamesAreInert holds that what others wrote is shown and does nothing.
+func TestHostileNamesAreInert(t *testing.T) {
+	plain := shape(t, write(t, some(12, "errors")))
+	for _, name := range []string{
+		`<script>alert(1)</script>`, `"><img src=x onerror=alert(1)>`, `</svg><script>alert(1)</script>`, `]]><!--`, `{{ .Plan }}`, `javascript:alert(1)`,
+		"a\x00b\x1b[31mred", "\u202egpj.exe", "עברית", strings.Repeat("long ", 2000), strings.Repeat("x", 10<<10), "not \xff\xfe UTF-8",
+	} {
+		text := write(t, some(12, name))
+		if got := shape(t, text); got != plain {
+			t.Errorf("%.40q changes the page's elements:\ngot  %s\nwant %s", name, got, plain)
+		}
+		if m := regexp.MustCompile("[\x00-\x08\x0b-\x1f\u202a-\u202e\u2066-\u2069]").FindString(text); m != "" {
+			t.Errorf("%.40q: the page has %q", name, m)
+		}
+	}
+}
+
+// shape is the page's elements in order.
+func shape(t *testing.T, text string) string {
+	var b strings.Builder
+	elements(t, text, func(n *html.Node, _ map[string]string) {
+		if n.Data != "path" && n.Data != "text" { // of plots
+			fmt.Fprintf(&b, "%s ", n.Data)
+		}
+	})
+	return b.String()
+}
+
+// TestEveryStateHasAPage holds that a rollout has one before its first look, after one
+// look and after its end.
+func TestEveryStateHasAPage(t *testing.T) {
+	fresh := some(1, "errors")
+	fresh.Verdict, fresh.Looks, fresh.Trace = nil, nil, judge.Trace{}
+	if text := write(t, fresh); !strings.Contains(text, "Nobody has looked yet") || strings.Contains(text, "<svg") {
+		t.Errorf("got %s, want no verdict and no plot", text)
+	}
+	one := some(1, "errors")
+	if text := write(t, one); strings.Count(text, "<svg") != 1 {
+		t.Error("got plots of a single point, want the timeline alone")
+	}
+	over := some(12, "errors")
+	over.Closed, over.Why = start().Add(time.Hour), "Flagger's phase is Failed"
+	text := write(t, over)
+	for _, want := range []string{"The rollout is over since", "Failed"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("got no %q", want)
+		}
+	}
+	for _, not := range []string{"<form", "live.js", "http-equiv"} {
+		if strings.Contains(text, not) {
+			t.Errorf("got %q of a rollout that is over", not)
+		}
+	}
+}
+
+func TestHistory(t *testing.T) {
+	p, err := pages.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := some(3, `<b>checkout</b>`)
+	v := report.ViewOf(*r.Verdict)
+	var b bytes.Buffer
+	err = p.History(&b, pages.History{
+		Rollouts: []pages.Past{{Rollout: r.Rollout, Looks: 3, Verdict: &v}, {Rollout: r.Rollout}}, Outcomes: []string{"rollback"},
+		Selected: pages.Selection{Service: `"><script>`, Outcome: "rollback"}, Older: "/?before=2026-01-01T00%3A00%3A00Z", Now: start().Add(time.Hour),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"&lt;b&gt;checkout", "nobody has looked yet", "60 min so far", "Older rollouts", "<option selected>rollback"} {
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("got no %q in %s", want, b.String())
+		}
+	}
+	if strings.Contains(b.String(), "<script>") {
+		t.Errorf("got a script in %s", b.String())
+	}
+}

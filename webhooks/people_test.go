@@ -1,0 +1,191 @@
+package webhooks
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/serin-canary/serin/judge"
+	"github.com/serin-canary/serin/webhooks/pages"
+)
+
+// browse asks as a browser does.
+func (w *world) browse(path string) answer {
+	w.t.Helper()
+	r := httptest.NewRequest(http.MethodGet, path, nil)
+	r.Header.Set("Accept", "text/html,application/xhtml+xml")
+	return w.send(r)
+}
+
+// announceOne opens a rollout and has it looked at, and returns its ID.
+func (w *world) announceOne(t *testing.T) string {
+	t.Helper()
+	w.want(w.do("POST", "/v1/rollouts", announced1), 201)
+	id := w.rollouts()[0].Rollout.ID
+	w.want(w.do("POST", "/v1/rollouts/"+id+"/judge", ""), 200)
+	return id
+}
+
+func TestPagesAreShown(t *testing.T) {
+	w := newWorld(t)
+	if a := w.want(w.browse("/"), 200); !strings.Contains(a.body, "No rollout has been announced yet") {
+		t.Errorf("got %s, want an empty list", a.body)
+	}
+	w.judge.say(func(v *judge.Verdict) { v.Outcome, v.Reason = judge.Rollback, "errors are 9 % against 1 %" })
+	id := w.announceOne(t)
+	for path, want := range map[string][]string{
+		"/":                           {`href="/r/` + id + `"`, "rollback", "errors are 9 % against 1 %"},
+		"/?outcome=rollback&service=": {id},
+		"/r/" + id:                    {"Rollback", "errors are 9 % against 1 %", "Decide in the judge", `data-live="/r/` + id + `/events"`},
+	} {
+		a := w.want(w.browse(path), 200)
+		for _, text := range want {
+			if !strings.Contains(a.body, text) {
+				t.Errorf("%s: got no %q in %s", path, text, a.body)
+			}
+		}
+		if got := a.header.Get("Content-Security-Policy"); got != pages.Policy {
+			t.Errorf("%s: got policy %q", path, got)
+		}
+		if strings.Contains(a.body, " style=") {
+			t.Errorf("%s: has a style that its own policy refuses", path)
+		}
+	}
+	for _, path := range []string{"/?outcome=promote", "/?service=other", "/?before=2001-01-01T00:00:00Z"} {
+		if a := w.want(w.browse(path), 200); strings.Contains(a.body, id) {
+			t.Errorf("%s: got the rollout, want none", path)
+		}
+	}
+	for path, code := range map[string]int{
+		"/?servce=x": 400, "/?before=yesterday": 400, "/r/nosuch": 404, "/r/aaaaaaaaaaaaaaaa": 404, "/assets/none.css": 404, "/assets/..%2fpages.go": 404,
+	} {
+		if a := w.want(w.browse(path), code); !strings.Contains(a.body, "This page cannot be shown") {
+			t.Errorf("%s: got %s, want a page that says why", path, a.body)
+		}
+	}
+	for _, name := range []string{"serin.css", "live.js", "serin.svg"} {
+		w.want(w.browse("/assets/"+name), 200)
+	}
+	// Whoever is no browser is told in JSON.
+	if a := w.want(w.do("GET", "/r/nosuch", ""), 404); a.object(t)["error"] == "" {
+		t.Errorf("got %s, want an error", a.body)
+	}
+}
+
+func TestAPersonDecidesByTheForm(t *testing.T) {
+	w := newWorld(t)
+	id := w.announceOne(t)
+	send := func(form url.Values, origin string) answer {
+		r := httptest.NewRequest(http.MethodPost, "/r/"+id+"/override", strings.NewReader(form.Encode()))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		if origin != "" {
+			r.Header.Set("Origin", origin)
+			r.Header.Set("Sec-Fetch-Site", "cross-site")
+		}
+		return w.send(r)
+	}
+	w.want(send(url.Values{"action": {"hold"}, "reason": {""}}, ""), 400)
+	w.want(send(url.Values{"action": {"dance"}, "reason": {"because"}}, ""), 400)
+	w.want(send(url.Values{"action": {"hold"}, "reason": {"because"}}, "https://evil.example"), 403)
+	if a := w.want(send(url.Values{"action": {"hold"}, "reason": {"the pager rang <b>twice</b>"}}, ""), 303); a.header.Get("Location") != "/r/"+id {
+		t.Errorf("got Location %q, want the rollout's page", a.header.Get("Location"))
+	}
+	a := w.want(w.browse("/r/"+id), 200)
+	if !strings.Contains(a.body, "the pager rang &lt;b&gt;twice&lt;/b&gt;") {
+		t.Errorf("got %s, want the reason, and inert", a.body)
+	}
+	w.want(w.do("DELETE", "/v1/rollouts/"+id, ""), 200)
+	w.want(send(url.Values{"action": {"hold"}, "reason": {"because"}}, ""), 409)
+	if a := w.browse("/r/" + id); strings.Contains(a.body, "<form") || strings.Contains(a.body, "data-live") {
+		t.Errorf("got %s, want no form and nothing live where the rollout is over", a.body)
+	}
+}
+
+func TestPagesNeedRights(t *testing.T) {
+	narrowed := func(name, secret string, change func(*Token)) Token {
+		tk := FullToken(name, secret)
+		change(&tk)
+		return tk
+	}
+	w := newWorld(t, func(c *Config) {
+		c.Tokens = []Token{
+			FullToken("boss", "boss-secret"),
+			narrowed("reader", "reader-secret", func(tk *Token) { tk.Allow, tk.Namespaces = []Right{RightRead}, []string{"other"} }),
+			narrowed("viewer", "viewer-secret", func(tk *Token) { tk.Allow = []Right{RightRead} }),
+		}
+	})
+	as := func(secret string, r *http.Request) answer {
+		if secret != "" {
+			r.SetBasicAuth("somebody", secret)
+		}
+		return w.send(r)
+	}
+	get := func(secret, path string) answer { return as(secret, httptest.NewRequest("GET", path, nil)) }
+	w.want(as("boss-secret", httptest.NewRequest("POST", "/v1/rollouts", strings.NewReader(announced1))), 201)
+	id := w.rollouts()[0].Rollout.ID
+	for _, path := range []string{"/", "/r/" + id, "/r/" + id + "/events", "/assets/serin.css"} {
+		w.want(get("", path), 401)
+	}
+	if a := w.want(get("reader-secret", "/"), 200); strings.Contains(a.body, id) || !strings.Contains(a.body, "some namespaces only") {
+		t.Errorf("got %s, want nothing of another namespace, and that said", a.body)
+	}
+	w.want(get("reader-secret", "/r/"+id), 404)
+	if a := w.want(get("viewer-secret", "/r/"+id), 200); strings.Contains(a.body, "<form") {
+		t.Error("got a form for somebody who may not override")
+	}
+	r := httptest.NewRequest("POST", "/r/"+id+"/override", strings.NewReader("action=hold&reason=x"))
+	w.want(as("viewer-secret", r), 403)
+	if a := w.want(get("boss-secret", "/r/"+id), 200); !strings.Contains(a.body, "<form") {
+		t.Error("got no form for somebody who may override")
+	}
+}
+
+func TestAStreamTellsOfChanges(t *testing.T) {
+	w := newWorld(t)
+	id := w.announceOne(t)
+	ticks := make(chan time.Time)
+	w.server.after = func(time.Duration) <-chan time.Time { return ticks }
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	site := httptest.NewServer(w.server.Handler())
+	defer site.Close()
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, site.URL+"/r/"+id+"/events", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Body.Close()
+	if a.StatusCode != 200 || a.Header.Get("Content-Type") != "text/event-stream" {
+		t.Fatalf("got %d %s", a.StatusCode, a.Header.Get("Content-Type"))
+	}
+	next := eventsOf(a.Body)
+	if got := next(); got != "changed" {
+		t.Errorf("got first event %q, want changed: what was before was missed", got)
+	}
+	for range streamStill {
+		ticks <- time.Time{}
+	}
+	if got := next(); got != "still" {
+		t.Errorf("got %q, want still", got)
+	}
+	w.want(w.do("POST", "/v1/rollouts/"+id+"/judge", ""), 200)
+	ticks <- time.Time{}
+	if got := next(); got != "changed" {
+		t.Errorf("got %q after a look, want changed", got)
+	}
+	w.want(w.do("DELETE", "/v1/rollouts/"+id, ""), 200)
+	ticks <- time.Time{}
+	if got := next(); got != "changed" {
+		t.Errorf("got %q after the end, want changed", got)
+	}
+	if got := next(); got != "" {
+		t.Errorf("got %q after the end, want no more", got)
+	}
+}

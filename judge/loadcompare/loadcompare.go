@@ -83,7 +83,7 @@ func (a Amount) valid() bool {
 }
 
 // Class says what a load or one of its measures is. The zero value is Undecided. The
-// words are those of package
+// words are those of package judge.
 type Class string
 
 // The classes.

@@ -25,8 +25,8 @@ type shopWorld struct {
 // which has 70 sessions a minute of either variation, of which one in twenty orders. What an order is worth has a
 // heavy tail: its largest tenth brings in half of the revenue.
 func (w shopWorld) record(h *promtest.History, end time.Time, began int) {
-	const blocks, pods = 100, 12                           // fewer pods, and a sum with such a tail would only be shown
-	random := rand.New(rand.NewPCG(7, uint64(len(w.app)))) //nolint:gosec // a world, not a secret
+	const blocks, pods = 100, 12 // fewer pods, and a sum with such a tail would only be shown
+	random := rand.New(rand.NewPCG(7, uint64(len(w.app))))
 	for _, variation := range []string{"control", "treatment"} {
 		for pod := range pods {
 			labels := fmt.Sprintf("app=%q,variation=%q,job=\"shop\",pod=\"%s-%d\",instance=\"%s-%d:80\"", w.app, variation, w.app, pod, w.app, pod)

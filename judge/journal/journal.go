@@ -153,7 +153,7 @@ type Filter struct {
 	Service, Namespace string
 	Live               bool
 	Before             time.Time // started before it; zero: whenever
-	Limit              int // default 100
+	Limit              int       // default 100
 }
 
 // nanos writes a time as the schema has it.

@@ -20,7 +20,7 @@ type journeyShop struct {
 // ServeHTTP answers as the shop does. Its errors repeat what it was sent, as they
 // should not.
 func (s *journeyShop) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	const password, token = "hunter2-of-smoke", "hunter2-token-0123456789"
+	const password, token = "hunter2-of-smoke", "tk-0123456789-hunter2"
 	step := map[string]string{"POST /login": "login", "POST /orders": "order", "GET /orders/7": "look", "DELETE /orders/7": "cancel"}[r.Method+" "+r.URL.Path]
 	allowed := step == "login" && r.PostFormValue("password") == password || step == "order" && r.Header.Get("Authorization") == "Bearer "+token ||
 		step == "look" || step == "cancel"
@@ -52,7 +52,7 @@ func TestExampleOfAJourney(t *testing.T) {
 	}{
 		{"", "", secret, 0, []string{"The check passed"}},
 		{"login", "", secret, 1, []string{"fails on the canary and not on the baseline", "failed at setup 1 of 1 (login): POST /login answered 503", `want 200; it says "out of order for (hidden)"`}},
-		{"order", "", secret, 1, []string{"failed at step 1 of 2 (order): POST /orders answered 503", `want 201; it says "out of order for (hidden)"`}},
+		{"order", "", secret, 1, []string{"failed at step 1 of 2 (order): POST /orders answered 503", `want 201; it says "out of order for Bearer (hidden)"`}},
 		{"look", "", secret, 1, []string{"failed at step 2 of 2 (look): GET /orders/7 answered 503", "want 200"}},
 		{"look", "look", secret, 4, []string{"environment, not canary", "fails on both arms"}},
 		{"", "look", secret, 0, []string{"The check passed"}},

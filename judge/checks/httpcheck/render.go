@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -103,6 +104,9 @@ func (q *Request) wanted(h checks.HTTP, t checks.Target) (err error) {
 // a word that sentences use.
 const shortestLearnt = 8
 
+// schemes are words before a credential, which are none themselves.
+var schemes = regexp.MustCompile(`(?i)^(bearer|basic|token|digest|apikey) `)
+
 // hide notes the credentials that are sent.
 func (q *Request) hide() {
 	q.hidden = checks.SecretsOf(q.headers)
@@ -120,7 +124,7 @@ func (q *Request) hide() {
 		return
 	}
 	for _, v := range q.hidden {
-		if len(v) >= shortestLearnt {
+		if len(v) >= shortestLearnt && !schemes.MatchString(v) { // what follows a scheme is hidden by itself
 			q.veil.Learn(v)
 		}
 	}

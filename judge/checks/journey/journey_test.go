@@ -81,7 +81,7 @@ func TestJourneysThatFail(t *testing.T) {
 		"an echo": {on("POST", "/orders", func(w http.ResponseWriter, r *http.Request) {
 			w.WriteHeader(500)
 			fmt.Fprintf(w, "%s %s %s", r.Header.Get("Authorization"), r.Header.Get("Cookie"), base64.StdEncoding.EncodeToString([]byte("x"+token+" "+password)))
-		}), nil, []string{"failed at step 1 of 2 (order)", `it says "(hidden) sid=(hidden) `}, 1},
+		}), nil, []string{"failed at step 1 of 2 (order)", `it says "Bearer (hidden) sid=(hidden) `}, 1},
 		"an echo of what is no credential by its place": {on("POST", "/orders", func(w http.ResponseWriter, r *http.Request) {
 			w.WriteHeader(500)
 			fmt.Fprintf(w, "no %s of %s", r.Header.Get("X-Who"), r.Header.Get("Cookie"))
@@ -90,7 +90,7 @@ func TestJourneysThatFail(t *testing.T) {
 			j.Steps[0].HTTP.Headers = map[string]string{"X-Who": "{{ .Values.token }}"}
 		}, []string{`it says "no (hidden) of sid=(hidden)"`}, 1},
 		"another user's token": {nil, func(j *checks.Journey) { j.Steps[0].HTTP.Headers["Authorization"] = "Bearer x{{ .Values.token }}" },
-			[]string{"answered 401", `it says "what is (hidden)`}, 1},
+			[]string{"answered 401", `it says "what is Bearer (hidden)?"`}, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newShop(t)

@@ -5,9 +5,8 @@ import (
 	"testing"
 	"text/template"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/promql/parser"
-
-	"github.com/prometheus/prometheus/model/labels"
 
 	"github.com/serin-canary/serin/judge/rollout"
 )
@@ -41,7 +40,7 @@ func shape(t *testing.T, text string) string {
 	parser.Inspect(e, func(n parser.Node, _ []parser.Node) error {
 		if v, ok := n.(*parser.VectorSelector); ok {
 			for _, m := range v.LabelMatchers {
-				if m.Name != labels.MetricName {
+				if m.Name != model.MetricNameLabel {
 					m.Value = "*"
 				}
 			}

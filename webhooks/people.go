@@ -271,7 +271,7 @@ func (s *Server) events(c echo.Context) error {
 	}
 	// What changed before the stream was open has been missed.
 	if err := say("changed"); err != nil {
-		return nil //nolint:nilerr // the reader has gone
+		return nil // the reader has gone
 	}
 	for still := 0; ; still++ {
 		select {
@@ -283,7 +283,7 @@ func (s *Server) events(c echo.Context) error {
 		}
 		sum, err := s.cfg.Journal.Get(ctx, sum.Rollout.ID)
 		if err != nil {
-			return nil //nolint:nilerr // the page says that it hears nothing
+			return nil // the page says that it hears nothing
 		}
 		event := ""
 		if now := stateOf(sum); now != last {
@@ -295,7 +295,7 @@ func (s *Server) events(c echo.Context) error {
 			continue
 		}
 		if err := say(event); err != nil || !live(sum) {
-			return nil //nolint:nilerr // the reader has gone
+			return nil // the reader has gone
 		}
 	}
 }

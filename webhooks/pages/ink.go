@@ -65,8 +65,8 @@ func (p pen) picture(width, height vg.Length, alt string, drawOn func(draw.Canva
 		return "", fmt.Errorf("pages: draw: no picture in %d bytes", b.Len())
 	}
 	svg = styled.ReplaceAllStringFunc(svg[at:], attributes)
-	open := fmt.Sprintf(`<svg class="plot" viewBox="0 0 %g %g" role="img" aria-label="%s">`, float64(width), float64(height), template.HTMLEscapeString(alt))
-	return template.HTML(open + "\n" + svg), nil //nolint:gosec // the library escapes texts, and the rest is ours
+	open := fmt.Sprintf(`<svg class="plot" viewBox="0 0 %g %g" role="img" aria-label="`, float64(width), float64(height))
+	return template.HTML(open + template.HTMLEscapeString(alt) + "\">\n" + svg), nil //nolint:gosec // the library escapes texts, and the rest is ours
 }
 
 // attributes makes attributes of a style, which the page's own policy refuses: it takes no

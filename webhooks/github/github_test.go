@@ -25,7 +25,7 @@ func TestADeploymentIsReviewed(t *testing.T) {
 	if err := s.Report(t.Context(), q, judge.Verdict{Outcome: judge.Continue, Reason: "2 of 10 paired blocks"}); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Send(t.Context(), q, reply.Answer{Yes: true, Outcome: "promote", Reason: "errors 0.5 % and 0.5 %", Link: "https://serin.example.org/v1/rollouts/abcdefgh"}); err != nil {
+	if err := s.Send(t.Context(), q, reply.Answer{Yes: true, Outcome: "promote", Reason: "errors 0.5 % and 0.5 %", Link: "https://serin.example.org/r/abcdefgh"}); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.Send(t.Context(), q, reply.Answer{Outcome: "rollback", Reason: "errors 5 %, 84:1"}); err != nil {
@@ -35,8 +35,8 @@ func TestADeploymentIsReviewed(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []map[string]any{
-		{"environment_name": "prod", "comment": "**Serin: waiting: continue**\n\n2 of 10 paired blocks\n\n<https://serin.example.org/v1/rollouts/abcdefgh>"},
-		{"environment_name": "prod", "state": "approved", "comment": "**Serin: approved: promote**\n\nerrors 0.5 % and 0.5 %\n\n<https://serin.example.org/v1/rollouts/abcdefgh>"},
+		{"environment_name": "prod", "comment": "**Serin: waiting: continue**\n\n2 of 10 paired blocks\n\n<https://serin.example.org/r/abcdefgh>"},
+		{"environment_name": "prod", "state": "approved", "comment": "**Serin: approved: promote**\n\nerrors 0.5 % and 0.5 %\n\n<https://serin.example.org/r/abcdefgh>"},
 		{"environment_name": "prod", "state": "rejected", "comment": "**Serin: rejected: rollback**\n\nerrors 5 %, 84:1"},
 		{"environment_name": "prod", "state": "rejected", "comment": "**Serin: rejected, undecided**\n\nnothing was decided"},
 	}
@@ -244,17 +244,17 @@ func TestCommentsAreShortAndPlain(t *testing.T) {
 		"empty":       "",
 		"many joined": strings.Repeat("@", 2000),
 	} {
-		if err := s.Send(t.Context(), q, reply.Answer{Reason: reason, Outcome: "rollback", Link: "https://serin.example.org/v1/rollouts/abcdefgh"}); err != nil {
+		if err := s.Send(t.Context(), q, reply.Answer{Reason: reason, Outcome: "rollback", Link: "https://serin.example.org/r/abcdefgh"}); err != nil {
 			t.Fatal(err)
 		}
 		got, _ := f.reviews[len(f.reviews)-1]["comment"].(string)
 		if len(got) > 1024 || utf8.RuneCountInString(got) > 1024 || !utf8.ValidString(got) {
 			t.Errorf("%s: got %d bytes, valid %v, want at most 1024 characters", name, len(got), utf8.ValidString(got))
 		}
-		if !strings.HasPrefix(got, "**Serin: rejected: rollback**") || !strings.HasSuffix(got, "\n\n<https://serin.example.org/v1/rollouts/abcdefgh>") {
+		if !strings.HasPrefix(got, "**Serin: rejected: rollback**") || !strings.HasSuffix(got, "\n\n<https://serin.example.org/r/abcdefgh>") {
 			t.Errorf("%s: got %q, want the answer and the link kept", name, got)
 		}
-		body := strings.TrimSuffix(got, "<https://serin.example.org/v1/rollouts/abcdefgh>")
+		body := strings.TrimSuffix(got, "<https://serin.example.org/r/abcdefgh>")
 		for _, active := range []string{"<img", "](", "@everyone", " **bold"} {
 			if strings.Contains(body, active) && !strings.Contains(body, `\`+active) {
 				t.Errorf("%s: got %q, want %q without its meaning", name, got, active)

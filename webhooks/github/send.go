@@ -37,7 +37,7 @@ func (s *Sender) Send(ctx context.Context, q reply.Question, a reply.Answer) err
 func (s *Sender) Report(ctx context.Context, q reply.Question, v judge.Verdict) error {
 	link := ""
 	if s.c.BaseURL != "" {
-		link = s.c.BaseURL + "/v1/rollouts/" + q.Rollout
+		link = s.c.BaseURL + "/r/" + q.Rollout
 	}
 	return s.review(ctx, q, review{Comment: comment("waiting: "+v.Outcome.String(), v.Reason, link)})
 }

@@ -195,7 +195,7 @@ func (d *Desk) Asked(ctx context.Context, id string) (Question, bool, error) {
 
 func (d *Desk) now() time.Time { return d.c.Now().UTC() }
 
-func (d *Desk) link(id string) string { return d.c.BaseURL + "/v1/rollouts/" + id }
+func (d *Desk) link(id string) string { return d.c.BaseURL + "/r/" + id }
 
 // lastLook names the look after which a question is answered in any case.
 const lastLook = "last"

@@ -115,7 +115,7 @@ func TestGates(t *testing.T) {
 			if c.looks == 0 && (w.looks < 50 || w.clock.After(w.began.Add(time.Hour))) {
 				t.Errorf("got %d looks until %s, want one a minute until shortly before the deadline", w.looks, w.clock)
 			}
-			if a.Link != "https://serin.example.org/v1/rollouts/"+w.id {
+			if a.Link != "https://serin.example.org/r/"+w.id {
 				t.Errorf("got link %s", a.Link)
 			}
 			if want := []string{"told codedeploy " + map[bool]string{true: "yes", false: "no"}[c.yes]}; !slices.Equal(w.notes(), want) {

@@ -105,7 +105,7 @@ func (p *Publishing) report(id string) string {
 	if p.c.BaseURL == "" {
 		return ""
 	}
-	return p.c.BaseURL + "/v1/rollouts/" + id
+	return p.c.BaseURL + "/r/" + id
 }
 
 // verdict is a verdict in a board's words.

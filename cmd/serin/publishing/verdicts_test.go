@@ -93,7 +93,7 @@ func TestVerdictsAreToldToEveryAlertmanager(t *testing.T) {
 		}
 		notes := map[string]string{
 			"summary": "checkout revision 2 in shop must be rolled back: errors are worse", "description": "errors are worse",
-			"report_url": "https://serin.example.com/v1/rollouts/" + id, "runbook_url": "https://wiki.example.com/canary",
+			"report_url": "https://serin.example.com/r/" + id, "runbook_url": "https://wiki.example.com/canary",
 		}
 		if !maps.Equal(f.Annotations, notes) || f.GeneratorURL != notes["report_url"] {
 			t.Errorf("%s: got annotations %v, want %v", name, f.Annotations, notes)

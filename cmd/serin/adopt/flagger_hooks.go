@@ -98,7 +98,8 @@ func (c *canaryDraft) ticks(analysis tree) int {
 	return n
 }
 
-// hooks says what becomes of webhooks. A plain curl becomes a check.
+// hooks says what becomes of webhooks. A plain call becomes a check, and a plain load a
+// proposal.
 func (c *canaryDraft) hooks(analysis tree) {
 	var stay []string
 	ours := false
@@ -115,9 +116,9 @@ func (c *canaryDraft) hooks(analysis tree) {
 			continue
 		}
 		if kind == "pre-rollout" || kind == "rollout" {
-			if r, ok := curlCheck(h.at("metadata", "cmd").text()); ok {
+			if r, by, ok := testerCheck(h.at("metadata", "cmd").text()); ok {
 				r.name = unique(c.checks, slug(name, "check"))
-				r.above = append([]string{"Flagger's webhook " + name + ", which calls this by curl from its load tester."}, r.above...)
+				r.above = append([]string{"Flagger's webhook " + name + ", which calls this by " + by + " from its load tester."}, r.above...)
 				if kind == "pre-rollout" {
 					r.add("when", "before-traffic")
 				}
@@ -128,6 +129,10 @@ func (c *canaryDraft) hooks(analysis tree) {
 		}
 		text := fmt.Sprintf("the webhook %s (%s, %s): %s", name, oneLine(cut(kind, 30)), address(where), hookAdvice(kind))
 		c.note(h, Left, "%s", text)
+		if lines, ok := heyLoad(h.at("metadata", "cmd").text()); ok && kind == "rollout" {
+			c.checks = append(c.checks, &row{off: true, above: []string{"As a load that asks both arms and compares them, what the webhook " + name + " sends would be as follows. " +
+				"These are real requests to both: docs/load.md says what to heed.", lines}})
+		}
 		stay = append(stay, "Not carried over: "+text)
 	}
 	c.rest = append(c.rest, stay...)
@@ -160,7 +165,7 @@ func hookAdvice(kind string) string {
 // behind a pipe, no headers, no credentials.
 func curlCheck(command string) (*row, bool) {
 	words := strings.Fields(command)
-	if len(words) < 2 || words[0] != "curl" || strings.ContainsAny(command, "|;&<>$`\\(){}'\"\n") {
+	if len(words) < 2 || words[0] != "curl" || strings.ContainsAny(command, unplain) {
 		return nil, false
 	}
 	url := ""

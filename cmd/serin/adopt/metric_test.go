@@ -136,3 +136,52 @@ func TestCurl(t *testing.T) {
 		}
 	}
 }
+
+// TestProbe ensures that only a plain probe of a server's health becomes a check.
+func TestProbe(t *testing.T) {
+	for command, want := range map[string]string{
+		"grpc_health_probe -addr=web-canary.shop:9090":                       `{ address: "web-canary.shop:9090" }`,
+		"/bin/grpc_health_probe -addr web-canary:9090 -service=shop.Orders":  `{ address: "web-canary:9090", service: "shop.Orders" }`,
+		"grpc_health_probe -addr=web:9090 -tls":                              "",
+		"grpc_health_probe -addr=web:9090 -rpc-header=authorization:hunter2": "",
+		"grpc_health_probe -addr=web":                                        "",
+		"grpc_health_probe -addr=web:9090 | grep SERVING":                    "",
+		"grpc_health_probe":    "",
+		"other -addr=web:9090": "",
+	} {
+		r, ok := probeCheck(command)
+		if ok != (want != "") || ok && r.fields[0].value != want {
+			t.Errorf("%q: got %+v, want %q", command, r, want)
+		}
+	}
+}
+
+// TestHey ensures that what is proposed for a plain hey is a load that a plan takes.
+func TestHey(t *testing.T) {
+	for command, want := range map[string]string{
+		"hey -z 1m -q 10 -c 2 http://web-canary.shop/":                "rate: 20\n      duration: 1m",
+		"hey -z 30s -q 5 -c 2 -m GET http://web-canary.shop:9898/a?b": "rate: 10\n      duration: 1m",
+		"/usr/bin/hey -z=2h -q=1 -c=10 http://web-canary.shop/":       "rate: 10\n      duration: 5m",
+		"hey -z 1m http://web/":                                       "", // as fast as it can
+		"hey -n 1000 -q 10 http://web/":                               "",
+		"hey -z 1m -q 10 -c 2 -m POST -d x http://web/":               "",
+		"hey -z 1m -q 10 -c 2 -H X:hunter2 http://web/":               "",
+		"hey -z 1m -q NaN -c 2 http://web/":                           "",
+		"hey -z 1m -q 1e308 -c 1e308 http://web/":                     "",
+		"hey -z 1m -q 0.01 -c 1 http://web/":                          "",
+		"hey -z 1m -q 10 -c 2 http://web/ http://other/":              "",
+		"hey -z 1m -q 10 -c 2 http://a:hunter2@web/":                  "",
+		"hey -z": "",
+	} {
+		lines, ok := heyLoad(command)
+		if ok != (want != "") || !strings.Contains(lines, want) {
+			t.Errorf("%q: got %q, want %q", command, lines, want)
+		}
+		if !ok {
+			continue
+		}
+		if _, err := plan.Parse("p.yaml", []byte("service: web\ncomparison: checks\nchecks:\n"+lines+"\n")); err != nil {
+			t.Errorf("%q: the plan does not load: %v\n%s", command, err, lines)
+		}
+	}
+}

@@ -17,6 +17,7 @@ import (
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 
 	"github.com/serin-canary/serin/judge/journal/outbox"
+	"github.com/serin-canary/serin/webhooks/reply"
 )
 
 // KindCallback is the kind of the jobs that [Callbacks] sends.
@@ -253,6 +254,6 @@ func (cb *Callbacks) Send(ctx context.Context, j outbox.Job) error {
 		return cb.unreachable(r, err)
 	}
 	defer answer.Body.Close()
-	drain(answer.Body)
+	reply.Drain(answer)
 	return judgeAnswer(answer, cb.c.Now())
 }

@@ -6,7 +6,6 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -101,9 +100,6 @@ func (cb *Callbacks) unreachable(r *http.Request, err error) error {
 	}
 	return fmt.Errorf("%s gave no answer: %w", r.URL.Host, err)
 }
-
-// drain reads a little of an answer, so that the connection can be used again.
-func drain(body io.Reader) { _, _ = io.CopyN(io.Discard, body, 16<<10) }
 
 // longestWait bounds what a receiver may ask for with Retry-After.
 const longestWait = time.Hour

@@ -306,3 +306,32 @@ func TestCallbackConfigurations(t *testing.T) {
 		}
 	}
 }
+
+// A receiver that switches to another protocol, and then says nothing, keeps nobody.
+func TestAReceiverThatSwitchesProtocols(t *testing.T) {
+	held := make(chan struct{})
+	receiver := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		conn, _, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer conn.Close()
+		fmt.Fprint(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: silence\r\n\r\n")
+		<-held
+	}))
+	defer receiver.Close()
+	defer close(held)
+	cb := someCallbacks(t, func(c *CallbackConfig) { c.Hosts = []string{"127.0.0.1:*"} })
+	done := make(chan error, 1)
+	job := callbackJob(t, cb, ended(receiver.URL))
+	go func() { done <- cb.Send(t.Context(), job) }()
+	select {
+	case err := <-done:
+		if err == nil || errors.Is(err, outbox.ErrPermanent) {
+			t.Errorf("got %v, want an error that is tried again", err)
+		}
+	case <-time.After(30 * time.Second):
+		t.Error("the callback still waits")
+	}
+}

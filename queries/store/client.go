@@ -62,6 +62,10 @@ func (b bounded) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
+	if resp.StatusCode == http.StatusSwitchingProtocols { // what follows has no end, and no deadline
+		_ = resp.Body.Close()
+		resp.Body = http.NoBody
+	}
 	resp.Body = &boundedBody{ReadCloser: resp.Body, left: MaxAnswer}
 	return resp, nil
 }

@@ -58,7 +58,7 @@ func (s *Sender) Send(ctx context.Context, q reply.Question, a reply.Answer) err
 		return reply.Unreachable(r, err)
 	}
 	defer answer.Body.Close()
-	reply.Drain(answer.Body)
+	reply.Drain(answer)
 	return s.judge(answer)
 }
 

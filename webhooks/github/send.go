@@ -96,7 +96,7 @@ func (s *Sender) post(ctx context.Context, q request) error {
 	if q.into != nil {
 		return read(answer, q.into)
 	}
-	reply.Drain(answer.Body)
+	reply.Drain(answer)
 	return nil
 }
 

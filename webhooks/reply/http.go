@@ -37,5 +37,10 @@ func Unreachable(r *http.Request, err error) error {
 	return fmt.Errorf("%s gave no answer: %w", r.URL.Host, err)
 }
 
-// Drain reads a little of an answer, so that its connection can be used again.
-func Drain(body io.Reader) { _, _ = io.CopyN(io.Discard, body, 16<<10) }
+// Drain reads a little of an answer, so that its connection can be used again. What
+// follows 101 is no body: it has no end, and no deadline of the request bounds it.
+func Drain(answer *http.Response) {
+	if answer.StatusCode != http.StatusSwitchingProtocols {
+		_, _ = io.CopyN(io.Discard, answer.Body, 16<<10)
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/serin-canary/serin/judge/checks"
 	"github.com/serin-canary/serin/judge/journal/outbox"
 )
 
@@ -33,7 +34,7 @@ func (r Reach) client() *http.Client {
 		MaxResponseHeaderBytes: 32 << 10, MaxIdleConns: 16, ForceAttemptHTTP2: true,
 	}
 	return &http.Client{
-		Transport:     t,
+		Transport:     checks.NoUpgrade(t),
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 }

@@ -18,6 +18,7 @@ import (
 	alertplaces "github.com/serin-canary/serin/alerts/publish"
 	"github.com/serin-canary/serin/cmd/serin/publishing"
 	boardplaces "github.com/serin-canary/serin/dashboards/publish"
+	"github.com/serin-canary/serin/judge/checks"
 	"github.com/serin-canary/serin/queries"
 )
 
@@ -201,7 +202,7 @@ func (s Server) client() (*http.Client, error) {
 		t.TLSClientConfig = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
 	}
 	return &http.Client{
-		Transport: t, Timeout: publishTimeout,
+		Transport: checks.NoUpgrade(t), Timeout: publishTimeout,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}, nil
 }

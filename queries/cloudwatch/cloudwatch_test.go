@@ -114,6 +114,10 @@ func TestCounts(t *testing.T) {
 		s.Put(cloudwatchtest.Sample{Namespace: "Shop", Name: "orders", At: at(b, 1), Value: 1, N: 20})
 		s.Put(cloudwatchtest.Sample{Namespace: "AWS/ECS", Name: "CPUUtilization", At: at(b, 1), Value: 0.25, Dims: map[string]string{"ClusterName": "c", "ServiceName": "s"}})
 	}
+	for b := range 2 { // of three blocks, and errors in none
+		s.Put(cloudwatchtest.Sample{Namespace: "AWS/ApiGateway", Name: "Count", At: at(b, 1), Value: 1, N: 50, Dims: map[string]string{"ApiName": "shop", "Stage": "green"}})
+	}
+	s.Put(cloudwatchtest.Sample{Namespace: "AWS/ApiGateway", Name: "5XXError", At: at(0, 1), Value: 1, N: 4, Dims: map[string]string{"ApiName": "shop", "Stage": "blue"}})
 	s.Put(cloudwatchtest.Sample{Namespace: "Shop", Name: "failed", At: at(-500, 1), Value: 1})
 	src := open(t, s, nil)
 	for _, tt := range []struct{ name, query, group, want string }{
@@ -127,6 +131,7 @@ func TestCounts(t *testing.T) {
 		{"arithmetic", `1000 * p50(AWS/ApplicationELB:TargetResponseTime{LoadBalancer="app/shop/1"})`, "blue", "[100 100 100]"},
 		{"alias", `Sum(AWS/Lambda:Errors{FunctionName="pay",Resource="pay:live",ExecutedVersion="7"}) / Sum(AWS/Lambda:Invocations{FunctionName="pay",Resource="pay:live",ExecutedVersion="7"})`, "", "[3 3 3]/[100 100 100]"},
 		{"ecs", `Average(AWS/ECS:CPUUtilization{ClusterName="c",ServiceName="s"})`, "", "[0.25 0.25 0.25]"},
+		{"stage", `Sum(AWS/ApiGateway:5XXError{ApiName="shop",Stage="green"}) / Sum(AWS/ApiGateway:Count{ApiName="shop",Stage="green"})`, "", "[0 0 NaN]/[50 50 NaN]"},
 		{"a name that is listed", `Sum(Shop:failed) / Sum(Shop:orders)`, "", "[0 0 0]/[20 20 20]"},
 		{"a name that is not", `Sum(Shop:faild) / Sum(Shop:orders)`, "", "[0 0 0]/[20 20 20] never-seen"},
 	} {

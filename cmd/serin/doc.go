@@ -34,7 +34,7 @@
 //
 //	queue is compared as a plain value, not as counts: queue_length is read as a value, not by its growth (rate or increase).
 //
-//	How small a regression it finds depends on traffic, pods and noise: add --prometheus URL, or --rps and --pods.
+//	How small a regression it finds depends on traffic, pods and noise: add --prometheus URL, --config FILE, or --rps and --pods.
 //
 // A plan that cannot is refused with every fault at once:
 //

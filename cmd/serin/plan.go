@@ -51,7 +51,8 @@ func (planSchemaCmd) Run(s *streams) error {
 // planCheckCmd checks plan files.
 type planCheckCmd struct {
 	Files      []string `arg:"" name:"file" help:"Plan files."`
-	Prometheus string   `placeholder:"URL" help:"Also ask this Prometheus whether each query returns data for both arms, and how noisy the baseline is."`
+	Prometheus string   `placeholder:"URL" xor:"store" help:"Also ask this Prometheus whether each query returns data for both arms, and how noisy the baseline is."`
+	Config     string   `placeholder:"FILE" xor:"store" help:"The same of the plan's source, of whatever kind, as the server's configuration has it."`
 
 	service `group:"What rollouts find, to say how small a regression is found:"`
 }
@@ -62,9 +63,10 @@ func (planCheckCmd) Help() string {
 
     serin plan check plans/*.yaml
     serin plan check plans/checkout.yaml --prometheus http://localhost:9090
+    serin plan check plans/checkout.yaml --config serin.yaml
     serin plan check plans/checkout.yaml --rps 100 --pods 17+3
 
-With --prometheus, or with --rps and --pods, it also says in a line for each metric how small a regression
+With --prometheus, --config, or with --rps and --pods, it also says in a line for each metric how small a regression
 is found; "serin plan power" says more.
 
 The exit code is 0 where every plan can be used, and 1 otherwise. Faults are written as
@@ -117,8 +119,18 @@ func (c planCheckCmd) ask(ctx context.Context, w io.Writer, p plan.Plan) ([]stri
 		if missing, err = c.probe(ctx, w, p, src); err != nil || armless(p.Arms.Baseline) {
 			return missing, err
 		}
+	case c.Config != "":
+		if src, err = configured(p, c.Config); err != nil {
+			return nil, err
+		}
+		if err = writeTags(ctx, w, p, src); err != nil {
+			return nil, err
+		}
+		if missing, err = probe(ctx, w, p, src); err != nil || armless(p.Arms.Baseline) {
+			return missing, err
+		}
 	case !c.given():
-		fmt.Fprintln(w, "\nHow small a regression it finds depends on traffic, pods and noise: add --prometheus URL, or --rps and --pods.")
+		fmt.Fprintln(w, "\nHow small a regression it finds depends on traffic, pods and noise: add --prometheus URL, --config FILE, or --rps and --pods.")
 		return nil, nil
 	}
 	if rollout.Comparison(p.Comparison) == rollout.ChecksOnly {

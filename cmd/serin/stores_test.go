@@ -49,19 +49,47 @@ func TestStoresEndToEnd(t *testing.T) {
 // judge runs serin judge on the store.
 func (w storeWorld) judge(t *testing.T, journal string) (int, string) {
 	t.Helper()
+	plan, config := w.files(t, w.arms)
+	return serin(t, "judge", "--plan", plan, "--config", config, "--since", "50m", "--journal", journal)
+}
+
+// files writes the plan, with arms or without, and the server's configuration.
+func (w storeWorld) files(t *testing.T, arms string) (plan, config string) {
+	t.Helper()
 	dir := t.TempDir()
 	text, err := os.ReadFile(filepath.FromSlash("../../examples/" + w.plan))
 	if err != nil {
 		t.Fatal(err)
 	}
-	files := map[string]string{"plan.yaml": string(text) + "\n" + w.arms, "serin.yaml": "sources:\n" + w.source}
-	for file, text := range files {
-		if err := os.WriteFile(filepath.Join(dir, file), []byte(text), 0o600); err != nil {
+	plan, config = filepath.Join(dir, "plan.yaml"), filepath.Join(dir, "serin.yaml")
+	for file, text := range map[string]string{plan: string(text) + "\n" + arms, config: "sources:\n" + w.source} {
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	return serin(t, "judge", "--plan", filepath.Join(dir, "plan.yaml"), "--config", filepath.Join(dir, "serin.yaml"),
-		"--since", "50m", "--journal", journal)
+	return plan, config
+}
+
+// TestPlanCheckAsksEveryStore holds that a plan's queries are tried in the store that the
+// server's configuration names, and that Datadog's values of an arm's tag are shown.
+func TestPlanCheckAsksEveryStore(t *testing.T) {
+	for name, fill := range map[string]func(t *testing.T, now time.Time, worse float64) storeWorld{
+		"datadog": inDatadog, "cloudwatch": inCloudWatch, "http-json": inJSON,
+	} {
+		w := fill(t, time.Now(), 1)
+		plan, config := w.files(t, w.arms)
+		code, out := serin(t, "plan", "check", plan, "--config", config)
+		if code != 0 || !strings.Contains(out, "the last 10 blocks") {
+			t.Errorf("%s: got exit %d, want each query tried:\n%s", name, code, out)
+		}
+	}
+	w := inDatadog(t, time.Now(), 1)
+	plan, config := w.files(t, "")
+	wantSerin(t, 1, "Tag version of trace.http.request.hits{service:checkout,env:prod}, the most reported first: v1, v2.", "plan", "check", plan, "--config", config)
+	if err := os.WriteFile(config, []byte("sources: [{name: other, prometheus: {url: 'http://127.0.0.1:1'}}]\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	wantSerin(t, 1, `has no source "datadog", which plan`, "plan", "check", plan, "--config", config)
 }
 
 // TestRuleOfAController judges by the plan that stands for a controller's rule: more

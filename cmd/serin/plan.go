@@ -123,7 +123,7 @@ func (c planCheckCmd) ask(ctx context.Context, w io.Writer, p plan.Plan) ([]stri
 		if src, err = configured(p, c.Config); err != nil {
 			return nil, err
 		}
-		if err = writeTags(ctx, w, p, src); err != nil {
+		if err := writeTags(ctx, w, p, src); err != nil {
 			return nil, err
 		}
 		if missing, err = probe(ctx, w, p, src); err != nil || armless(p.Arms.Baseline) {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -26,6 +27,7 @@ func TestPagesInABrowser(t *testing.T) {
 	if os.Getenv("SERIN_E2E") == "" {
 		t.Skip("runs two rollouts for two minutes; set SERIN_E2E=1 to run it")
 	}
+	hasBrowser(t)
 	t.Parallel()
 	looked := false
 	_, err := Run(t.Context(), Options{Seed: 1, Stay: func(r Result, url string) {
@@ -52,6 +54,20 @@ func TestPagesInABrowser(t *testing.T) {
 	if !looked {
 		t.Error("nobody looked at the pages")
 	}
+}
+
+// hasBrowser skips where there is no Chromium, unless tools are required.
+func hasBrowser(t *testing.T) {
+	t.Helper()
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
+		if _, err := exec.LookPath(name); err == nil {
+			return
+		}
+	}
+	if os.Getenv("SERIN_REQUIRE_TOOLS") != "" {
+		t.Fatal("there is no Chromium; install Debian's package chromium")
+	}
+	t.Skip("there is no Chromium")
 }
 
 // browser is Chromium, and what it complained about.

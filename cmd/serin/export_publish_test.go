@@ -232,7 +232,7 @@ func TestExportOfARecordedRollout(t *testing.T) {
 		t.Fatal(err)
 	}
 	board, _ := exportRun(t, "dashboard", "--rollout", a.Rollout.ID, "--journal", "serin.db", "--base-url", "https://serin.example.com")
-	for _, want := range []string{"serin-" + a.Rollout.ID, "Canary: shop/checkout 7d9f (ended, never judged)", "https://serin.example.com/v1/rollouts/" + a.Rollout.ID, "2026-05-01T12:25:00Z"} {
+	for _, want := range []string{"serin-" + a.Rollout.ID, "Canary: shop/checkout 7d9f (ended, never judged)", "https://serin.example.com/r/" + a.Rollout.ID, "2026-05-01T12:25:00Z"} {
 		if !strings.Contains(board, want) {
 			t.Errorf("the board lacks %s", want)
 		}

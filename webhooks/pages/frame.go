@@ -30,7 +30,14 @@ const (
 	letters  vg.Length = 10
 )
 
+// frame makes axes between two corners. What has no width or height is given some.
 func (p pen) frame(c draw.Canvas, low, high xy) frame {
+	if !(high.x > low.x) {
+		high.x = low.x + 60
+	}
+	if !(high.y > low.y) {
+		high.y = low.y + 1
+	}
 	return frame{Canvas: c, fonts: p.fonts, low: low, high: high, left: leftRoom, foot: footRoom}
 }
 

@@ -2,9 +2,12 @@ package pages
 
 import (
 	"math"
+	"strings"
 	"testing"
 	"time"
 
+	"gonum.org/v1/plot/font"
+	"gonum.org/v1/plot/font/liberation"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 
@@ -24,6 +27,18 @@ func TestAPointIsPlacedBetweenTheCorners(t *testing.T) {
 	}
 	if above := f.at(xy{150, 99}); above.Y != right.Y {
 		t.Errorf("got %v for what is above, want it at the edge", above)
+	}
+}
+
+// TestWhatHappensAtOnceIsDrawn holds that a rollout that is looked at in the second in
+// which it was announced has a timeline of numbers.
+func TestWhatHappensAtOnceIsDrawn(t *testing.T) {
+	began := time.Unix(1000, 100)
+	r := Report{Looks: []Look{{Seq: 1, At: began.Add(time.Millisecond)}}}
+	r.Rollout.Started = began
+	svg, err := pen{fonts: font.NewCache(liberation.Collection())}.timeline(r)
+	if err != nil || svg == "" || strings.Contains(string(svg), "NaN") || strings.Contains(string(svg), "Inf") {
+		t.Errorf("got %v and %s, want a picture", err, svg)
 	}
 }
 

@@ -38,9 +38,9 @@ type Document struct {
 // DocumentFilter selects documents for [Journal.Documents]. Zero fields select
 // everything, but for the kind, which is needed.
 type DocumentFilter struct {
-	Kind, Owner string
-	States      []string
-	Limit, Skip int // limit: default 100
+	Kind, Owner, Name string
+	States            []string
+	Limit, Skip       int // limit: default 100
 }
 
 func (d Document) check() error {
@@ -161,6 +161,9 @@ func (j *Journal) Documents(ctx context.Context, f DocumentFilter) ([]Document, 
 	}
 	if f.Owner != "" {
 		q.statement += " and owner = " + arg(f.Owner)
+	}
+	if f.Name != "" {
+		q.statement += " and name = " + arg(f.Name)
 	}
 	if len(f.States) > 0 {
 		var in []string

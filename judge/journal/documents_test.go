@@ -77,7 +77,7 @@ func TestDocumentsAreListed(t *testing.T) {
 		j, c := openAt(t, db.fresh(t))
 		for i := range 6 {
 			c.t = c.t.Add(time.Minute)
-			d := journal.Document{Kind: "run", ID: fmt.Sprint(i), Owner: fmt.Sprint(i % 2), State: fmt.Sprint(i % 3), Body: json.RawMessage(`{}`)}
+			d := journal.Document{Kind: "run", ID: fmt.Sprint(i), Owner: fmt.Sprint(i % 2), Name: fmt.Sprint(i % 3), State: fmt.Sprint(i % 3), Body: json.RawMessage(`{}`)}
 			if _, err := j.AddDocument(t.Context(), d); err != nil {
 				t.Fatal(err)
 			}
@@ -88,6 +88,7 @@ func TestDocumentsAreListed(t *testing.T) {
 		}{
 			"all":    {journal.DocumentFilter{Kind: "run"}, "543210"},
 			"owner":  {journal.DocumentFilter{Kind: "run", Owner: "1"}, "531"},
+			"name":   {journal.DocumentFilter{Kind: "run", Owner: "1", Name: "2"}, "5"},
 			"states": {journal.DocumentFilter{Kind: "run", States: []string{"0", "2"}}, "5320"},
 			"page":   {journal.DocumentFilter{Kind: "run", Limit: 2, Skip: 2}, "32"},
 			"other":  {journal.DocumentFilter{Kind: "config"}, ""},

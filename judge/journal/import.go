@@ -346,7 +346,9 @@ func (t *trial) addLooks(ctx context.Context, x tx, added *Counted) error {
 		}
 	}
 	if r := t.line.Removed; r != nil && added.Removed > 0 {
-		return removal{moment(r.At), r.Looks, r.Seal}.save(ctx, x, t.line.ID)
+		if err := (removal{moment(r.At), r.Looks, r.Seal}).save(ctx, x, t.line.ID); err != nil {
+			return err
+		}
 	}
-	return nil
+	return standAsLast(ctx, x, t.line.ID)
 }

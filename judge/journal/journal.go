@@ -111,6 +111,9 @@ func Open(ctx context.Context, target string, o Options) (*Journal, error) {
 	if err := migrate(); err != nil {
 		return nil, errors.Join(err, j.Close())
 	}
+	if err := j.restand(ctx); err != nil {
+		return nil, errors.Join(err, j.Close())
+	}
 	return j, nil
 }
 
@@ -146,14 +149,6 @@ type Summary struct {
 	Why     string          `json:"why,omitempty"` // why it was closed
 	Looks   int             `json:"looks"`
 	Last    *judge.Verdict  `json:"last,omitempty"`
-}
-
-// Filter selects rollouts for [Journal.List]. Zero fields select everything.
-type Filter struct {
-	Service, Namespace string
-	Live               bool
-	Before             time.Time // started before it; zero: whenever
-	Limit              int       // default 100
 }
 
 // nanos writes a time as the schema has it.

@@ -109,6 +109,9 @@ func (j *Journal) Commit(ctx context.Context, l judge.Look) error {
 		if err := useChecked(ctx, t, l); err != nil {
 			return err
 		}
+		if err := stand(ctx, t, l.Rollout, l.Verdict); err != nil {
+			return err
+		}
 		return j.tell(ctx, t, Event{Kind: EventLooked, At: l.Verdict.At, Rollout: before.rollout, Verdict: &l.Verdict, Before: before.verdict, Begin: l.Begin})
 	})
 }

@@ -51,7 +51,7 @@ func TestOpenRefusals(t *testing.T) {
 			open(t, path)
 			run(t, shell(t, path), `insert into serin_schema (version_id, is_applied) values (99, 1)`)
 			return path
-		}, "has schema 99, and this binary knows schemas up to 8; run the newer binary"},
+		}, "has schema 99, and this binary knows schemas up to 9; run the newer binary"},
 		"a locked file": {func(t *testing.T, path string) string {
 			conn, err := shell(t, path).Conn(t.Context())
 			if err != nil {

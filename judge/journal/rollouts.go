@@ -4,11 +4,9 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"math"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/serin-canary/serin/judge/rollout"
@@ -234,36 +232,6 @@ func (j *Journal) Get(ctx context.Context, id string) (Summary, error) {
 		return Summary{}, unknownID(id)
 	}
 	return found[0], nil
-}
-
-// List returns rollouts, the newest first.
-func (j *Journal) List(ctx context.Context, f Filter) ([]Summary, error) {
-	if f.Limit < 0 {
-		return nil, errors.New("journal: a list cannot have a negative limit")
-	}
-	if f.Limit == 0 {
-		f.Limit = 100
-	}
-	var conditions []string
-	q := query{args: []any{f.Limit}}
-	for _, c := range []struct{ column, value string }{{"r.service", f.Service}, {"r.namespace", f.Namespace}} {
-		if c.value != "" {
-			q.args = append(q.args, c.value)
-			conditions = append(conditions, fmt.Sprintf("%s = $%d", c.column, len(q.args)))
-		}
-	}
-	if !f.Before.IsZero() {
-		q.args = append(q.args, nanos(f.Before))
-		conditions = append(conditions, fmt.Sprintf("r.started < $%d", len(q.args)))
-	}
-	if f.Live {
-		conditions = append(conditions, "r.closed is null")
-	}
-	if len(conditions) > 0 {
-		q.statement = "where " + strings.Join(conditions, " and ")
-	}
-	q.statement += " order by r.started desc, r.id limit $1"
-	return j.summaries(ctx, q)
 }
 
 func (j *Journal) summaries(ctx context.Context, q query) ([]Summary, error) {

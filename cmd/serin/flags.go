@@ -54,7 +54,7 @@ func (o output) writeTraced(w io.Writer, v judge.Verdict, t judge.Trace) error {
 }
 
 func reportOptions(w io.Writer) report.Options {
-	return report.Options{Colour: screen.Colour(w), Width: min(screen.Width(w), 120)}
+	return report.Options{Colour: screen.Colour(w), Width: min(screen.Width(w), 120), ASCII: screen.ASCII()}
 }
 
 // label is a label's name and value, written name=value.

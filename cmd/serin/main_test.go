@@ -12,6 +12,12 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	// What is printed must not depend on where the tests run.
+	for _, name := range []string{"LC_ALL", "LC_CTYPE", "LANG", "COLUMNS", "CLICOLOR_FORCE", "SERIN_URL", "SERIN_JOURNAL"} {
+		if err := os.Unsetenv(name); err != nil {
+			panic(err)
+		}
+	}
 	testscript.Main(besides{m}, map[string]func(){"serin": func() {
 		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 		context.AfterFunc(ctx, stop)

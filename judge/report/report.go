@@ -19,6 +19,7 @@ import (
 type Options struct {
 	Colour bool // ANSI colour
 	Width  int  // columns; 0 means 100
+	ASCII  bool // as [ASCII] writes it
 }
 
 // JSON writes the verdict, indented.

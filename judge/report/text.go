@@ -13,13 +13,9 @@ import (
 // Text writes the report for a terminal: the verdict and its sentence first, then
 // a table of findings, then the reasons. A summary under 1.5 kB comes last.
 func Text(w io.Writer, v judge.Verdict, o Options) error {
-	t := page{colour: o.Colour, width: o.Width}
-	if t.width <= 0 {
-		t.width = 100
-	}
-	t.width = max(t.width, 40)
+	t := newPage(o)
 	t.head(v)
-	t.table(v.Findings)
+	t.findings(v.Findings)
 	t.reasons(v)
 	t.section("What it rests on")
 	for _, s := range progress(v) {
@@ -27,17 +23,39 @@ func Text(w io.Writer, v judge.Verdict, o Options) error {
 	}
 	t.section("Summary")
 	t.b.WriteString(Summary(v))
-	if _, err := io.WriteString(w, t.b.String()); err != nil {
-		return fmt.Errorf("report: write: %w", err)
-	}
-	return nil
+	return t.flush(w)
 }
 
 // page is a text under way.
 type page struct {
-	b      strings.Builder
-	colour bool
-	width  int
+	b             strings.Builder
+	colour, ascii bool
+	width         int
+}
+
+// The width of a page where none is given, and the least that one is laid out in.
+const (
+	usualWidth = 100
+	leastWidth = 40
+)
+
+func newPage(o Options) *page {
+	if o.Width <= 0 {
+		o.Width = usualWidth
+	}
+	return &page{colour: o.Colour, ascii: o.ASCII, width: max(o.Width, leastWidth)}
+}
+
+// flush writes the page.
+func (t *page) flush(w io.Writer) error {
+	s := t.b.String()
+	if t.ascii {
+		s = ASCII(s)
+	}
+	if _, err := io.WriteString(w, s); err != nil {
+		return fmt.Errorf("report: write: %w", err)
+	}
+	return nil
 }
 
 // paint colours a text. Only the sixteen colours of the terminal's own theme are
@@ -114,6 +132,19 @@ func sentence(v judge.Verdict) string {
 	return "No reason was recorded."
 }
 
+// findings writes the table of findings.
+func (t *page) findings(fs []judge.Finding) {
+	t.line("")
+	if len(fs) == 0 {
+		t.line("There are no findings.")
+		return
+	}
+	t.tabulate(findingsTable(rowsOf(fs)))
+	if l := legend(fs); l != "" {
+		t.hanging("  ", l, 2)
+	}
+}
+
 // reasons writes each finding's sentence, and what would change it.
 func (t *page) reasons(v judge.Verdict) {
 	if len(v.Findings) == 0 {
@@ -176,7 +207,10 @@ func wrap(s string, width, first int) []string {
 			if lines[at] != "" {
 				space = 1
 			}
-			n := lipgloss.Width(word)
+			n := width + 1 // of what is much too long its length need not be known
+			if len(word) <= 16*width {
+				n = lipgloss.Width(word)
+			}
 			if space+n <= room {
 				lines[at] += strings.Repeat(" ", space) + word
 				room -= space + n

@@ -31,63 +31,124 @@ func TraceMarkdown(w io.Writer, t judge.Trace) error {
 	return nil
 }
 
-// leastSpark is how few columns a sparkline may have before it says nothing.
-const leastSpark = 10
+// The columns of a sparkline: below the least it says nothing.
+const (
+	leastSpark = 10
+	mostSpark  = 60
+)
 
 // TraceText writes one line for each metric and one for all of them together: how the
 // evidence that the canary is worse than tolerated went, from 1:1 (lowest) to what rolls
-// back (highest), and where it stands. It writes nothing where there is no evidence, or
-// where the terminal is too narrow.
+// back (highest), and where it stands. Below, where blocks tell it, is how canary over
+// baseline went. It writes nothing where there is no evidence, or where the terminal is
+// too narrow.
 func TraceText(w io.Writer, t judge.Trace, o Options) error {
-	p := page{colour: o.Colour, width: o.Width}
-	if p.width <= 0 {
-		p.width = 100
+	p := newPage(o)
+	if o.Width > 0 {
+		p.width = o.Width // what does not fit is left out
 	}
-	name := lipgloss.Width("together")
+	s := sparks{page: p, name: lipgloss.Width("together")}
 	for _, m := range t.Metrics {
-		name = max(name, min(lipgloss.Width(clean(m.Name)), 24))
+		s.name = max(s.name, min(lipgloss.Width(clean(m.Name)), 24))
 	}
-	room := min(p.width-name-len("  >1,000,000:1")-4, 60)
-	if room < leastSpark || len(t.Points) == 0 {
+	s.room = min(p.width-s.name-len("  >1,000,000:1")-4, mostSpark)
+	if s.room < leastSpark || len(t.Points) == 0 {
 		return nil
 	}
 	p.section("Evidence of harm, block by block")
-	line := func(of string, points []judge.TracePoint) {
-		if len(points) == 0 {
-			return
-		}
-		of = clean(of)
-		if lipgloss.Width(of) > name {
-			of = prefix(of, name-1) + "…"
-		}
-		last := points[len(points)-1].Worse
-		of += strings.Repeat(" ", name-lipgloss.Width(of))
-		p.line("  " + of + "  " + spark(points, t.Threshold, room) + "  " + odds(&last))
-	}
 	for _, m := range t.Metrics {
-		line(m.Name, m.Points)
+		s.evidence(m.Name, m.Points, t.Threshold)
 	}
-	line("together", t.Points)
-	if _, err := io.WriteString(w, p.b.String()); err != nil {
-		return fmt.Errorf("report: write: %w", err)
-	}
-	return nil
+	s.evidence("together", t.Points, t.Threshold)
+	s.ratios(t.Metrics)
+	return p.flush(w)
 }
 
-// spark draws evidence in so many columns at most, the greatest of the points that share
-// one. Evidence of 1:1 and less is the lowest level, the threshold and more the highest.
-func spark(points []judge.TracePoint, threshold float64, columns int) string {
+// sparks writes lines of sparklines, with names in a column.
+type sparks struct {
+	*page
+	name, room int // columns
+}
+
+// line writes one, where there is anything to draw.
+func (s sparks) line(name, drawn, last string) {
+	if drawn == "" {
+		return
+	}
+	name = shorten(clean(name), s.name)
+	s.page.line("  " + name + strings.Repeat(" ", s.name-lipgloss.Width(name)) + "  " + drawn + "  " + last)
+}
+
+func (s sparks) evidence(name string, points []judge.TracePoint, threshold float64) {
+	if len(points) == 0 {
+		return
+	}
+	values := make([]float64, len(points))
+	for i, p := range points {
+		values[i] = p.Worse
+	}
+	s.line(name, Spark(values, 0, threshold, s.room), odds(&values[len(values)-1]))
+}
+
+// leastSwing is the ratio, up or down, that a sparkline of ratios has room for at least:
+// noise must not look like harm.
+const leastSwing = 1.25
+
+// ratios writes how canary over baseline went, on a scale of logarithms, the same for
+// all: half the height is 1×.
+func (s sparks) ratios(metrics []judge.MetricTrace) {
+	type curve struct {
+		name   string
+		values []float64 // ln
+	}
+	var curves []curve
+	swing := math.Log(leastSwing)
+	for _, m := range metrics {
+		c := curve{name: m.Name}
+		for _, p := range m.Points {
+			if e := p.Effect; e != nil && e.Ratio > 0 && !math.IsInf(e.Ratio, 0) {
+				c.values = append(c.values, math.Log(e.Ratio))
+				swing = max(swing, math.Abs(math.Log(e.Ratio)))
+			}
+		}
+		if len(c.values) > 1 {
+			curves = append(curves, c)
+		}
+	}
+	if len(curves) == 0 {
+		return
+	}
+	s.section("Canary over baseline so far")
+	s.item("  ", fmt.Sprintf("from %s× (lowest) to %s× (highest); half the height is 1×", number(math.Exp(-swing)), number(math.Exp(swing))))
+	for _, c := range curves {
+		s.line(c.name, Spark(c.values, -swing, swing, s.room), number(math.Exp(c.values[len(c.values)-1]))+"×")
+	}
+}
+
+// Spark draws values in so many columns at most, of each few that share one the greatest.
+// What is at low or below has the lowest of eight levels, what is at high or above the
+// highest. Without values, or without room, it is empty.
+func Spark(values []float64, low, high float64, columns int) string {
 	levels := []rune("▁▂▃▄▅▆▇█")
-	n := min(columns, len(points))
+	n := min(columns, len(values))
+	if n <= 0 {
+		return ""
+	}
 	out := make([]rune, n)
 	for c := range out {
 		top := math.Inf(-1)
-		for i := c * len(points) / n; i < (c+1)*len(points)/n; i++ {
-			top = max(top, points[i].Worse)
+		for i := c * len(values) / n; i < (c+1)*len(values)/n; i++ {
+			if values[i] > top { // what is no number is not
+				top = values[i]
+			}
 		}
 		level := 0
-		if threshold > 0 && top > 0 {
-			level = min(int(top/threshold*float64(len(levels)-1)), len(levels)-1)
+		switch {
+		case !(high > low) || !(top > low): // nor what is no number
+		case top >= high:
+			level = len(levels) - 1
+		default:
+			level = int((top - low) / (high - low) * float64(len(levels)-1))
 		}
 		out[c] = levels[level]
 	}

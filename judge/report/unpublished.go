@@ -65,20 +65,13 @@ func UnpublishedText(w io.Writer, us []Unpublished, o Options) error {
 	if len(us) == 0 {
 		return nil
 	}
-	t := page{colour: o.Colour, width: o.Width}
-	if t.width <= 0 {
-		t.width = 100
-	}
-	t.width = max(t.width, 40)
+	t := newPage(o)
 	t.section(unpublishedTitle)
 	for _, u := range us {
 		t.hanging("  "+t.paint(held.mark(), toneStyle(held))+" ", u.sentence(), 4)
 	}
 	t.item("  ", unpublishedNote)
-	if _, err := io.WriteString(w, t.b.String()); err != nil {
-		return fmt.Errorf("report: write: %w", err)
-	}
-	return nil
+	return t.flush(w)
 }
 
 // UnpublishedMarkdown writes what is not published, below [Markdown]; nothing where

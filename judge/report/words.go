@@ -162,12 +162,16 @@ func class(c judge.Class) string {
 // stamp writes a time.
 func stamp(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") }
 
+// mostMarks is how many marks may sit on one letter: writing systems need few, and more
+// grow over the lines above and below.
+const mostMarks = 3
+
 // clean makes one printable line of a text that may come from anywhere: a terminal
 // obeys what it is sent.
 func clean(s string) string {
-	plain := true
+	plain, marks := true, 0
 	for _, r := range s {
-		if r != ' ' && (unicode.IsSpace(r) || !unicode.IsPrint(r)) || r == utf8.RuneError {
+		if marks = countMarks(marks, r); obeyed(r) || marks > mostMarks {
 			plain = false
 			break
 		}
@@ -175,9 +179,27 @@ func clean(s string) string {
 	if plain {
 		return strings.TrimSpace(s)
 	}
-	return strings.Join(strings.FieldsFunc(s, func(r rune) bool {
-		return unicode.IsSpace(r) || !unicode.IsPrint(r) || r == utf8.RuneError
-	}), " ")
+	marks = 0
+	s = strings.Map(func(r rune) rune {
+		if marks = countMarks(marks, r); marks > mostMarks {
+			return -1
+		}
+		return r
+	}, s)
+	return strings.Join(strings.FieldsFunc(s, func(r rune) bool { return r == ' ' || obeyed(r) }), " ")
+}
+
+// obeyed reports whether a character is anything but a space or one that is seen.
+func obeyed(r rune) bool {
+	return r != ' ' && (unicode.IsSpace(r) || !unicode.IsPrint(r)) || r == utf8.RuneError
+}
+
+// countMarks counts the marks on the letter before them.
+func countMarks(before int, r rune) int {
+	if unicode.Is(unicode.M, r) {
+		return before + 1
+	}
+	return 0
 }
 
 // cut shortens a text to a number of bytes, at a character.

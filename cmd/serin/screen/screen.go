@@ -6,12 +6,15 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
 	"golang.org/x/term"
+
+	"github.com/serin-canary/serin/judge/report"
 )
 
 // Terminal reports whether w is a terminal.
@@ -20,20 +23,50 @@ func Terminal(w io.Writer) bool {
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
-// Colour reports whether w may be written to in colour: it is a terminal that
-// knows how, and the NO_COLOR convention does not forbid it.
+// Colour reports whether w may be written to in colour: it is a terminal that knows how.
+// NO_COLOR, where it is not empty, forbids it; CLICOLOR_FORCE, where it is neither empty
+// nor 0, asks for it wherever w leads; CLICOLOR=0 asks for none.
 func Colour(w io.Writer) bool {
-	return Terminal(w) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
+	switch force := os.Getenv("CLICOLOR_FORCE"); {
+	case os.Getenv("NO_COLOR") != "":
+		return false
+	case force != "" && force != "0":
+		return true
+	}
+	return Terminal(w) && os.Getenv("TERM") != "dumb" && os.Getenv("CLICOLOR") != "0"
 }
 
-// Width returns the width of w in columns: a terminal's own, and 100 elsewhere.
+// The width of what is no terminal, and the widths that are believed.
+const (
+	plainWidth = 100
+	leastWidth = 20
+	mostWidth  = 1000
+)
+
+// Width returns the width of w in columns: a terminal's own, else what the variable
+// COLUMNS says, else 100.
 func Width(w io.Writer) int {
 	if f, ok := w.(*os.File); ok {
 		if n, _, err := term.GetSize(int(f.Fd())); err == nil && n > 0 {
 			return n
 		}
 	}
-	return 100
+	if n, err := strconv.Atoi(os.Getenv("COLUMNS")); err == nil && n >= leastWidth && n <= mostWidth {
+		return n
+	}
+	return plainWidth
+}
+
+// ASCII reports whether the locale asks for nothing but ASCII: the first of LC_ALL,
+// LC_CTYPE and LANG that is set names no UTF-8. Where none is set, nothing is known, and
+// UTF-8 is what terminals and logs read today.
+func ASCII() bool {
+	for _, name := range []string{"LC_ALL", "LC_CTYPE", "LANG"} {
+		if v := strings.ToLower(os.Getenv(name)); v != "" {
+			return !strings.Contains(v, "utf-8") && !strings.Contains(v, "utf8")
+		}
+	}
+	return false
 }
 
 // barWidth is the width of the bar in front of the text; barExtra is what
@@ -51,6 +84,7 @@ const maxSteps = 1000
 type Live struct {
 	mu    sync.Mutex
 	out   io.Writer
+	ascii bool
 	bar   *progressbar.ProgressBar // nil where out is not a terminal
 	every time.Duration
 	now   func() time.Time
@@ -63,7 +97,13 @@ type Live struct {
 func NewLive(w io.Writer, every time.Duration) *Live {
 	l := &Live{out: w, every: every, now: time.Now}
 	if Terminal(w) {
+		l.ascii = ASCII()
+		theme := progressbar.ThemeDefault
+		if l.ascii {
+			theme = progressbar.ThemeASCII
+		}
 		l.bar = progressbar.NewOptions(maxSteps,
+			progressbar.OptionSetTheme(theme),
 			progressbar.OptionSetWriter(w),
 			progressbar.OptionSetWidth(barWidth),
 			progressbar.OptionSetPredictTime(false),
@@ -90,7 +130,11 @@ func (l *Live) Update(fraction float64, text string) {
 	// A full bar would count as finished and never be drawn again.
 	step := min(max(int(fraction*maxSteps), 0), maxSteps-1)
 	_ = l.bar.Set(step) // fails only beyond the maximum
-	l.bar.Describe(fit(text, Width(l.out)-barWidth-barExtra))
+	text = fit(text, Width(l.out)-barWidth-barExtra)
+	if l.ascii {
+		text = report.ASCII(text)
+	}
+	l.bar.Describe(text)
 }
 
 // Say writes a line that stays.

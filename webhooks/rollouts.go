@@ -280,14 +280,33 @@ func readFilter(q url.Values) (journal.Filter, error) {
 			if f.Limit, err = strconv.Atoi(value); err != nil || f.Limit < 1 || f.Limit > 1000 {
 				err = bad("write a number from 1 to 1000", "limit: %s is not one", quoted(value))
 			}
+		case "outcome":
+			f.Outcome, err = value, new(judge.Outcome).UnmarshalText([]byte(value))
+			if err != nil {
+				err = bad("write continue, promote, rollback or inconclusive", "outcome: %s is none", quoted(value))
+			}
+		case "before":
+			err = readBefore(&f, value)
 		default:
-			err = bad("known are service, namespace, live and limit", "%s: unknown filter", quoted(name))
+			err = bad("known are service, namespace, outcome, live, before and limit", "%s: unknown filter", quoted(name))
 		}
 		if err != nil {
 			return f, err
 		}
 	}
 	return f, nil
+}
+
+// readBefore reads where a list goes on: a moment, or the start of the last rollout that
+// was listed, a comma, and its ID.
+func readBefore(f *journal.Filter, text string) (err error) {
+	when, id, _ := strings.Cut(text, ",")
+	if f.Before, err = time.Parse(time.RFC3339Nano, when); err != nil || id != "" && !rolloutID.MatchString(id) {
+		return bad("write a time such as 2026-03-04T05:06:07Z, or the start and the ID of the last rollout of a list with a comma between them",
+			"before: %s is neither", quoted(text))
+	}
+	f.ID = id
+	return nil
 }
 
 // closeRollout is DELETE /v1/rollouts/{id}: the judging ends, the record stays.

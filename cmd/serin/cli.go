@@ -70,6 +70,7 @@ type cli struct {
 	Rollout rolloutCmd `cmd:"" help:"Tell a server of a pipeline's rollout: its weight, its end."`
 	Plan    planCmd    `cmd:"" help:"Check plans; print their schema."`
 	Check   checkCmd   `cmd:"" help:"Run a plan's checks against any URL: a smoke test."`
+	pastCmds
 	Import  importCmd  `cmd:"" help:"Make plans of what Flagger, Argo or Kayenta judge by."`
 	Demo    demoCmd    `cmd:"" help:"Watch a healthy canary be promoted and a failing one be rolled back."`
 	Lab     labCmd     `cmd:"" help:"Measure false alarms and detection on simulated rollouts."`

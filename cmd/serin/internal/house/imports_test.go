@@ -44,6 +44,8 @@ func importTable() []row {
 		{pkg: "judge/journal/outbox", may: nil},
 		{pkg: "judge/journal/pgtest", may: nil},
 		{pkg: "judge/power", storey: 3, may: []string{"judge", "judge/plan", "judge/rollout", "queries", "stats", "stats/sequential"}},
+		{pkg: "judge/backtest", storey: 3, may: []string{"judge", "judge/backtest/paper", "judge/plan", "judge/rollout", "queries"}},
+		{pkg: "judge/backtest/paper", storey: 3},
 		{pkg: "judge/samples", storey: 3, may: []string{"judge", "stats/sequential"}},
 		// It takes samples, not runners: the load itself, and its library, stay outside.
 		{pkg: "judge/loadcompare", storey: 1, may: []string{"judge/checks", "stats", "stats/sequential"}},

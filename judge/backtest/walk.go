@@ -1,0 +1,124 @@
+package backtest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/serin-canary/serin/judge"
+	"github.com/serin-canary/serin/judge/plan"
+	"github.com/serin-canary/serin/judge/rollout"
+	"github.com/serin-canary/serin/queries"
+)
+
+// Past says which rollout is walked through, and where its numbers are.
+type Past struct {
+	Plan plan.Plan
+	// Rollout says who was on trial: its arms, and when it started.
+	Rollout rollout.Rollout
+	Source  queries.Source
+	Engine  string // version written into verdicts
+}
+
+// Walker is a judge with one past rollout before it. It is not safe for concurrent use.
+type Walker struct {
+	past    Past
+	journal *memory
+	judge   *judge.Judge
+}
+
+// NewWalker returns a walker who stands before the first look. What asks the present and
+// not the past is left out of the plan: its checks and loads, the alerts of others, and
+// the rollouts that it depends on.
+func NewWalker(p Past) (*Walker, error) {
+	if p.Source == nil {
+		return nil, errors.New("backtest: a past rollout needs a source of its numbers")
+	}
+	if p.Rollout.Started.IsZero() {
+		return nil, errors.New("backtest: a past rollout needs the time at which it started")
+	}
+	p.Plan = Timeless(p.Plan)
+	if p.Rollout.ID == "" {
+		p.Rollout.ID = "backtest"
+	}
+	if p.Rollout.Comparison == "" {
+		p.Rollout.Comparison = rollout.Concurrent
+	}
+	if p.Rollout.Attempt == 0 {
+		p.Rollout.Attempt = 1
+	}
+	if p.Rollout.Comparison == rollout.ChecksOnly {
+		return nil, errors.New("backtest: this rollout is judged by checks alone, and the past cannot be checked")
+	}
+	j := &memory{rec: judge.Record{Rollout: p.Rollout, Plan: p.Plan}}
+	return &Walker{past: p, journal: j, judge: judge.New(judge.Config{
+		Journal: j, Engine: p.Engine, Concurrency: 4,
+		// The source's own clock reads the present.
+		Sources: map[string]queries.Source{p.Plan.Source: timeless{p.Source}},
+	})}, nil
+}
+
+// Timeless returns a plan without what can only be asked of the present.
+func Timeless(p plan.Plan) plan.Plan {
+	p.Checks, p.Alertmanager, p.DependsOn = nil, nil, nil
+	return p
+}
+
+// At returns the first moment at which n blocks had closed.
+func (w *Walker) At(n int) time.Time {
+	block := w.past.Plan.Block.D()
+	return w.past.Rollout.Started.Truncate(block).Add(time.Duration(n)*block + w.past.Plan.Lag.D())
+}
+
+// Look asks for a verdict at the first moment at which n blocks had closed. Looks go
+// forward.
+func (w *Walker) Look(ctx context.Context, n int) (judge.Verdict, error) {
+	v, err := w.judge.Decide(ctx, w.past.Rollout, w.At(n))
+	if err != nil {
+		return v, err
+	}
+	if v.Progress.Blocks != n {
+		return v, fmt.Errorf("backtest: the judge saw %d blocks where %d had closed", v.Progress.Blocks, n)
+	}
+	return v, nil
+}
+
+// Record returns what has been recorded so far.
+func (w *Walker) Record() judge.Record { return w.journal.rec }
+
+// Blocks is how many blocks a rollout has up to its plan's deadline.
+func Blocks(p plan.Plan) int { return int(p.MaxDuration.D() / p.Block.D()) }
+
+// timeless is a source that has no clock.
+type timeless struct{ queries.Source }
+
+// memory is a journal of one rollout.
+type memory struct{ rec judge.Record }
+
+// Load implements [judge.Journal].
+func (m *memory) Load(_ context.Context, id string) (judge.Record, error) {
+	if id != m.rec.Rollout.ID {
+		return judge.Record{}, judge.ErrUnknownRollout
+	}
+	return m.rec, nil
+}
+
+// Commit implements [judge.Journal].
+func (m *memory) Commit(_ context.Context, l judge.Look) error {
+	if l.Verdict.Seq != m.rec.Looks+1 {
+		return judge.ErrStale
+	}
+	joined, err := m.rec.Frozen.Append(l.Freeze)
+	if err != nil {
+		return err
+	}
+	m.rec.Frozen, m.rec.Looks = joined, m.rec.Looks+1
+	if m.rec.Latch == nil {
+		m.rec.Latch = l.Verdict.Latched
+	}
+	if m.rec.PromotedAt.IsZero() && l.Verdict.Promotion.Yes {
+		m.rec.PromotedAt = l.Verdict.At
+	}
+	return nil
+}

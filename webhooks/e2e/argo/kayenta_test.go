@@ -14,11 +14,11 @@ const config = `{"name": %[1]q, "applications": [%[1]q], "judge": {"name": "seri
 	"metrics": [{"name": "errors", "groups": ["errors"], "scopeName": "default",
 		"analysisConfigurations": {"canary": {"direction": "increase", "critical": true}},
 		"query": {"type": "prometheus", "customInlineTemplate":
-			"PromQL:sum(rate(http_requests_total{namespace=\"%[1]s\",pod=~\"${scope}\",code=\"500\"}[2s])) / sum(rate(http_requests_total{namespace=\"%[1]s\",pod=~\"${scope}\"}[2s]))"}}],
+			"PromQL:sum(rate(http_requests_total{namespace=\"%[1]s\",pod=~\"${scope}\",code=\"500\"}[4s])) / sum(rate(http_requests_total{namespace=\"%[1]s\",pod=~\"${scope}\"}[4s]))"}}],
 	"classifier": {"groupWeights": {"errors": 100}}}`
 
-// asked begins a story whose only gate is Argo's kayenta provider, over the 30 seconds
-// that have passed.
+// asked begins a story whose only gate is Argo's kayenta provider, over the minute
+// that has passed.
 func asked(t *testing.T, w *world) *story {
 	t.Helper()
 	s := w.newStory(t, "argo/rollout.yaml", told{
@@ -36,7 +36,7 @@ func asked(t *testing.T, w *world) *story {
 		template: func(_ *testing.T, a *v1alpha1.AnalysisTemplate) {
 			m := &a.Spec.Metrics[0]
 			if k := m.Provider.Kayenta; k != nil {
-				m.InitialDelay, m.Interval = "30s", "30s"
+				m.InitialDelay, m.Interval = "60s", "60s"
 				k.Address = strings.Replace(k.Address, "serin.serin:8080", w.serin.addr, 1)
 				k.Scopes[0].ControlScope.Step, k.Scopes[0].ExperimentScope.Step = 1, 1
 			}
@@ -58,8 +58,23 @@ func asked(t *testing.T, w *world) *story {
 	return s
 }
 
+// judged shows, where the test fails, what the analysis was told.
+func (s *story) judged() {
+	if !s.t.Failed() {
+		return
+	}
+	for _, r := range s.runs("Step") {
+		for _, m := range r.Status.MetricResults {
+			for _, x := range m.Measurements {
+				s.t.Logf("the analysis %s was told: %s", r.Name, s.serin.get("/kayenta/canary/"+x.Metadata["canaryExecutionId"]))
+			}
+		}
+	}
+}
+
 func kayenta(t *testing.T, w *world) {
 	s := asked(t, w)
+	t.Cleanup(s.judged)
 	s.deploy("2")
 	s.untilPhase(v1alpha1.RolloutPhaseHealthy)
 	if got := s.phases("Step"); got != "Successful" || s.stable() != "2" {

@@ -154,7 +154,21 @@ type rolled struct {
 // rollouts asks for what is recorded of a service, the oldest first.
 func (s *serin) rollouts(service string) []rolled {
 	s.t.Helper()
-	req, err := http.NewRequestWithContext(s.t.Context(), http.MethodGet, "http://"+s.addr+"/v1/rollouts?service="+service, nil)
+	var list struct{ Rollouts []rolled }
+	if err := json.Unmarshal(s.get("/v1/rollouts?service="+service), &list); err != nil {
+		s.t.Fatal(err)
+	}
+	out := make([]rolled, 0, len(list.Rollouts))
+	for i := range list.Rollouts {
+		out = append(out, list.Rollouts[len(list.Rollouts)-1-i])
+	}
+	return out
+}
+
+// get reads an answer of the server.
+func (s *serin) get(path string) []byte {
+	s.t.Helper()
+	req, err := http.NewRequestWithContext(context.WithoutCancel(s.t.Context()), http.MethodGet, "http://"+s.addr+path, nil)
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -164,15 +178,11 @@ func (s *serin) rollouts(service string) []rolled {
 		s.t.Fatal(err)
 	}
 	defer resp.Body.Close()
-	var list struct{ Rollouts []rolled }
-	if err := json.NewDecoder(resp.Body).Decode(&list); err != nil || resp.StatusCode != http.StatusOK {
-		s.t.Fatalf("GET /v1/rollouts: got %s, %v", resp.Status, err)
+	text, err := io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode != http.StatusOK {
+		s.t.Fatalf("GET %s: got %s, %v: %s", path, resp.Status, err, text)
 	}
-	out := make([]rolled, 0, len(list.Rollouts))
-	for i := range list.Rollouts {
-		out = append(out, list.Rollouts[len(list.Rollouts)-1-i])
-	}
-	return out
+	return text
 }
 
 // tail keeps what a process said.

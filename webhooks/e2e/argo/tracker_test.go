@@ -32,7 +32,16 @@ type server struct {
 // serve puts a server behind a fake clientset.
 func serve(fake *clienttesting.Fake, tracker clienttesting.ObjectTracker, watched *sync.Map) {
 	s := server{ObjectTracker: tracker, version: &atomic.Int64{}, watched: watched}
-	fake.PrependReactor("*", "*", clienttesting.ObjectReaction(s))
+	react := clienttesting.ObjectReaction(s)
+	var one sync.Mutex
+	fake.PrependReactor("*", "*", func(action clienttesting.Action) (bool, runtime.Object, error) {
+		// What is read, compared and written here is one step, as in the real server:
+		// otherwise one of two writers at once undoes what the other one wrote, and a
+		// patch meets a conflict.
+		one.Lock()
+		defer one.Unlock()
+		return react(action)
+	})
 	fake.PrependWatchReactor("*", func(action clienttesting.Action) (bool, watch.Interface, error) {
 		w, err := tracker.Watch(action.GetResource(), action.GetNamespace())
 		if err == nil {

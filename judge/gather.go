@@ -24,6 +24,8 @@ type gathering struct {
 	slots chan struct{} // bounds the queries under way
 	// within is the time that the caller leaves for reading; zero: unbounded.
 	within time.Duration
+	// spacings are how far apart samples are, asked at a question's first blocks.
+	spacings *spacings
 
 	mu       sync.Mutex
 	frozen   Frozen
@@ -41,6 +43,7 @@ func (j *Judge) gather(ctx context.Context, rec Record, at time.Time) *gathering
 		frozen:   Frozen{Metrics: map[string]FrozenMetric{}},
 		problems: map[string]Problem{},
 	}
+	g.spacings = newSpacings(g.src)
 	if rec.Rollout.Comparison == rollout.ChecksOnly {
 		return g
 	}
@@ -125,10 +128,18 @@ func (g *gathering) ask(ctx context.Context, q question) {
 	if !known {
 		return
 	}
-	if err := g.readArms(ctx, q, w, &fresh); err != nil {
+	var beside sync.WaitGroup
+	var sparse []queries.Note
+	if have.Canary.Window.Len() == 0 {
+		beside.Go(func() { sparse = g.sparse(ctx, q, w) })
+	}
+	err = g.readArms(ctx, q, w, &fresh)
+	beside.Wait()
+	if err != nil {
 		g.fail(q.key, err)
 		return
 	}
+	fresh.Baseline.Notes = queries.SortNotes(append(fresh.Baseline.Notes, sparse...))
 	if q.metric != nil && fresh.Prior == nil {
 		fresh.Prior = g.learnLate(q, have, fresh)
 	}

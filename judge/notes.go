@@ -21,6 +21,7 @@ func remarks() []remarkable {
 		{queries.NoteTargetDown, "target down", "find out why it does not answer: a process that is down reports no errors", true, false},
 		{queries.NoteLost, "lost blocks", "nothing: what was not recorded in time is not compared", false, false},
 		{queries.NoteNotANumber, "not a number", "mend the exporter: those samples were left out", false, false},
+		{queries.NoteSparse, "sparse samples", "nothing for this rollout: nothing is counted wrongly, the verdict takes longer; for the next one give the plan a longer block, or scrape more often", false, false},
 		{queries.NoteSeriesLimit, "series limit", "narrow the query, or raise the source's seriesLimit", false, false},
 	}
 }

@@ -80,6 +80,8 @@ const (
 	NoteLost NoteCode = "lost"
 	// NoteTargetDown: a scrape target did not answer (the embedded source).
 	NoteTargetDown NoteCode = "target-down"
+	// NoteSparse: samples are so far apart that a block is shorter than two of them.
+	NoteSparse NoteCode = "sparse"
 )
 
 // Note is a remark that a source makes about a frame. Text is a plain sentence.

@@ -17,6 +17,7 @@ import (
 	"github.com/serin-canary/serin/queries"
 	"github.com/serin-canary/serin/queries/prometheus"
 	"github.com/serin-canary/serin/queries/prometheus/promtest"
+	"github.com/serin-canary/serin/queries/share"
 )
 
 const latePlan = `service: shop
@@ -78,15 +79,12 @@ func (s *lateShop) look(after time.Duration) judge.FrozenMetric {
 	return rec.Frozen.Metrics["errors"]
 }
 
-func newLateShop(t *testing.T) (*lateShop, *prometheus.Source) {
+func newLateShop(t *testing.T, text string) (*lateShop, *prometheus.Source) {
 	t.Helper()
 	s := &lateShop{t: t, start: promtest.Epoch(), url: promtest.Start(t, promtest.Config{
 		More: "storage:\n  tsdb:\n    out_of_order_time_window: 30m\n", Flags: []string{promtest.ReceiveWrites},
 	})}
-	p, err := plan.Parse("late.yaml", []byte(latePlan))
-	if err != nil {
-		t.Fatal(err)
-	}
+	p := mustPlan(t, text)
 	src, err := prometheus.New(prometheus.Config{Name: "prometheus", URL: s.url})
 	if err != nil {
 		t.Fatal(err)
@@ -104,7 +102,7 @@ func newLateShop(t *testing.T) (*lateShop, *prometheus.Source) {
 		t.Fatal(err)
 	}
 	s.rollout = a.Rollout
-	s.judge = judge.New(judge.Config{Journal: s.journal, Sources: map[string]queries.Source{"prometheus": src}, Engine: "v1"})
+	s.judge = judge.New(judge.Config{Journal: s.journal, Sources: map[string]queries.Source{"prometheus": share.New(src, share.Config{Name: "prometheus"})}, Engine: "v1"})
 	return s, src
 }
 
@@ -130,7 +128,7 @@ func pods(f queries.Frame) map[string]string {
 // twice, and nothing that did not happen.
 func TestLateSamples(t *testing.T) {
 	t.Parallel()
-	s, src := newLateShop(t)
+	s, src := newLateShop(t, latePlan)
 	for _, pod := range []string{"stable-1", "stable-2", "canary-1"} {
 		s.send(pod, -15*time.Minute, 5*time.Minute)
 	}
@@ -209,7 +207,7 @@ func (s *lateShop) replays(p plan.Plan) {
 // samples out of order never gets in, so that no lag can wait for it.
 func TestSamplesThatTheServerRefusesAreLate(t *testing.T) {
 	t.Parallel()
-	s, _ := newLateShop(t)
+	s, _ := newLateShop(t, latePlan)
 	s.send("canary-1", 0, 2*time.Minute)
 	status, said := promtest.TryWrite(t, s.url, promtest.Sent{
 		Labels:  map[string]string{"__name__": "requests_total", "pod": "canary-1"},
@@ -217,6 +215,38 @@ func TestSamplesThatTheServerRefusesAreLate(t *testing.T) {
 	})
 	if status/100 == 2 || !strings.Contains(said, "too old sample") {
 		t.Errorf("got %d %q, want it refused as too old", status, said)
+	}
+}
+
+// TestSparseSamplesAreAFinding has a rollout judged in blocks that are shorter than two
+// samples are apart, and in such as hold four of them.
+func TestSparseSamplesAreAFinding(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		latePlan: "",
+		strings.Replace(latePlan, "block: 1m", "block: 20s", 1): "samples of errors are 15s apart, and a block of 20s is shorter than two of them",
+	} {
+		s, _ := newLateShop(t, text)
+		for _, pod := range []string{"stable-1", "canary-1"} {
+			s.send(pod, -15*time.Minute, 5*time.Minute)
+		}
+		s.look(4*time.Minute + 31*time.Second)
+		s.look(5*time.Minute + 31*time.Second)
+		vs, err := s.journal.Verdicts(t.Context(), s.rollout.ID)
+		if err != nil || len(vs) != 2 {
+			t.Fatalf("got %d verdicts, %v, want 2", len(vs), err)
+		}
+		for _, v := range vs {
+			got := ""
+			for _, f := range v.Findings {
+				if f.Name == "sparse samples" {
+					got = f.Reason
+				}
+			}
+			if !strings.HasPrefix(got, want) || (got == "") != (want == "") {
+				t.Errorf("look %d: got the finding %q, want %q", v.Seq, got, want)
+			}
+		}
 	}
 }
 

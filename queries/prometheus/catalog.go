@@ -2,7 +2,6 @@ package prometheus
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"time"
 
@@ -111,26 +110,4 @@ func (s *Source) Type(ctx context.Context, metric string) (kind string, err erro
 		}
 	}
 	return "", nil
-}
-
-// ScrapeInterval returns how far apart the samples are of the series that a selector
-// matches, and 0 where it cannot be told: of the series with the most, over a time, at
-// an instant, since a young one has few. A store that has thinned its past out answers what is left.
-func (s *Source) ScrapeInterval(ctx context.Context, selector string, at time.Time, over time.Duration) (apart time.Duration, err error) {
-	defer s.recovered(&err)
-	ctx, seen := observe(ctx)
-	expr := fmt.Sprintf("max(count_over_time(%s[%s]))", selector, model.Duration(over))
-	v, _, _, err := s.api.Query(ctx, expr, at, v1.WithTimeout(s.cfg.Timeout))
-	if err != nil {
-		return 0, s.fault(seen, err)
-	}
-	vector, ok := v.(model.Vector)
-	switch {
-	case !ok:
-		return 0, s.malformed("it does not answer a count with a vector")
-	case len(vector) == 0 || !(vector[0].Value >= 1):
-		return 0, nil
-	}
-	// The nearest of what people configure: n samples in a time stand one part in n apart.
-	return (over / time.Duration(vector[0].Value)).Round(time.Second / 10), nil
 }

@@ -196,6 +196,12 @@ func (s *Source) Blocks(ctx context.Context, r queries.Reading, w queries.Window
 	return f, nil
 }
 
+// ScrapeInterval returns how far apart the samples of all its series are: they are scraped
+// at one interval.
+func (s *Source) ScrapeInterval(context.Context, string, time.Time, time.Duration) (time.Duration, error) {
+	return s.config.Interval, nil
+}
+
 // Ping reports an error while not one target answers: also before the first scrape.
 // A source without targets has nothing to answer for and pings well.
 func (s *Source) Ping(context.Context) error {

@@ -201,6 +201,18 @@ func (s *Source) Clock(ctx context.Context) (time.Time, error) {
 	return c.Clock(ctx)
 }
 
+// ScrapeInterval returns how far apart the samples of a selector's series are over a time
+// that ends at an instant, and 0 where the source cannot tell.
+func (s *Source) ScrapeInterval(ctx context.Context, selector string, at time.Time, over time.Duration) (time.Duration, error) {
+	i, ok := s.inner.(interface {
+		ScrapeInterval(ctx context.Context, selector string, at time.Time, over time.Duration) (time.Duration, error)
+	})
+	if !ok {
+		return 0, nil
+	}
+	return i.ScrapeInterval(ctx, selector, at, over)
+}
+
 // Ping reports whether the source answers. It does not queue: what watches a
 // source must see it although it is busy.
 func (s *Source) Ping(ctx context.Context) error {

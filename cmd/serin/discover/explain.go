@@ -98,10 +98,15 @@ func (a *Arms) same(baseline, canary map[string]bool) {
 
 // block says where a block is too short for two samples.
 func (a *Arms) block(block time.Duration) {
-	if a.Apart > 0 && 2*a.Apart > block {
-		a.Remarks = append(a.Remarks, fmt.Sprintf("its samples are %s apart, and a block of %s is shorter than two of them, so that blocks will be missing; write block: %s",
-			a.Apart, plan.Duration(block), plan.Duration(Found{Interval: a.Apart}.Block())))
+	if 2*a.Apart <= block {
+		return
 	}
+	comes := "a scrape that fails is a block that is missing"
+	if a.Apart > block {
+		comes = "blocks will be missing"
+	}
+	a.Remarks = append(a.Remarks, fmt.Sprintf("its samples are %s apart, and a block of %s is shorter than two of them, so that %s; write block: %s",
+		a.Apart, plan.Duration(block), comes, plan.Duration(queries.BlockFor(a.Apart))))
 }
 
 // widestOf chooses the selector with the fewest matchers: a ratio's requests.

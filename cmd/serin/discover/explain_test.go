@@ -41,7 +41,7 @@ func TestWhatIsMissingIsSaid(t *testing.T) {
 		{"another metric of the mesh", "service: a\nmetrics: [{ name: errors, query: 'sum(rate(istio_total{code=\"5\"}[2m])) / sum(rate(istio_total[2m]))' }]\narms:\n  baseline: { labels: { a: b } }\n  canary: { labels: { a: c } }\n",
 			"looked for istio_total: there is no such metric; there are istio_request_duration_milliseconds_bucket"},
 		{"blocks shorter than two scrapes", http("app: cart-http, track: stable", "app: cart-http, track: canary"),
-			"and a block of 1m0s is shorter than two of them, so that blocks will be missing; write block: 2m0s"},
+			"and a block of 1m0s is shorter than two of them, so that a scrape that fails is a block that is missing; write block: 2m0s"},
 	} {
 		p, err := plan.Parse(c.name, []byte(c.plan))
 		if err != nil {

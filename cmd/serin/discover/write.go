@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/serin-canary/serin/judge/plan"
+	"github.com/serin-canary/serin/queries"
 	"github.com/serin-canary/serin/queries/presets"
 )
 
@@ -39,14 +40,7 @@ func (f Found) YAML() string {
 
 // Block is the length of a block that holds at least two samples: a minute, or longer
 // where they are far apart.
-func (f Found) Block() time.Duration {
-	for _, b := range []time.Duration{time.Minute, 2 * time.Minute, 3 * time.Minute, 5 * time.Minute, 10 * time.Minute, 15 * time.Minute} {
-		if b >= 2*f.Interval {
-			return b
-		}
-	}
-	return 30 * time.Minute
-}
+func (f Found) Block() time.Duration { return queries.BlockFor(f.Interval) }
 
 func (f Found) writePresets(out *strings.Builder) {
 	names := []string{f.Preset}

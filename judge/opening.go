@@ -1,6 +1,10 @@
 package judge
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/serin-canary/serin/judge/rollout"
+)
 
 // failingLooks is at how many looks running a required check must fail before a rollout
 // may not begin; a critical one fails it at once. The answer cannot be taken back, and a
@@ -65,4 +69,10 @@ func (v Verdict) Start(failing *int) Start {
 	}
 	*failing++
 	return Start{Decided: o.Critical || *failing >= failingLooks, Reason: o.Reason}
+}
+
+// Evidenced reports whether what a verdict permits rests on something: on blocks that were
+// compared, on a declared weight, or on checks where only those decide.
+func (v Verdict) Evidenced() bool {
+	return v.Progress.Paired > 0 || v.Progress.Weight != nil || v.Rollout.Comparison == rollout.ChecksOnly
 }

@@ -101,18 +101,12 @@ func azureWord(v judge.Verdict, gate reply.Gate) string {
 		return judge.Promote.String()
 	case v.RollBack.Yes:
 		return judge.Rollback.String()
-	case gate == reply.GatePromotion && v.Promotion.Yes, gate == reply.GateStep && v.Advance.Yes && evidenced(v):
+	case gate == reply.GatePromotion && v.Promotion.Yes, gate == reply.GateStep && v.Advance.Yes && v.Evidenced():
 		return judge.Promote.String()
 	case v.Outcome == judge.Inconclusive:
 		return judge.Inconclusive.String()
 	}
 	return judge.Continue.String()
-}
-
-// evidenced reports whether a permission to advance rests on something: on blocks that
-// were compared, on a declared weight, or on checks where only those decide.
-func evidenced(v judge.Verdict) bool {
-	return v.Progress.Paired > 0 || v.Progress.Weight != nil || v.Rollout.Comparison == rollout.ChecksOnly
 }
 
 // azureReason is the sentence that goes with a word.

@@ -140,7 +140,7 @@ func (s *Server) throttle(ctx context.Context, sum journal.Summary) throttled {
 	case s.now().Sub(v.At) > staleAfter*blockOf(*v)+staleSlack:
 		t.Reason = fmt.Sprintf("wait: nobody has looked since %s; announce the rollout with watch: true, so that Serin does",
 			v.At.UTC().Format(time.RFC3339))
-	case v.Advance.Yes && !evidenced(*v):
+	case v.Advance.Yes && !v.Evidenced():
 		t.Reason = "wait: the canary has had no request, and no weight is declared, so nothing is known of it"
 	case v.Advance.Yes:
 		t.Code, t.Go, t.Reason = http.StatusOK, true, said("go on", reasonOf(v.Advance, *v))

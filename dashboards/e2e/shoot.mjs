@@ -40,7 +40,7 @@ await new Promise((ready) => server.listen(0, '127.0.0.1', ready));
 
 const browser = await puppeteer.launch({
   executablePath: ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(existsSync),
-  headless: true, args: ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--hide-scrollbars', '--force-color-profile=srgb'],
+  timeout: 240000, protocolTimeout: 600000, headless: true, args: ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--hide-scrollbars', '--force-color-profile=srgb'],
 });
 const faults = [];
 
@@ -50,8 +50,8 @@ async function shoot({ name, file, at }, width, height, whole) {
   const picture = `${name}-${width}${whole ? '-whole' : ''}.png`;
   page.on('pageerror', (e) => faults.push(`${picture}: ${e.message}`));
   await page.setViewport({ width, height });
-  await page.goto(`http://127.0.0.1:${server.address().port}/?board=${file.replace('.json', '')}&at=${at}`);
-  await page.waitForFunction('window.drawn || window.failed', { timeout: 60000 });
+  await page.goto(`http://127.0.0.1:${server.address().port}/?board=${file.replace('.json', '')}&at=${at}`, { timeout: 240000 });
+  await page.waitForFunction('window.drawn || window.failed', { timeout: 240000 });
   const { told, failed, cut } = await page.evaluate(() => ({
     told: window.drawn, failed: window.failed,
     cut: [...document.querySelectorAll('[data-text]')].filter((e) => e.scrollHeight > e.clientHeight + 2 || e.scrollWidth > e.clientWidth + 2)

@@ -9,7 +9,6 @@ import (
 	"github.com/serin-canary/serin/judge"
 	"github.com/serin-canary/serin/judge/journal"
 	"github.com/serin-canary/serin/judge/plan"
-	"github.com/serin-canary/serin/judge/rollout"
 )
 
 // WhyGranted is why a rollout is closed whose last promotion was granted. From there
@@ -41,7 +40,7 @@ func rule(p *pending, v judge.Verdict) seen {
 	case GateStart:
 		return ruleStart(p, s)
 	case GateStep:
-		if v.Advance.Yes && known(v) {
+		if v.Advance.Yes && v.Evidenced() {
 			s.decided, s.yes = true, true
 		}
 		s.reason = said(map[bool]string{true: "advance", false: "hold"}[s.yes], firstOf(v.Advance.Reason, v.Reason))
@@ -56,12 +55,6 @@ func rule(p *pending, v judge.Verdict) seen {
 		s.reason = said(map[bool]string{true: "promote", false: "hold"}[s.yes], firstOf(v.Promotion.Reason, v.Reason))
 	}
 	return s
-}
-
-// known reports whether a permission to advance rests on something: on blocks that
-// were compared, on a declared weight of 0, or on checks where only those decide.
-func known(v judge.Verdict) bool {
-	return v.Progress.Paired > 0 || v.Progress.Weight != nil || v.Rollout.Comparison == rollout.ChecksOnly
 }
 
 // ruleStart is the judge's own table of what required checks say.

@@ -43,7 +43,7 @@ func (q *question) answer(v judge.Verdict) Answer {
 	switch {
 	case q.gate == reply.GatePromotion:
 		a = Answer{Decided: v.Promotion.Yes, Yes: v.Promotion.Yes, Reason: firstOf(v.Promotion.Reason, v.Reason)}
-	case v.Advance.Yes && evidenced(v):
+	case v.Advance.Yes && v.Evidenced():
 		a.Decided, a.Yes = true, true
 	case v.Advance.Yes:
 		a.Reason = "the canary has had no request, and no weight is declared, so nothing is known of it; declare one with --weight"
@@ -56,12 +56,6 @@ func (q *question) answer(v judge.Verdict) Answer {
 // rollout is over.
 func ended(v judge.Verdict) bool {
 	return v.Outcome == judge.Inconclusive || v.Phase == rollout.Closed
-}
-
-// evidenced reports whether a permission to advance rests on something: on blocks that
-// were compared, on a declared weight, or on checks where only those decide.
-func evidenced(v judge.Verdict) bool {
-	return v.Progress.Paired > 0 || v.Progress.Weight != nil || v.Rollout.Comparison == rollout.ChecksOnly
 }
 
 func firstOf(texts ...string) string {

@@ -8,6 +8,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/serin-canary/serin/cmd/serin/discover"
 	"github.com/serin-canary/serin/judge/plan"
 	"github.com/serin-canary/serin/queries"
 )
@@ -39,7 +40,7 @@ func probe(ctx context.Context, w io.Writer, p plan.Plan, src queries.Source) ([
 				wrong = append(wrong, fmt.Sprintf("plan %s: metric %s of the %s cannot be read: %s", p.Name, m.Name, a.name, err))
 				continue
 			}
-			n := filled(f)
+			n := discover.Filled(f)
 			fmt.Fprintln(tw, strings.TrimSpace(fmt.Sprintf("%s\t%s\t%d\t%d\t%s", m.Name, a.name, n, len(f.Processes), notes(f))))
 			if n == 0 {
 				empty[a.name] = append(empty[a.name], m.Name)
@@ -76,24 +77,6 @@ func ask(ctx context.Context, m plan.Metric, a plan.Arm, p plan.Plan, src querie
 	}
 	end := time.Now().Add(-p.Lag.D()).Truncate(block)
 	return src.Blocks(ctx, r, queries.Window{Start: end.Add(-probeBlocks * block), End: end, Block: block})
-}
-
-// filled counts the blocks in which at least one process has a sample.
-func filled(f queries.Frame) int {
-	n := 0
-	for i := range f.Window.Len() {
-		for _, p := range f.Processes {
-			c := p.N
-			if c == nil {
-				c = p.V
-			}
-			if i < len(c) && !queries.IsGap(c[i]) {
-				n++
-				break
-			}
-		}
-	}
-	return n
 }
 
 func notes(f queries.Frame) string {

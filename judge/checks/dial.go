@@ -1,6 +1,7 @@
 package checks
 
 import (
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
@@ -14,6 +15,17 @@ import (
 // Guard is asked before each connection with the address that was resolved; its error
 // forbids it. Nil allows every address.
 type Guard func(netip.AddrPort) error
+
+// Reach is how runners of checks reach what they ask. The zero value is usable.
+type Reach struct {
+	Clock Clock
+	// Guard is asked before each connection, also of a redirect. By default every
+	// address is allowed, loopback and private ones too, since plans are the operator's
+	// own.
+	Guard Guard
+	// Roots are the authorities that certificates are verified by (default: the system's).
+	Roots *x509.CertPool
+}
 
 // Dialer returns a dialler that asks the guard. A refusal is found by [Refusal].
 func (g Guard) Dialer() *net.Dialer {

@@ -106,15 +106,7 @@ func period(d time.Duration) bool {
 // join asks one question together with others over the same window.
 func (s *Source) join(ctx context.Context, q question, w queries.Window) (answer, error) {
 	a, err := s.calls.Do(ctx, span{w.Start.UTC(), w.End.UTC(), w.Block}, q)
-	var known *queries.Error
-	switch {
-	case err == nil || errors.As(err, &known):
-	case ctx.Err() != nil:
-		err = store.Unreached(s.cfg.Name, s.cfg.Timeout, err)
-	default:
-		err = s.malformed(store.Redact(err.Error()))
-	}
-	return a, err
+	return a, store.Joined(ctx, s.cfg.Name, s.cfg.Timeout, err)
 }
 
 func (s *Source) rejected(text string, cause error) error {

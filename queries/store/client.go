@@ -107,6 +107,20 @@ func Unreached(source string, timeout time.Duration, err error, secrets ...strin
 	return out
 }
 
+// Joined turns the error of a question that was asked together with others into one
+// that a source returns: the store's own stays; where only the asker's time was up, it
+// says so; anything else is an answer that cannot be read.
+func Joined(ctx context.Context, source string, timeout time.Duration, err error) error {
+	var known *queries.Error
+	switch {
+	case err == nil || errors.As(err, &known):
+		return err
+	case ctx.Err() != nil:
+		return Unreached(source, timeout, err)
+	}
+	return &queries.Error{Fault: queries.Malformed, Source: source, Text: Redact(err.Error())}
+}
+
 // innermost is an error without the URL that http.Client writes around it.
 func innermost(err error) string {
 	var around *url.Error

@@ -47,6 +47,9 @@ func (s Secret) Read() (string, error) {
 	return text, nil
 }
 
+// userInfo is what looks like a password in a URL.
+var userInfo = regexp.MustCompile(`//[^/@\s]*@`)
+
 // Redact returns a text on one line, cut to a bearable length, without the secrets
 // and without what looks like a password in a URL.
 func Redact(text string, secrets ...string) string {
@@ -55,7 +58,7 @@ func Redact(text string, secrets ...string) string {
 			text = strings.ReplaceAll(text, s, "***")
 		}
 	}
-	text = regexp.MustCompile(`//[^/@\s]*@`).ReplaceAllString(text, "//***@")
+	text = userInfo.ReplaceAllString(text, "//***@")
 	text = strings.Join(strings.Fields(text), " ")
 	if r := []rune(text); len(r) > 300 {
 		text = string(r[:300]) + "…"

@@ -2,11 +2,11 @@ package app
 
 import (
 	"errors"
-	"fmt"
 	"os"
 	"strings"
 
 	"github.com/serin-canary/serin/judge/checks/synthetics"
+	"github.com/serin-canary/serin/queries/store"
 )
 
 // Datadog says where checks of kind synthetics find Datadog, and with which keys they
@@ -17,8 +17,8 @@ type Datadog struct {
 	// URL is asked in place of a site: a proxy, mostly.
 	URL string `yaml:"url"`
 	// APIKey and AppKey say where the keys are: file:PATH or env:NAME.
-	APIKey KeyPlace `yaml:"apiKey"`
-	AppKey KeyPlace `yaml:"appKey"`
+	APIKey store.Secret `yaml:"apiKey"`
+	AppKey store.Secret `yaml:"appKey"`
 }
 
 // DatadogOfEnvironment is what Datadog's own tools read: DD_SITE, DD_API_KEY and
@@ -49,12 +49,12 @@ func (d Datadog) check(fault func(path, format string, args ...any)) {
 	}
 	for _, k := range []struct {
 		path string
-		key  KeyPlace
+		key  store.Secret
 	}{{"datadog.apiKey", d.APIKey}, {"datadog.appKey", d.AppKey}} {
 		if k.key == "" {
 			fault(k.path, "is missing; write where it is, for example env:DD_API_KEY or file:/run/secrets/datadog")
-		} else if err := k.key.check(); err != nil {
-			fault(k.path, "%s", err)
+		} else if k.key.Check() != nil {
+			fault(k.path, "is not where a key is; write file:PATH or env:NAME, and never the key itself")
 		}
 	}
 }
@@ -65,8 +65,8 @@ func (d Datadog) keys() synthetics.Keys {
 		return nil
 	}
 	return func() (api, app string, err error) {
-		api, errAPI := d.APIKey.read()
-		app, errApp := d.AppKey.read()
+		api, errAPI := d.APIKey.Read()
+		app, errApp := d.AppKey.Read()
 		return api, app, errors.Join(errAPI, errApp)
 	}
 }
@@ -84,36 +84,4 @@ func (d Datadog) address() string {
 // Synthetics returns what has tests run by Datadog.
 func (d Datadog) Synthetics() *synthetics.Runner {
 	return synthetics.New(synthetics.Config{URL: d.address(), Keys: d.keys()})
-}
-
-// KeyPlace says where a key is: file:PATH or env:NAME. It is read at each use.
-type KeyPlace string
-
-// check refuses what names no place. It does not quote what may be a key.
-func (p KeyPlace) check() error {
-	kind, where, _ := strings.Cut(string(p), ":")
-	if kind+":" != fileReference && kind+":" != envReference || where == "" {
-		return errors.New("is not where a key is; write file:PATH or env:NAME, and never the key itself")
-	}
-	return nil
-}
-
-// read returns the key. Errors name the place, and nothing of what is there.
-func (p KeyPlace) read() (string, error) {
-	if err := p.check(); err != nil {
-		return "", err
-	}
-	_, where, _ := strings.Cut(string(p), ":")
-	text := os.Getenv(where)
-	if strings.HasPrefix(string(p), fileReference) {
-		b, err := os.ReadFile(where)
-		if err != nil {
-			return "", fmt.Errorf("the key cannot be read: %w", err)
-		}
-		text = string(b)
-	}
-	if text = strings.TrimSpace(text); text == "" || strings.ContainsAny(text, "\r\n\x00") {
-		return "", fmt.Errorf("the key at %s is empty, or has more than one line", p)
-	}
-	return text, nil
 }

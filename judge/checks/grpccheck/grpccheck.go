@@ -15,7 +15,6 @@ package grpccheck
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
@@ -38,13 +37,8 @@ const (
 	maxHeaders = 64 << 10  // bytes of its headers
 )
 
-// Config is what a [Runner] is made of. The zero value is usable.
-type Config struct {
-	Clock checks.Clock
-	Guard checks.Guard
-	// Roots are the authorities that certificates are verified by (default: the system's).
-	Roots *x509.CertPool
-}
+// Config is what a [Runner] is made of.
+type Config = checks.Reach
 
 // Runner runs gRPC checks. It may be used by many goroutines.
 type Runner struct{ cfg Config }

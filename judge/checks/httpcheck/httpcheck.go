@@ -19,7 +19,6 @@ package httpcheck
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"net/http"
 
@@ -28,16 +27,8 @@ import (
 
 var _ checks.Runner = (*Runner)(nil)
 
-// Config is what a [Runner] is made of. The zero value is usable.
-type Config struct {
-	Clock checks.Clock
-	// Guard is asked before each connection, also of a redirect. By default every
-	// address is allowed, loopback and private ones too, since plans are the operator's
-	// own.
-	Guard checks.Guard
-	// Roots are the authorities that certificates are verified by (default: the system's).
-	Roots *x509.CertPool
-}
+// Config is what a [Runner] is made of.
+type Config = checks.Reach
 
 // Runner runs HTTP checks. It may be used by many goroutines.
 type Runner struct {

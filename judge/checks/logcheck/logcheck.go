@@ -14,7 +14,6 @@ package logcheck
 
 import (
 	"context"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -35,13 +34,8 @@ const (
 	sinceThen = 5 * time.Minute
 )
 
-// Config is what a [Runner] is made of. The zero value is usable.
-type Config struct {
-	Clock checks.Clock
-	Guard checks.Guard
-	// Roots are the authorities that certificates are verified by (default: the system's).
-	Roots *x509.CertPool
-}
+// Config is what a [Runner] is made of.
+type Config = checks.Reach
 
 // Runner runs checks of logs. It may be used by many goroutines.
 type Runner struct{ cfg Config }

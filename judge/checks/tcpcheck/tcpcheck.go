@@ -9,7 +9,6 @@ package tcpcheck
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -25,13 +24,8 @@ var _ checks.Runner = (*Runner)(nil)
 // maxBanner is how much of a banner is read, in bytes.
 const maxBanner = 4 << 10
 
-// Config is what a [Runner] is made of. The zero value is usable.
-type Config struct {
-	Clock checks.Clock
-	Guard checks.Guard
-	// Roots are the authorities that certificates are verified by (default: the system's).
-	Roots *x509.CertPool
-}
+// Config is what a [Runner] is made of.
+type Config = checks.Reach
 
 // Runner runs TCP checks. It may be used by many goroutines.
 type Runner struct{ cfg Config }

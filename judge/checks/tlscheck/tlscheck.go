@@ -8,7 +8,6 @@ package tlscheck
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
@@ -19,13 +18,8 @@ import (
 
 var _ checks.Runner = (*Runner)(nil)
 
-// Config is what a [Runner] is made of. The zero value is usable.
-type Config struct {
-	Clock checks.Clock
-	Guard checks.Guard
-	// Roots are the authorities that certificates are verified by (default: the system's).
-	Roots *x509.CertPool
-}
+// Config is what a [Runner] is made of.
+type Config = checks.Reach
 
 // Runner runs TLS checks. It may be used by many goroutines.
 type Runner struct{ cfg Config }

@@ -13,7 +13,6 @@ package wscheck
 
 import (
 	"context"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
@@ -36,13 +35,8 @@ const (
 	forClosing  = time.Second
 )
 
-// Config is what a [Runner] is made of. The zero value is usable.
-type Config struct {
-	Clock checks.Clock
-	Guard checks.Guard
-	// Roots are the authorities that certificates are verified by (default: the system's).
-	Roots *x509.CertPool
-}
+// Config is what a [Runner] is made of.
+type Config = checks.Reach
 
 // Runner runs WebSocket checks. It may be used by many goroutines.
 type Runner struct{ cfg Config }

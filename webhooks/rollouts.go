@@ -301,7 +301,9 @@ func readFilter(q url.Values) (journal.Filter, error) {
 // was listed, a comma, and its ID.
 func readBefore(f *journal.Filter, text string) (err error) {
 	when, id, _ := strings.Cut(text, ",")
-	if f.Before, err = time.Parse(time.RFC3339Nano, when); err != nil || id != "" && !rolloutID.MatchString(id) {
+	const last = 2200 // a journal counts nanoseconds, and cannot count to much later ones
+	f.Before, err = time.Parse(time.RFC3339Nano, when)
+	if y := f.Before.Year(); err != nil || y < 1970 || y > last || id != "" && !rolloutID.MatchString(id) {
 		return bad("write a time such as 2026-03-04T05:06:07Z, or the start and the ID of the last rollout of a list with a comma between them",
 			"before: %s is neither", quoted(text))
 	}

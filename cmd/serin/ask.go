@@ -232,15 +232,9 @@ func (c onServer) which(w io.Writer) (pipeline.Which, error) {
 
 // asker opens what asks the server, and shows on a live line what goes on.
 func (c onServer) asker(live *screen.Live) (*pipeline.Asker, error) {
-	token := strings.TrimSpace(os.Getenv("SERIN_TOKEN"))
-	if c.TokenFile != "" {
-		b, err := os.ReadFile(c.TokenFile)
-		if err != nil {
-			return nil, fmt.Errorf("the token file cannot be read: %w", err)
-		}
-		if token = strings.TrimSpace(string(b)); token == "" {
-			return nil, fmt.Errorf("the token file %s is empty", c.TokenFile)
-		}
+	token, err := tokenOf(c.TokenFile)
+	if err != nil {
+		return nil, err
 	}
 	server, err := pipeline.NewServer(c.Server, token)
 	if err != nil {

@@ -79,7 +79,9 @@ type cli struct {
 	Work    workCmd    `cmd:"" help:"Show and retry the work that a server does later."`
 	Journal journalCmd `cmd:"" help:"Export, import, verify and prune what is remembered."`
 	Export  exportCmd  `cmd:"" help:"Print manifests for controllers, made of plans."`
-	Report  reportCmd  `cmd:"" help:"Print a recorded rollout's last verdict, and what of it is not published."`
+	List    listCmd    `cmd:"" help:"List rollouts, live and past."`
+	Show    showCmd    `cmd:"" aliases:"report" help:"Show a recorded rollout: its verdict, and why."`
+	Watch   watchCmd   `cmd:"" help:"Watch a live rollout; the exit code is its verdict's."`
 	Replay  replayCmd  `cmd:"" help:"Compute recorded verdicts again, and compare."`
 	Token   tokenCmd   `cmd:"" help:"Make tokens for callers."`
 	Version versionCmd `cmd:"" help:"Print the version."`

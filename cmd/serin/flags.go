@@ -42,15 +42,7 @@ func (o output) writeTraced(w io.Writer, v judge.Verdict, t judge.Trace) error {
 		}
 		return report.TraceMarkdown(w, t)
 	}
-	if err := report.Text(w, v, reportOptions(w)); err != nil {
-		return err
-	}
-	if err := report.TraceText(w, t, reportOptions(w)); err != nil {
-		return err
-	}
-	// What keeps only the end of an output must have the verdict.
-	_, err := io.WriteString(w, "\nSummary\n"+report.Summary(v))
-	return err
+	return report.TracedText(w, v, t, reportOptions(w))
 }
 
 func reportOptions(w io.Writer) report.Options {

@@ -12,12 +12,6 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	// What is printed must not depend on where the tests run.
-	for _, name := range []string{"LC_ALL", "LC_CTYPE", "LANG", "COLUMNS", "CLICOLOR_FORCE", "SERIN_URL", "SERIN_JOURNAL"} {
-		if err := os.Unsetenv(name); err != nil {
-			panic(err)
-		}
-	}
 	testscript.Main(besides{m}, map[string]func(){"serin": func() {
 		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 		context.AfterFunc(ctx, stop)
@@ -31,6 +25,13 @@ type besides struct{ *testing.M }
 
 // Run implements testscript.TestingM.
 func (b besides) Run() int {
+	// What is printed must not depend on where the tests run. Commands that tests start get
+	// what the tests say.
+	for _, name := range []string{"LC_ALL", "LC_CTYPE", "LANG", "COLUMNS", "CLICOLOR_FORCE", "SERIN_URL", "SERIN_JOURNAL"} {
+		if err := os.Unsetenv(name); err != nil {
+			panic(err)
+		}
+	}
 	flag.Parse()
 	given := os.Getenv("SERIN_E2E") == ""
 	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })

@@ -12,7 +12,11 @@ import (
 
 // Text writes the report for a terminal: the verdict and its sentence first, then
 // a table of findings, then the reasons. A summary under 1.5 kB comes last.
-func Text(w io.Writer, v judge.Verdict, o Options) error {
+func Text(w io.Writer, v judge.Verdict, o Options) error { return TracedText(w, v, judge.Trace{}, o) }
+
+// TracedText writes the report as [Text] does, with what [TraceText] writes of how the
+// verdict came to be before the summary.
+func TracedText(w io.Writer, v judge.Verdict, trace judge.Trace, o Options) error {
 	t := newPage(o)
 	t.head(v)
 	t.findings(v.Findings)
@@ -21,6 +25,7 @@ func Text(w io.Writer, v judge.Verdict, o Options) error {
 	for _, s := range progress(v) {
 		t.item("  ", s)
 	}
+	t.trace(trace)
 	t.section("Summary")
 	t.b.WriteString(Summary(v))
 	return t.flush(w)

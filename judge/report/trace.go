@@ -47,13 +47,19 @@ func TraceText(w io.Writer, t judge.Trace, o Options) error {
 	if o.Width > 0 {
 		p.width = o.Width // what does not fit is left out
 	}
+	p.trace(t)
+	return p.flush(w)
+}
+
+// trace writes sparklines, where there are any and they fit.
+func (p *page) trace(t judge.Trace) {
 	s := sparks{page: p, name: lipgloss.Width("together")}
 	for _, m := range t.Metrics {
 		s.name = max(s.name, min(lipgloss.Width(clean(m.Name)), 24))
 	}
 	s.room = min(p.width-s.name-len("  >1,000,000:1")-4, mostSpark)
 	if s.room < leastSpark || len(t.Points) == 0 {
-		return nil
+		return
 	}
 	p.section("Evidence of harm, block by block")
 	for _, m := range t.Metrics {
@@ -61,7 +67,6 @@ func TraceText(w io.Writer, t judge.Trace, o Options) error {
 	}
 	s.evidence("together", t.Points, t.Threshold)
 	s.ratios(t.Metrics)
-	return p.flush(w)
 }
 
 // sparks writes lines of sparklines, with names in a column.

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"charm.land/lipgloss/v2"
 	"github.com/schollz/progressbar/v3"
 	"golang.org/x/term"
 
@@ -85,7 +86,8 @@ type Live struct {
 	mu    sync.Mutex
 	out   io.Writer
 	ascii bool
-	bar   *progressbar.ProgressBar // nil where out is not a terminal
+	bar   *progressbar.ProgressBar // nil where out is not a terminal, or there is no fraction
+	line  bool                     // redrawn without a bar
 	every time.Duration
 	now   func() time.Time
 	last  time.Time // when the last plain line was written
@@ -95,9 +97,8 @@ type Live struct {
 // NewLive returns a live line on w. Where w is not a terminal, it writes a plain
 // line whenever the text has changed and the last one is at least this old.
 func NewLive(w io.Writer, every time.Duration) *Live {
-	l := &Live{out: w, every: every, now: time.Now}
+	l := &Live{out: w, every: every, now: time.Now, ascii: ASCII()}
 	if Terminal(w) {
-		l.ascii = ASCII()
 		theme := progressbar.ThemeDefault
 		if l.ascii {
 			theme = progressbar.ThemeASCII
@@ -116,13 +117,23 @@ func NewLive(w io.Writer, every time.Duration) *Live {
 	return l
 }
 
+// NewLine returns a live line as [NewLive] does, without a bar: for what nobody knows the
+// length of.
+func NewLine(w io.Writer, every time.Duration) *Live {
+	return &Live{out: w, every: every, now: time.Now, line: Terminal(w), ascii: ASCII()}
+}
+
 // Update says how far it is, as a fraction in [0,1], and what is going on.
 func (l *Live) Update(fraction float64, text string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.bar == nil {
+	switch {
+	case l.line:
+		fmt.Fprint(l.out, wipe+l.fitted(text, Width(l.out)-1))
+		return
+	case l.bar == nil:
 		if now := l.now(); text != l.text && now.Sub(l.last) >= l.every {
-			fmt.Fprintln(l.out, text)
+			fmt.Fprintln(l.out, l.said(text))
 			l.text, l.last = text, now
 		}
 		return
@@ -130,38 +141,61 @@ func (l *Live) Update(fraction float64, text string) {
 	// A full bar would count as finished and never be drawn again.
 	step := min(max(int(fraction*maxSteps), 0), maxSteps-1)
 	_ = l.bar.Set(step) // fails only beyond the maximum
-	text = fit(text, Width(l.out)-barWidth-barExtra)
+	l.bar.Describe(l.fitted(text, Width(l.out)-barWidth-barExtra))
+}
+
+// wipe goes to the start of a terminal's line and empties it.
+const wipe = "\r\x1b[2K"
+
+// fitted is a text for a number of columns of the terminal.
+func (l *Live) fitted(text string, columns int) string {
+	return l.said(fit(text, columns))
+}
+
+// said is a text as the terminal can show it.
+func (l *Live) said(text string) string {
 	if l.ascii {
-		text = report.ASCII(text)
+		return report.ASCII(text)
 	}
-	l.bar.Describe(text)
+	return text
+}
+
+// clear removes the live line from a terminal.
+func (l *Live) clear() {
+	switch {
+	case l.line:
+		fmt.Fprint(l.out, wipe)
+	case l.bar != nil:
+		_ = l.bar.Clear() // a failing terminal is noticed by whoever reads it
+	}
 }
 
 // Say writes a line that stays.
 func (l *Live) Say(text string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.bar != nil {
-		_ = l.bar.Clear() // a failing terminal is noticed by whoever reads it
-	}
-	fmt.Fprintln(l.out, text)
+	l.clear()
+	fmt.Fprintln(l.out, l.said(text))
 }
 
 // Close removes the live line from a terminal.
 func (l *Live) Close() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.bar != nil {
-		_ = l.bar.Clear()
-	}
+	l.clear()
 }
 
-// fit cuts text to a number of columns; every character of ours takes one.
+// fit cuts text to a number of columns.
 func fit(text string, columns int) string {
 	text = strings.ReplaceAll(text, "\n", " ")
-	r := []rune(text)
-	if columns < 1 || len(r) <= columns {
+	if columns < 1 || lipgloss.Width(text) <= columns {
 		return text
 	}
-	return string(r[:columns-1]) + "…"
+	used := 0
+	for i, r := range text {
+		if used += lipgloss.Width(string(r)); used > columns-1 {
+			return text[:i] + "…"
+		}
+	}
+	return text
 }

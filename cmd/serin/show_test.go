@@ -44,5 +44,8 @@ func TestReportCommand(t *testing.T) {
 	wantSerin(t, 0, `"what": "alert rules"`, "report", id, in, "-o", "json")
 	wantSerin(t, 0, "3 verdicts are byte for byte", "replay", id, in)
 	wantSerin(t, 1, "no rollout nobody is recorded here", "report", "nobody", in)
+	wantSerin(t, 0, "look 1, 2026-03-04 05:07:00 UTC", "show", id, in, "--look", "1")
+	wantSerin(t, 0, `"look": {`, "show", id, in, "--look=1", "-o", "json")
+	wantSerin(t, 1, "counted from 1", "show", id, in, "--look=-1")
 	wantSerin(t, 1, "name the server's journal", "report", id, in+"x")
 }

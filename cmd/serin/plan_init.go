@@ -18,12 +18,13 @@ import (
 
 // planInitCmd proposes a plan from what a store has of a service.
 type planInitCmd struct {
-	Prometheus string `xor:"source" placeholder:"URL" help:"The Prometheus that has the service's metrics."`
-	Config     string `short:"c" xor:"source" placeholder:"FILE" help:"Configuration file that says how it is asked (credentials, headers; see serin serve --help)."`
-	Source     string `default:"prometheus" placeholder:"NAME" help:"With --config: the source's name there."`
-	Service    string `required:"" placeholder:"NAME" help:"The service's name, as its series' labels have it."`
-	Namespace  string `placeholder:"NAME" help:"Its namespace, where several have a service of that name."`
-	Out        string `short:"f" placeholder:"FILE" help:"Write the plan to this file, which must not be there yet. Default: standard output."`
+	Prometheus string   `xor:"source" placeholder:"URL" help:"The Prometheus that has the service's metrics."`
+	Config     string   `short:"c" xor:"source" placeholder:"FILE" help:"Configuration file that says how it is asked (credentials, headers; see serin serve --help)."`
+	Source     string   `default:"prometheus" placeholder:"NAME" help:"With --config: the source's name there."`
+	Service    string   `required:"" placeholder:"NAME" help:"The service's name, as its series' labels have it."`
+	Namespace  string   `placeholder:"NAME" help:"Its namespace, where several have a service of that name."`
+	Preset     []string `placeholder:"NAME" help:"A family of metrics to look for, such as istio or jvm; repeat it for several. Default: all of them."`
+	Out        string   `short:"f" placeholder:"FILE" help:"Write the plan to this file, which must not be there yet. Default: standard output."`
 }
 
 // Help implements kong.HelpProvider.
@@ -32,6 +33,7 @@ func (planInitCmd) Help() string {
 
     serin plan init --prometheus http://localhost:9090 --service checkout
     serin plan init --prometheus http://localhost:9090 --service checkout --namespace shop -f checkout.yaml
+    serin plan init --prometheus http://localhost:9090 --service checkout --preset istio --preset kubernetes
     serin plan check checkout.yaml --prometheus http://localhost:9090
 
 Asks the store which of the presets' metrics it has of the service, what tells the baseline from the
@@ -68,7 +70,7 @@ func (c planInitCmd) Run(ctx context.Context, s *streams) error {
 	}
 	live := screen.NewLive(s.err, 2*time.Second)
 	found, err := discover.Find(ctx, src, discover.Options{
-		Service: c.Service, Namespace: c.Namespace, At: at, Progress: live.Update,
+		Service: c.Service, Namespace: c.Namespace, At: at, Presets: c.Preset, Progress: live.Update,
 	})
 	live.Close()
 	if err != nil {

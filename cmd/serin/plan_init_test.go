@@ -31,14 +31,19 @@ func lived(t *testing.T, proofs []presettest.Proof) string {
 // server has, checks it against that server, and judges by it.
 func TestProposedPlansAreJudged(t *testing.T) {
 	proofs := presettest.Load(t, "../..")
-	if os.Getenv("SERIN_E2E") == "" { // all of them take minutes
+	if os.Getenv("SERIN_E2E") == "" { // all of them take a minute
 		proofs = slices.DeleteFunc(proofs, func(p presettest.Proof) bool {
 			return !slices.Contains([]string{"istio", "apisix"}, p.Family)
 		})
 	}
 	url := promtest.Start(t, promtest.Config{History: lived(t, proofs)})
-	for _, proof := range proofs {
+	native := presettest.LoadNative(t, "../..")
+	for _, proof := range append(proofs, native...) {
 		t.Run(proof.Family, func(t *testing.T) {
+			url := url
+			if proof.Native {
+				url = livedNative(t, proof)
+			}
 			file := filepath.Join(t.TempDir(), "plan.yaml")
 			var out, errs bytes.Buffer
 			code := run(t.Context(), []string{"plan", "init", "--prometheus", url, "--service", proof.Service, "-f", file}, &out, &errs)

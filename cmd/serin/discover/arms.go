@@ -21,6 +21,11 @@ func (f *finder) arms(ctx context.Context, p presets.Preset) (best pairOf, ok bo
 	if !f.names[nameOf(requests)] {
 		return best, false, nil
 	}
+	return f.armsIn(ctx, p, requests)
+}
+
+// armsIn looks for them among the series of one selector of a family.
+func (f *finder) armsIn(ctx context.Context, p presets.Preset, requests string) (best pairOf, ok bool, err error) {
 	constant, shapes, err := shapesOf(p.Selector)
 	if err != nil {
 		return best, false, err

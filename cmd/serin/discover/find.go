@@ -27,6 +27,8 @@ type Options struct {
 	Service   string
 	Namespace string    // of the service; empty means any
 	At        time.Time // the newest instant that is looked at
+	// Presets are the families that are looked for; none means all of them.
+	Presets []string
 	// Progress, where given, is told how far it is (0 to 1), and what is looked at.
 	Progress func(part float64, text string)
 }
@@ -35,6 +37,12 @@ type Options struct {
 type Beside struct {
 	Preset  string
 	Without []string // names of metrics
+	// Selector narrows its metrics to an arm, where neither its own selector nor the
+	// arms' labels do.
+	Selector string
+	// Rows are the names of its metrics that have data.
+	Rows []string
+	pods bool // it needs the arms' pods
 }
 
 // Found is what a store has of a service.
@@ -53,6 +61,9 @@ type Found struct {
 	// Sure says in words how the arms were told apart; Doubt, where not empty, why to
 	// look twice.
 	Sure, Doubt string
+	// Pods says in words where the arms' pods were read, if their requests' family does
+	// not say them.
+	Pods string
 
 	// Interval is how far apart samples are, 0 where it could not be told.
 	Interval time.Duration
@@ -79,6 +90,9 @@ func Find(ctx context.Context, src *prometheus.Source, o Options) (Found, error)
 		src: src, o: o, over: prometheus.Since{Start: o.At.Add(-lookBack), End: o.At},
 		names: map[string]bool{}, found: Found{Service: o.Service},
 	}
+	if err := o.check(); err != nil {
+		return f.found, err
+	}
 	o.Progress(0, "asking for the names of metrics")
 	names, more, err := src.Names(ctx, "", f.over, maxNames)
 	if err != nil {
@@ -103,24 +117,53 @@ func Find(ctx context.Context, src *prometheus.Source, o Options) (Found, error)
 	return f.found, f.interval(ctx)
 }
 
-// interval measures the scrapes of the service's requests.
-func (f *finder) interval(ctx context.Context) error {
-	p, err := plan.Parse("init", []byte("service: a\npreset: "+f.found.Preset+"\n"))
-	if err != nil {
-		return err
-	}
-	for _, m := range p.Metrics {
-		if m.Reading.Kind != queries.Ratio {
-			continue
-		}
-		r, err := m.Scoped(f.found.Baseline)
+// check says which of the families are none, or leave nothing to look for.
+func (o Options) check() error {
+	requests := len(o.Presets) == 0
+	for _, name := range o.Presets {
+		p, err := presets.Get(name)
 		if err != nil {
 			return err
 		}
-		f.found.Interval, err = f.src.ScrapeInterval(ctx, r.Total[0].Selector, f.o.At, 10*time.Minute)
-		return err
+		requests = requests || p.About == presets.Requests
+	}
+	if !requests {
+		return fmt.Errorf("preset %s is about resources: name one about requests beside it, such as istio or http", strings.Join(o.Presets, ", "))
 	}
 	return nil
+}
+
+// wanted reports whether a family is looked for.
+func (f *finder) wanted(name string) bool {
+	return len(f.o.Presets) == 0 || slices.Contains(f.o.Presets, name)
+}
+
+// interval measures the scrapes of the service's requests.
+func (f *finder) interval(ctx context.Context) error {
+	m, ok, err := f.requestsMetric()
+	if err != nil || !ok {
+		return err
+	}
+	r, err := m.Scoped(f.found.Baseline)
+	if err != nil {
+		return err
+	}
+	f.found.Interval, err = f.src.ScrapeInterval(ctx, r.Total[0].Selector, f.o.At, 10*time.Minute)
+	return err
+}
+
+// requestsMetric is the metric of the chosen family that is a ratio of requests.
+func (f *finder) requestsMetric() (m plan.Metric, ok bool, err error) {
+	p, err := plan.Parse("init", []byte("service: a\npreset: "+f.found.Preset+"\n"))
+	if err != nil {
+		return m, false, err
+	}
+	for _, m := range p.Metrics {
+		if m.Reading.Kind == queries.Ratio {
+			return m, true, nil
+		}
+	}
+	return m, false, nil
 }
 
 func (f *finder) miss(format string, args ...any) {
@@ -157,7 +200,7 @@ func (f *finder) requests(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if p.About != presets.Requests {
+		if p.About != presets.Requests || !f.wanted(name) {
 			continue
 		}
 		f.o.Progress(0.05+0.5*float64(i)/float64(len(all)), "looking for "+p.Title)
@@ -185,7 +228,7 @@ func (f *finder) requests(ctx context.Context) error {
 			f.found.Others = append(f.found.Others, o.preset.Name)
 		}
 	}
-	without, some, err := f.rows(ctx, best.preset.Name, []string{best.preset.Name})
+	without, some, err := f.rows(ctx, asking{family: best.preset.Name, arm: f.found.Baseline})
 	if err == nil && !some {
 		f.miss("preset %s has series of the service, and no block of them could be counted", best.preset.Name)
 	}
@@ -198,7 +241,7 @@ func (f *finder) nothing() {
 	var lacks []string
 	for _, name := range nearest() {
 		p, err := presets.Get(name)
-		if err == nil && p.About == presets.Requests && !slices.Contains(lacks, nameOf(requestsOf(p))) {
+		if err == nil && p.About == presets.Requests && f.wanted(name) && !slices.Contains(lacks, nameOf(requestsOf(p))) {
 			lacks = append(lacks, nameOf(requestsOf(p)))
 		}
 	}

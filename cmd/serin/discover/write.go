@@ -67,6 +67,9 @@ func (f Found) writeArms(out *strings.Builder) {
 	if f.Doubt != "" {
 		fmt.Fprintf(out, "# LOOK TWICE: %s.\n", f.Doubt)
 	}
+	if f.Pods != "" {
+		fmt.Fprintf(out, "# %s tells them apart without their pods, which the presets about resources need; those were\n# read of %s.\n", f.Preset, f.Pods)
+	}
 	out.WriteString("# A caller that knows the arms (Flagger, Argo Rollouts) says them itself; what stands here wins.\narms:\n")
 	writeArm(out, "  baseline:", f.Baseline)
 	if f.CanarySeen {
@@ -94,20 +97,43 @@ func writeArm(out *strings.Builder, key string, a plan.Arm) {
 	}
 }
 
-// writeWithout drops the rows that have no data.
+// writeWithout drops the rows that have no data, with the limits that bound them, and
+// narrows those that need it.
 func (f Found) writeWithout(out *strings.Builder) {
-	var rows []string
-	for _, name := range f.Without {
-		rows = append(rows, fmt.Sprintf("  - { name: %s, enabled: false } # of %s: no data of the baseline\n", name, f.Preset))
-	}
-	for _, b := range f.Beside {
+	var rows, limits []string
+	for _, b := range append([]Beside{{Preset: f.Preset, Without: f.Without}}, f.Beside...) {
+		for _, name := range b.Rows {
+			if b.Selector != "" {
+				rows = append(rows, fmt.Sprintf("  - { name: %s, selector: %s } # of %s: it knows pods, not the arms' labels\n", name, scalar(b.Selector), b.Preset))
+			}
+		}
 		for _, name := range b.Without {
 			rows = append(rows, fmt.Sprintf("  - { name: %s, enabled: false } # of %s: no data of the baseline\n", name, b.Preset))
+			for _, limit := range limitsOn(b.Preset, name) {
+				limits = append(limits, fmt.Sprintf("  - { name: %s, enabled: false } # of %s: it bounds %s\n", limit, b.Preset, name))
+			}
 		}
 	}
 	if len(rows) > 0 {
 		fmt.Fprintf(out, "\nmetrics:\n%s", strings.Join(rows, ""))
 	}
+	if len(limits) > 0 {
+		fmt.Fprintf(out, "\nlimits:\n%s", strings.Join(limits, ""))
+	}
+}
+
+// limitsOn are the names of a family's limits on one of its metrics.
+func limitsOn(preset, metric string) (names []string) {
+	p, err := presets.Get(preset)
+	if err != nil {
+		return nil
+	}
+	for _, l := range p.Limits {
+		if l.Metric == metric {
+			names = append(names, l.Name)
+		}
+	}
+	return names
 }
 
 // scalar writes text so that YAML reads it as text.

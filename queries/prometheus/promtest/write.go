@@ -124,7 +124,7 @@ func appendBytes(b []byte, field uint64, v []byte) []byte {
 }
 
 func appendInt(b []byte, field uint64, v int64) []byte {
-	return binary.AppendUvarint(binary.AppendUvarint(b, field<<3|wireVarint), uint64(v)) //nolint:gosec // two's complement is how it is sent
+	return binary.AppendUvarint(binary.AppendUvarint(b, field<<3|wireVarint), uint64(v))
 }
 
 func appendZigzag(b []byte, field uint64, v int64) []byte {
@@ -142,7 +142,7 @@ func literal(b []byte) []byte {
 	for run := range slices.Chunk(b, 1<<16) {
 		const lengthInTwoBytes = 61 << 2
 		out = append(out, lengthInTwoBytes)
-		out = binary.LittleEndian.AppendUint16(out, uint16(len(run)-1)) //nolint:gosec // it is below 64 Ki
+		out = binary.LittleEndian.AppendUint16(out, uint16(len(run)-1))
 		out = append(out, run...)
 	}
 	return out

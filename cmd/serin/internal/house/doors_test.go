@@ -63,10 +63,11 @@ func doors() []door {
 		{library: "github.com/coder/websocket", open: []string{"judge/checks/wscheck"}, why: "WebSockets are one kind of check"},
 		{library: "code.dny.dev/ssrf", open: []string{"judge/checks/*", "webhooks", "cmd/serin", "cmd/serin/*"}, why: "addresses that callers name are checked where they are dialled"},
 		{library: "github.com/cenkalti/backoff/v5", open: []string{"queries/*", "judge/checks/*", "judge/journal", "judge/journal/*", "webhooks", "cmd/serin", "cmd/serin/*"}, why: "only what touches the network or a file tries again"},
-		{library: "github.com/standard-webhooks/standard-webhooks/libraries", open: []string{"webhooks", "cmd/serin/app"}, why: "callbacks are signed where they leave"},
+		{library: "github.com/standard-webhooks/standard-webhooks/libraries", open: []string{"webhooks", "webhooks/notify", "cmd/serin/app"}, why: "callbacks are signed where they leave"},
+		{library: "github.com/wneessen/go-mail", open: []string{"webhooks/notify"}, why: "mail leaves by one door; its headers are not written by hand"},
 		{library: "go.opentelemetry.io", open: []string{"webhooks", "judge", "cmd/serin", "cmd/serin/*"}, why: "traces are made at the edge"},
 		{library: "gonum.org/v1/gonum", open: []string{"stats", "stats/*", "judge", "judge/lab", "judge/aca", "judge/power"}, why: "numbers are computed in stats; judge needs quantiles for its limits"},
-		{library: "gonum.org/v1/plot", open: []string{"webhooks/pages", "judge/lab"}, why: "pages and the lab draw"},
+		{library: "gonum.org/v1/plot", open: []string{"webhooks/pages", "webhooks/notify/picture", "judge/lab"}, why: "pages, messages and the lab draw"},
 		{library: "github.com/prometheus/exporter-toolkit", open: []string{"webhooks", "cmd/serin", "cmd/serin/*"}, why: "TLS files are the edge's business"},
 		{library: "golang.org/x/net/html", open: []string{"webhooks/pages"}, why: "tests of pages read them as browsers do"},
 		{library: "golang.org/x/time", open: []string{"queries/*", "webhooks", "cmd/serin/*"}, why: "the standard library's annexe; rates are limited at the edges"},
@@ -78,6 +79,8 @@ func doors() []door {
 		{library: "go.uber.org/goleak", open: []string{anywhere}, tests: true, why: "it is a test library"},
 		{library: "github.com/rogpeppe/go-internal", open: []string{anywhere}, tests: true, why: "it is a test library"},
 		{library: "github.com/joshdk/go-junit", open: []string{"cmd/serin/smoke"}, tests: true, why: "what reads our JUnit files is somebody else's code"},
+		{library: "github.com/emersion", open: []string{"webhooks/notify"}, tests: true, why: "mail is sent to a real SMTP server of somebody else's"},
+		{library: "github.com/yuin/goldmark", open: []string{"webhooks/notify"}, tests: true, why: "comments are read by somebody else's Markdown"},
 		{library: "github.com/chromedp", open: []string{anywhere}, tests: true, why: "browsers are for tests"},
 	})
 }

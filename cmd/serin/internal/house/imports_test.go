@@ -27,10 +27,14 @@ func importTable() []row {
 		{pkg: "cmd/serin", storey: 5, may: []string{everything}},
 		{pkg: "cmd/serin/*", storey: 5, may: []string{everything}},
 
-		{pkg: "webhooks", storey: 4, may: []string{"judge", "judge/plan", "judge/rollout", "judge/journal", "judge/journal/outbox", "judge/report", "judge/aca", "judge/samples", "queries", "webhooks/reply", "webhooks/pages"}},
+		{pkg: "webhooks", storey: 4, may: []string{"judge", "judge/plan", "judge/rollout", "judge/checks", "judge/journal", "judge/journal/outbox", "judge/report", "judge/aca", "judge/samples", "queries", "webhooks/reply", "webhooks/pages"}},
 		{pkg: "webhooks/reply", storey: 4, may: []string{"judge", "judge/plan", "judge/rollout", "judge/journal", "judge/journal/outbox"}},
 		// Pages are of words and curves that others made.
 		{pkg: "webhooks/pages", storey: 4, may: []string{"judge", "judge/plan", "judge/rollout", "judge/report"}},
+		// Notices say a verdict in the reports' words, and read credentials as sources do.
+		{pkg: "webhooks/notify", storey: 4, may: []string{"judge", "judge/plan", "judge/rollout", "judge/journal", "judge/journal/outbox", "judge/report", "queries/store", "webhooks/reply", "webhooks/notify/picture"}},
+		{pkg: "webhooks/notify/picture", storey: 4, may: []string{"judge", "judge/report"}},
+		{pkg: "webhooks/notify/notifytest", storey: 4, may: nil},
 		// What tells answers in a caller's tongue, with that caller's SDK.
 		{pkg: "webhooks/*", storey: 4, may: []string{"judge", "judge/rollout", "judge/journal", "judge/journal/outbox", "webhooks/reply"}},
 		{pkg: "dashboards", storey: 4, may: []string{"judge/plan", "judge/rollout", "queries"}},
@@ -46,6 +50,7 @@ func importTable() []row {
 		{pkg: "judge/power", storey: 3, may: []string{"judge", "judge/plan", "judge/rollout", "queries", "stats", "stats/sequential"}},
 		{pkg: "judge/backtest", storey: 3, may: []string{"judge", "judge/backtest/paper", "judge/plan", "judge/rollout", "queries"}},
 		{pkg: "judge/backtest/paper", storey: 3},
+		{pkg: "judge/calibrate", storey: 3, may: []string{"judge", "judge/backtest", "judge/backtest/paper", "judge/plan", "judge/power", "judge/rollout", "queries", "stats"}},
 		{pkg: "judge/samples", storey: 3, may: []string{"judge", "stats/sequential"}},
 		// It takes samples, not runners: the load itself, and its library, stay outside.
 		{pkg: "judge/loadcompare", storey: 1, may: []string{"judge/checks", "stats", "stats/sequential"}},

@@ -11,6 +11,9 @@ type Selection struct {
 	Name     string // of the metric; empty where the selector gives no single one
 	Matchers []Matcher
 	Text     string // the selector itself
+	// Plain says that somewhere its samples are taken as they are: not over a range, as rate
+	// does, and not merely counted.
+	Plain bool
 }
 
 // Selections lists the selectors of a PromQL query in their order, each once. It fails with
@@ -24,8 +27,8 @@ func Selections(q Query) (out []Selection, err error) {
 	if err != nil {
 		return nil, err
 	}
-	seen := map[string]bool{}
-	parser.Inspect(e, func(n parser.Node, _ []parser.Node) error {
+	at := map[string]int{}
+	parser.Inspect(e, func(n parser.Node, path []parser.Node) error {
 		v, ok := n.(*parser.VectorSelector)
 		if !ok {
 			return nil
@@ -33,11 +36,12 @@ func Selections(q Query) (out []Selection, err error) {
 		bare := *v
 		bare.Offset, bare.OriginalOffset, bare.OriginalOffsetExpr = 0, 0, nil
 		bare.Timestamp, bare.StartOrEnd = nil, 0
-		s := Selection{Text: bare.String()}
-		if seen[s.Text] {
+		s := Selection{Text: bare.String(), Plain: plain(path)}
+		if i, seen := at[s.Text]; seen {
+			out[i].Plain = out[i].Plain || s.Plain
 			return nil
 		}
-		seen[s.Text] = true
+		at[s.Text] = len(out)
 		for _, m := range v.LabelMatchers {
 			if m.Name == model.MetricNameLabel && m.Type == labels.MatchEqual {
 				s.Name = m.Value
@@ -49,4 +53,25 @@ func Selections(q Query) (out []Selection, err error) {
 		return nil
 	})
 	return out, nil
+}
+
+// plain reports whether a selector below these nodes gives its samples' own values.
+func plain(path []parser.Node) bool {
+	for i := len(path) - 1; i >= 0; i-- {
+		switch n := path[i].(type) {
+		case *parser.MatrixSelector:
+			return false
+		case *parser.SubqueryExpr:
+			return false
+		case *parser.AggregateExpr:
+			if n.Op == parser.COUNT || n.Op == parser.GROUP {
+				return false
+			}
+		case *parser.Call:
+			if n.Func.Name == "timestamp" || n.Func.Name == "absent" {
+				return false
+			}
+		}
+	}
+	return true
 }

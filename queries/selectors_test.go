@@ -16,8 +16,12 @@ func TestSelections(t *testing.T) {
 			{Name: "a_total", Text: `a_total{arm="x",code=~"5.."}`, Matchers: []Matcher{{"code", Match, "5.."}, {"arm", Equal, "x"}}},
 			{Name: "a_total", Text: "a_total"},
 		}},
-		{`a - a`, []Selection{{Name: "a", Text: "a"}}},
-		{`{__name__=~"a.*", x!="y"}`, []Selection{{Text: `{__name__=~"a.*",x!="y"}`, Matchers: []Matcher{{"__name__", Match, "a.*"}, {"x", NotEqual, "y"}}}}},
+		{`a - a`, []Selection{{Name: "a", Text: "a", Plain: true}}},
+		{`count(a) + rate(b[1m]) + timestamp(c) + max_over_time(d[5m:1m]) + sum(e)`, []Selection{
+			{Name: "a", Text: "a"}, {Name: "b", Text: "b"}, {Name: "c", Text: "c"}, {Name: "d", Text: "d"}, {Name: "e", Text: "e", Plain: true},
+		}},
+		{`rate(a[1m]) + a`, []Selection{{Name: "a", Text: "a", Plain: true}}},
+		{`{__name__=~"a.*", x!="y"}`, []Selection{{Text: `{__name__=~"a.*",x!="y"}`, Matchers: []Matcher{{"__name__", Match, "a.*"}, {"x", NotEqual, "y"}}, Plain: true}}},
 	} {
 		got, err := Selections(Query{Lang: PromQL, Expr: c.expr})
 		if err != nil {

@@ -3,6 +3,7 @@ package prometheus
 import (
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	v1 "github.com/prometheus/client_golang/api/prometheus/v1"
@@ -95,19 +96,34 @@ func (s *Source) Series(ctx context.Context, selector string, over Since, limit 
 	return series, limit > 0 && len(got) >= limit, nil
 }
 
-// Type returns what the server's targets say that a metric is (counter, gauge, histogram,
-// summary), and "" where they say nothing: metadata is kept for live targets only.
-func (s *Source) Type(ctx context.Context, metric string) (kind string, err error) {
+// Metadata is what a server's targets say of a metric. What they do not say is empty.
+type Metadata struct {
+	Type string // counter, gauge, histogram, summary
+	Unit string // as OpenMetrics writes it: seconds, bytes
+}
+
+// Metadata returns what the server's targets say of a metric, by its name or, where a family
+// is described without it, by its name without _total, _bucket, _count or _sum. It is kept
+// for live targets only.
+func (s *Source) Metadata(ctx context.Context, metric string) (m Metadata, err error) {
 	defer s.recovered(&err)
 	ctx, seen := observe(ctx)
-	got, err := s.api.Metadata(ctx, metric, "1")
-	if err != nil {
-		return "", s.fault(seen, err)
-	}
-	for _, m := range got[metric] {
-		if m.Type != "" && m.Type != v1.MetricTypeUnknown {
-			return string(m.Type), nil
+	names := []string{metric}
+	for _, suffix := range []string{"_total", "_bucket", "_count", "_sum"} {
+		if family, ok := strings.CutSuffix(metric, suffix); ok {
+			names = append(names, family)
 		}
 	}
-	return "", nil
+	for _, name := range names {
+		got, err := s.api.Metadata(ctx, name, "1")
+		if err != nil {
+			return Metadata{}, s.fault(seen, err)
+		}
+		for _, one := range got[name] {
+			if one.Type != "" && one.Type != v1.MetricTypeUnknown {
+				return Metadata{Type: string(one.Type), Unit: one.Unit}, nil
+			}
+		}
+	}
+	return Metadata{}, nil
 }

@@ -75,6 +75,7 @@ func Look(ctx context.Context, src *prometheus.Source, p plan.Plan, m plan.Metri
 		}
 	}
 	out.same(sets[0], sets[1])
+	out.Remarks = append(out.Remarks, typed(ctx, src, m)...)
 	out.block(max(p.Block.D(), m.Block.D()))
 	return out, nil
 }

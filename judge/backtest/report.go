@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/serin-canary/serin/judge"
+	"github.com/serin-canary/serin/judge/backtest/paper"
 	"github.com/serin-canary/serin/judge/plan"
 	"github.com/serin-canary/serin/judge/rollout"
 )
@@ -151,23 +152,12 @@ func (r Report) First() (judge.Outcome, *Spoken) {
 func (r Report) Sentence() string {
 	outcome, said := r.First()
 	if said == nil {
-		return fmt.Sprintf("Serin would have proven nothing in %s: %s", lasting(r.To.Sub(r.From)), r.Last.Reason)
+		return fmt.Sprintf("Serin would have proven nothing in %s: %s", paper.Lasting(r.To.Sub(r.From)), r.Last.Reason)
 	}
 	s := fmt.Sprintf("Serin would have said %s at %s, %s after the start: %s",
-		outcome, said.At.UTC().Format("15:04:05 UTC"), lasting(said.At.Sub(r.From)), strings.TrimSuffix(said.Reason, "."))
+		outcome, said.At.UTC().Format("15:04:05 UTC"), paper.Lasting(said.At.Sub(r.From)), strings.TrimSuffix(said.Reason, "."))
 	if outcome == judge.Promote && r.RolledBack != nil {
-		s += fmt.Sprintf("; and %s after the start it would have said rollback: %s", lasting(r.RolledBack.At.Sub(r.From)), strings.TrimSuffix(r.RolledBack.Reason, "."))
+		s += fmt.Sprintf("; and %s after the start it would have said rollback: %s", paper.Lasting(r.RolledBack.At.Sub(r.From)), strings.TrimSuffix(r.RolledBack.Reason, "."))
 	}
 	return s + "."
-}
-
-// lasting writes a duration in the largest units that it needs.
-func lasting(d time.Duration) string {
-	s := d.Round(time.Second).String()
-	for _, zero := range []string{"m0s", "h0m"} {
-		if strings.HasSuffix(s, zero) {
-			s = strings.TrimSuffix(s, zero[1:])
-		}
-	}
-	return s
 }

@@ -102,7 +102,7 @@ func (r Report) changes() paper.Section {
 		}
 		before = l
 		t.Rows = append(t.Rows, []string{
-			l.At.UTC().Format("15:04:05"), lasting(l.At.Sub(r.From)), fmt.Sprint(l.Blocks), l.Outcome.String(), odds(l.Evidence), l.Reason,
+			l.At.UTC().Format("15:04:05"), paper.Lasting(l.At.Sub(r.From)), fmt.Sprint(l.Blocks), l.Outcome.String(), odds(l.Evidence), l.Reason,
 		})
 	}
 	return paper.Section{Title: fmt.Sprintf("What would have been said (%d looks; those at which it changed, the first and the last)", len(r.Looks)), Table: t}

@@ -1,0 +1,286 @@
+package calibrate
+
+import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/serin-canary/serin/queries"
+)
+
+// A file is lines, each with its checksum before it:
+//
+//	a1b2c3d4 {"format":{"name":"serin history","version":1,"from":…,"to":…}}
+//	0badcafe {"chunk":{"key":…,"name":…,"window":…,"frame":…}}
+//	cafe0bad {"draw":{"of":…,"result":…}}
+//
+// Lines are only ever added. A line that a kill cut off is the last one; it is dropped.
+type line struct {
+	Format *format    `json:"format,omitempty"`
+	Chunk  *chunkLine `json:"chunk,omitempty"`
+	Draw   *drawLine  `json:"draw,omitempty"`
+}
+
+const (
+	formatName    = "serin history"
+	formatVersion = 1
+)
+
+type format struct {
+	Name    string    `json:"name"`
+	Version int       `json:"version"`
+	From    time.Time `json:"from"`
+	To      time.Time `json:"to"`
+	Except  []Span    `json:"except,omitempty"`
+}
+
+// chunkLine is an answer of the source.
+type chunkLine struct {
+	Key    string         `json:"key"`
+	Name   string         `json:"name"` // of the metric, for people
+	Window queries.Window `json:"window"`
+	Frame  []byte         `json:"frame"` // JSON, compressed
+}
+
+// drawLine is a judged draw; Of says by which plan, history and seed.
+type drawLine struct {
+	Of     string `json:"of"`
+	Result Result `json:"result"`
+}
+
+// File keeps what was read and what was judged. It is safe for concurrent use; two
+// processes must not use one file at the same time.
+type File struct {
+	mu     sync.Mutex
+	out    *os.File // nil where nothing is kept, or the file is only read
+	head   format
+	chunks map[string][]chunkLine // by key, as they were added
+	draws  map[string]map[int]Result
+}
+
+// ErrDamaged says that a file is not what was written.
+var ErrDamaged = errors.New("the file is damaged")
+
+// OpenFile opens a file, or begins one of a time. Of a file that is there, the time is the
+// one that it was begun with.
+func OpenFile(name string, span Span, except []Span) (*File, error) {
+	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("calibrate: %w", err)
+	}
+	s := newFile(f)
+	good, err := s.read(f, true)
+	if err == nil {
+		err = errors.Join(f.Truncate(good), second(f.Seek(good, io.SeekStart)))
+	}
+	if err == nil && s.head.Name == "" {
+		s.head = format{Name: formatName, Version: formatVersion, From: span.From.UTC(), To: span.To.UTC(), Except: except}
+		err = s.append(line{Format: &s.head})
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("calibrate: %s: %w", name, err), f.Close())
+	}
+	return s, nil
+}
+
+// ReadFile reads a file that was written whole, and keeps nothing.
+func ReadFile(r io.Reader) (*File, error) {
+	s := newFile(nil)
+	if _, err := s.read(r, false); err != nil {
+		return nil, fmt.Errorf("calibrate: %w", err)
+	}
+	if s.head.Name == "" {
+		return nil, errors.New("calibrate: the history is empty")
+	}
+	return s, nil
+}
+
+// MemoryFile is a file that is kept nowhere.
+func MemoryFile(span Span, except []Span) *File {
+	s := newFile(nil)
+	s.head = format{Name: formatName, Version: formatVersion, From: span.From.UTC(), To: span.To.UTC(), Except: except}
+	return s
+}
+
+func newFile(out *os.File) *File {
+	return &File{out: out, chunks: map[string][]chunkLine{}, draws: map[string]map[int]Result{}}
+}
+
+func second(_ int64, err error) error { return err }
+
+// Span is the time that the file is of.
+func (f *File) Span() Span { return Span{f.head.From, f.head.To} }
+
+// Except are the stretches that the file was begun without.
+func (f *File) Except() []Span { return f.head.Except }
+
+// Close closes the file.
+func (f *File) Close() error {
+	if f.out == nil {
+		return nil
+	}
+	return f.out.Close()
+}
+
+// read takes in all lines and returns where the last good one ends. A torn last line is
+// left out where that is allowed, and is damage elsewhere.
+func (f *File) read(r io.Reader, torn bool) (good int64, err error) {
+	in := bufio.NewReader(r)
+	for n := 1; ; n++ {
+		text, err := in.ReadBytes('\n')
+		if errors.Is(err, io.EOF) {
+			if len(text) > 0 && !torn {
+				return good, fmt.Errorf("%w: it ends in the middle of line %d", ErrDamaged, n)
+			}
+			return good, nil
+		}
+		if err != nil {
+			return good, err
+		}
+		if err := f.take(text); err != nil {
+			if _, more := in.Peek(1); torn && errors.Is(more, io.EOF) && n > 1 {
+				return good, nil // the end of a line was written before its beginning
+			}
+			return good, fmt.Errorf("line %d: %w", n, err)
+		}
+		good += int64(len(text))
+	}
+}
+
+// take takes one line in.
+func (f *File) take(text []byte) error {
+	sum, body, ok := bytes.Cut(bytes.TrimSuffix(text, []byte("\n")), []byte(" "))
+	if !ok || string(sum) != checksum(body) {
+		return fmt.Errorf("%w: its checksum is another one", ErrDamaged)
+	}
+	var l line
+	if err := json.Unmarshal(body, &l); err != nil {
+		return fmt.Errorf("%w: %w", ErrDamaged, err)
+	}
+	switch {
+	case l.Format != nil:
+		if l.Format.Name != formatName || l.Format.Version != formatVersion {
+			return fmt.Errorf("it is %q of version %d, and this build reads %q of version %d; begin a new file", l.Format.Name, l.Format.Version, formatName, formatVersion)
+		}
+		f.head = *l.Format
+	case f.head.Name == "":
+		return errors.New("it is no history of serin's")
+	case l.Chunk != nil:
+		f.addChunk(*l.Chunk)
+	case l.Draw != nil:
+		f.addDraw(*l.Draw)
+	}
+	return nil
+}
+
+func (f *File) addChunk(c chunkLine) {
+	f.chunks[c.Key] = append(f.chunks[c.Key], c)
+}
+
+// sumOf is the checksum of the answers to questions.
+func (f *File) sumOf(keys []string) uint32 {
+	sum := uint32(0)
+	for _, k := range keys {
+		for _, c := range f.chunks[k] {
+			sum = crc32.Update(sum, crc32.IEEETable, c.Frame)
+		}
+	}
+	return sum
+}
+
+func (f *File) addDraw(d drawLine) {
+	if f.draws[d.Of] == nil {
+		f.draws[d.Of] = map[int]Result{}
+	}
+	f.draws[d.Of][d.Result.Index] = d.Result
+}
+
+func checksum(b []byte) string { return fmt.Sprintf("%08x", crc32.ChecksumIEEE(b)) }
+
+// append writes one line, in one write.
+func (f *File) append(l line) error {
+	if f.out == nil {
+		return nil
+	}
+	body, err := json.Marshal(l)
+	if err != nil {
+		return err
+	}
+	text := append([]byte(checksum(body)+" "), body...)
+	if _, err := f.out.Write(append(text, '\n')); err != nil {
+		return fmt.Errorf("what was done cannot be kept: %w", err)
+	}
+	return nil
+}
+
+// Add keeps an answer.
+func (f *File) Add(q Question, fr queries.Frame) error {
+	b, err := packFrame(fr)
+	if err != nil {
+		return err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	c := chunkLine{Key: q.Key, Name: q.Name, Window: fr.Window, Frame: b}
+	if err := f.append(line{Chunk: &c}); err != nil {
+		return err
+	}
+	f.addChunk(c)
+	return nil
+}
+
+// keep keeps a judged draw.
+func (f *File) keep(of string, r Result) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if err := f.append(line{Draw: &drawLine{of, r}}); err != nil {
+		return err
+	}
+	f.addDraw(drawLine{of, r})
+	return nil
+}
+
+// judged returns a draw that was judged before.
+func (f *File) judged(of string, i int) (Result, bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	r, ok := f.draws[of][i]
+	return r, ok
+}
+
+func packFrame(f queries.Frame) ([]byte, error) {
+	var b bytes.Buffer
+	z, err := gzip.NewWriterLevel(&b, gzip.BestSpeed)
+	if err != nil {
+		return nil, err
+	}
+	if err := errors.Join(json.NewEncoder(z).Encode(f), z.Close()); err != nil {
+		return nil, fmt.Errorf("calibrate: an answer cannot be kept: %w", err)
+	}
+	return b.Bytes(), nil
+}
+
+// mostFrame bounds what a compressed answer may hold.
+const mostFrame = 1 << 30
+
+func unpackFrame(b []byte) (f queries.Frame, err error) {
+	z, err := gzip.NewReader(bytes.NewReader(b))
+	if err == nil {
+		err = json.NewDecoder(io.LimitReader(z, mostFrame)).Decode(&f)
+	}
+	if err == nil {
+		err = f.Validate()
+	}
+	if err != nil {
+		return f, fmt.Errorf("%w: %w", ErrDamaged, err)
+	}
+	return f, nil
+}

@@ -1,0 +1,173 @@
+package calibrate
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/serin-canary/serin/queries"
+	"github.com/serin-canary/serin/stats"
+)
+
+// independent draws resemble each other by chance only.
+func TestIndependentDrawsCountInFull(t *testing.T) {
+	d := rand.New(rand.NewPCG(1, 2))
+	var rs []Result
+	for i := range 300 {
+		rs = append(rs, Result{Slot: i, Pods: []string{fmt.Sprint(d.IntN(20))}, Peak: d.NormFloat64()})
+	}
+	if l := likeness(rs); l.Effective < 200 {
+		t.Errorf("got %+v, want nearly all of 300 draws", l)
+	}
+}
+
+// TestDrawsThatShareCountLess makes draws whose peaks follow their stretch of time, or
+// their pod: they tell about as much as there are stretches, or pods.
+func TestDrawsThatShareCountLess(t *testing.T) {
+	for name, c := range map[string]struct {
+		of   func(slot, pod int) int
+		most float64
+	}{
+		"by time": {func(slot, _ int) int { return slot }, 60},
+		"by pod":  {func(_, pod int) int { return pod }, 30},
+	} {
+		d := rand.New(rand.NewPCG(3, 4))
+		level := make([]float64, 100)
+		for i := range level {
+			level[i] = d.NormFloat64()
+		}
+		var rs []Result
+		for i := range 400 {
+			slot, pod := 2*(i%40), d.IntN(20)
+			rs = append(rs, Result{Slot: slot, Pods: []string{fmt.Sprint(pod)}, Peak: level[c.of(slot, pod)] + .1*d.NormFloat64()})
+		}
+		if l := likeness(rs); l.Effective > c.most || l.Effective < 5 {
+			t.Errorf("%s: got %+v, want at most %v independent draws", name, l, c.most)
+		}
+	}
+}
+
+// TestTheIntervalCovers draws alarms that come in clusters, and counts how often the
+// interval holds the true rate; the plain one does not hold its level.
+func TestTheIntervalCovers(t *testing.T) {
+	const rounds, slots, per, rate = 300, 40, 5, .1
+	d := rand.New(rand.NewPCG(5, 6))
+	covers, plainCovers := 0, 0
+	for range rounds {
+		var rs []Result
+		alarms := 0
+		for s := range slots {
+			common := d.NormFloat64()
+			for k := range per {
+				peak := math.Sqrt(.8)*common + math.Sqrt(.2)*d.NormFloat64()
+				rs = append(rs, Result{Slot: 2 * s, Pods: []string{fmt.Sprint(s, k)}, Peak: peak})
+				if peak > 1.2815515655446004 { // of a standard normal one in ten
+					alarms++
+				}
+			}
+		}
+		r := rateOf(alarms, len(rs), likeness(rs).Effective)
+		if r.Low <= rate && rate <= r.High {
+			covers++
+		}
+		if i, err := stats.ClopperPearson(float64(alarms), float64(len(rs)), confidence); err == nil && i.Contains(rate) {
+			plainCovers++
+		}
+	}
+	if covers < .94*rounds {
+		t.Errorf("the interval held the rate in %d of %d, want 95 %%", covers, rounds)
+	}
+	if plainCovers > .9*rounds {
+		t.Errorf("the plain interval held it in %d of %d: the clusters are no test", plainCovers, rounds)
+	}
+}
+
+func TestUneven(t *testing.T) {
+	for _, c := range []struct {
+		a, b int
+		want float64
+	}{{0, 0, 1}, {5, 5, 1}, {0, 5, 2. / 32}, {1, 9, 22. / 1024}, {3, 0, .25}} {
+		if got := uneven(c.a, c.b); math.Abs(got-c.want) > 1e-12 {
+			t.Errorf("uneven(%d, %d): got %v, want %v", c.a, c.b, got, c.want)
+		}
+	}
+}
+
+func TestBinomial(t *testing.T) {
+	d := rand.New(rand.NewPCG(7, 8))
+	for _, c := range []struct{ n, p float64 }{{10, .5}, {100, .02}, {50, .9}, {5000, .1}, {20, 1}, {20, 0}} {
+		const draws = 4000
+		var sum, squares float64
+		for range draws {
+			x := binomial(d, c.n, c.p)
+			if x < 0 || x > c.n || x != math.Trunc(x) {
+				t.Fatalf("n %v p %v: got %v", c.n, c.p, x)
+			}
+			sum += x
+			squares += (x - c.n*c.p) * (x - c.n*c.p)
+		}
+		v := c.n * c.p * (1 - c.p)
+		if mean := sum / draws; math.Abs(mean-c.n*c.p) > 5*math.Sqrt(v/draws)+1e-9 {
+			t.Errorf("n %v p %v: got mean %v", c.n, c.p, mean)
+		}
+		if got := squares / draws; math.Abs(got-v) > .15*v+1e-9 {
+			t.Errorf("n %v p %v: got variance %v, want %v", c.n, c.p, got, v)
+		}
+	}
+}
+
+// TestHarmIsAsLargeAsItSays puts more errors and longer latencies into a frame.
+func TestHarmIsAsLargeAsItSays(t *testing.T) {
+	w := queries.Window{Start: time.Unix(60_000, 0), End: time.Unix(60_000+60*200, 0), Block: time.Minute}
+	errs := queries.Process{Name: "a", N: make(queries.Column, 200), X: make(queries.Column, 200)}
+	slow := queries.Process{Name: "a", N: make(queries.Column, 200), Sum: make(queries.Column, 200)}
+	bounds := []float64{.05, .1, .2, .4}
+	d := rand.New(rand.NewPCG(9, 9))
+	for t := range 200 {
+		errs.N[t], slow.N[t] = 500, 500
+		row := make([]float64, 4)
+		for range 500 {
+			v := .1 * math.Exp(.5*d.NormFloat64())
+			slow.Sum[t] += v
+			for k, b := range bounds {
+				if v > b {
+					row[k]++
+				}
+			}
+		}
+		slow.Over = append(slow.Over, row...)
+	}
+	errs.N[3], errs.X[3] = queries.Gap(), queries.Gap()
+	h := &Harm{Errors: .02, Latency: 1.5, Seed: 1}
+	got := h.apply(queries.Frame{Window: w, Processes: []queries.Process{errs}}, 4)
+	again := h.apply(queries.Frame{Window: w, Processes: []queries.Process{errs}}, 4)
+	var sum float64
+	for t, x := range got.Processes[0].X {
+		if t != 3 {
+			sum += x
+		}
+	}
+	if rate := sum / 500 / 199; math.Abs(rate-.02) > .002 {
+		t.Errorf("got %v more errors, want 0.02", rate)
+	}
+	if !queries.IsGap(got.Processes[0].X[3]) || got.Processes[0].X[0] != again.Processes[0].X[0] || errs.X[0] != 0 {
+		t.Error("a gap was filled, or the harm is another one each time, or the history was changed")
+	}
+	lat := h.apply(queries.Frame{Window: w, Bounds: bounds, Processes: []queries.Process{slow}}, 4)
+	var before, after [4]float64
+	for i := range slow.Over {
+		before[i%4] += slow.Over[i] / 100_000
+		after[i%4] += lat.Processes[0].Over[i] / 100_000
+	}
+	for k, b := range bounds {
+		want := .5 * math.Erfc(math.Log(b/.15)/.5/math.Sqrt2)
+		if math.Abs(after[k]-want) > .06 || after[k] <= before[k] {
+			t.Errorf("above %v: got %.3f (before %.3f), want about %.3f", b, after[k], before[k], want)
+		}
+	}
+	if err := lat.Validate(); err != nil {
+		t.Errorf("the harmed frame is none: %v", err)
+	}
+}

@@ -21,7 +21,13 @@ type Journal interface {
 type Rollouts interface {
 	Opener
 	Recorder
+	Shown
+}
+
+// Shown is what is shown of the record.
+type Shown interface {
 	Reader
+	Counter
 }
 
 // Opener opens rollouts and finds them by what controllers know of them.

@@ -94,6 +94,10 @@ type Config struct {
 	Work Work
 	// Publishing is told of in a rollout's report; nil where nothing is published.
 	Publishing Publishing
+	// Drawing gives dashboards and alert rules to whoever reads a report; nil: none.
+	Drawing Drawing
+	// SelfChecks are shown on the pages of services; nil where there are none.
+	SelfChecks SelfChecks
 	// Asker takes the questions of callers that are told later; nil refuses them.
 	Asker Asker
 	// Collectors are shown on /metrics beside the server's own (a source's state).

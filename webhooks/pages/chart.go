@@ -24,6 +24,12 @@ const (
 // fewest is how many points a curve needs.
 const fewest = 2
 
+// The ends of the axis of evidence: beyond, nobody asks how much.
+const (
+	lowestEvidence = -1
+	mostEvidence   = 12
+)
+
 // The lines of plots.
 func curveOf(h hue) stroke { return stroke{hue: h, width: 1.6} }
 func levelOf(h hue) stroke { return stroke{hue: h, width: 0.9} }
@@ -37,7 +43,6 @@ func (p pen) evidence(name string, points []judge.TracePoint, threshold float64)
 	if len(points) < fewest || threshold <= 0 {
 		return "", nil
 	}
-	const lowest, most = -1, 12 // beyond, nobody asks how much
 	curve := make([]xy, len(points))
 	top := threshold
 	for i, k := range points {
@@ -48,7 +53,7 @@ func (p pen) evidence(name string, points []judge.TracePoint, threshold float64)
 	alt := fmt.Sprintf("Evidence that %s is worse than tolerated, from %s to %s: now %s; %s rolls back.",
 		report.Plain(name), clock(first.End), clock(last.End), report.Odds(last.Worse), report.Odds(threshold))
 	return p.picture(plotWidth, plotHeight, alt, func(c draw.Canvas) {
-		f := p.frame(c, xy{curve[0].x, lowest}, xy{curve[len(curve)-1].x, min(top*1.15, most)})
+		f := p.frame(c, xy{curve[0].x, lowestEvidence}, xy{curve[len(curve)-1].x, min(top*1.15, mostEvidence)})
 		f.times()
 		f.level(0, levelOf(rule))
 		f.level(threshold, dashed(bad))
@@ -72,9 +77,7 @@ func oddsMarks(f frame, threshold float64) []mark {
 // ratios draws canary over baseline with its always-valid interval, beside what is
 // tolerated and what promotion must exclude. It is "" where there is too little.
 func (p pen) ratios(m plan.Metric, points []judge.TracePoint) (template.HTML, error) {
-	known := slices.DeleteFunc(slices.Clone(points), func(k judge.TracePoint) bool {
-		return k.Effect == nil || !(k.Effect.Ratio > 0)
-	})
+	known := withRatio(points)
 	if len(known) < fewest {
 		return "", nil
 	}
@@ -104,6 +107,13 @@ func (p pen) ratios(m plan.Metric, points []judge.TracePoint) (template.HTML, er
 		}
 		f.values(timesMarks(low, high)...)
 		f.line(curveOf(canary), curve...)
+	})
+}
+
+// withRatio returns the points that have a ratio.
+func withRatio(points []judge.TracePoint) []judge.TracePoint {
+	return slices.DeleteFunc(slices.Clone(points), func(k judge.TracePoint) bool {
+		return k.Effect == nil || !(k.Effect.Ratio > 0)
 	})
 }
 

@@ -2,8 +2,10 @@ package pages
 
 import (
 	"io"
+	"net/url"
 	"time"
 
+	"github.com/serin-canary/serin/judge"
 	"github.com/serin-canary/serin/judge/report"
 	"github.com/serin-canary/serin/judge/rollout"
 )
@@ -13,7 +15,8 @@ type Past struct {
 	Rollout rollout.Rollout
 	Closed  time.Time
 	Looks   int
-	Verdict *report.View // nil before the first look
+	Verdict *report.View  // nil before the first look
+	Outcome judge.Outcome // of the verdict, where there is one
 }
 
 // Selection is what the list is narrowed to. Empty fields narrow nothing.
@@ -22,13 +25,18 @@ type Selection struct {
 	Live                        bool
 }
 
+// Narrowed reports whether anything is left out.
+func (s Selection) Narrowed() bool { return s != Selection{} }
+
 // History is what the list of rollouts shows.
 type History struct {
 	Rollouts []Past // the newest first
 	Selected Selection
 	Outcomes []string // that can be selected
 	Older    string   // address of the next page; empty: there is none
+	Newest   string   // address of the first page; empty: this is it
 	Limited  bool     // whoever reads sees some namespaces only
+	Kayenta  bool     // whoever reads may see executions of Kayenta's callers
 	Now      time.Time
 }
 
@@ -40,6 +48,35 @@ type historyPage struct {
 // History writes the list of rollouts.
 func (p *Pages) History(w io.Writer, h History) error {
 	return write(w, p.history, historyPage{common{Title: "Rollouts"}, h})
+}
+
+// row is a rollout as the table has it, with the time of the page.
+type row struct {
+	Past
+	Now time.Time
+}
+
+// rows hands a table its rollouts.
+func rows(past []Past, now time.Time) []row {
+	var out []row
+	for _, p := range past {
+		out = append(out, row{p, now})
+	}
+	return out
+}
+
+// serviceAddress is the address of a service's page, or "" where a browser would take its
+// names for folders.
+func serviceAddress(namespace, service string) string {
+	if namespace == "" {
+		namespace = "-"
+	}
+	for _, name := range []string{namespace, service} {
+		if name == "" || name == "." || name == ".." {
+			return ""
+		}
+	}
+	return "/s/" + url.PathEscape(namespace) + "/" + url.PathEscape(service)
 }
 
 // Failure is why a page cannot be shown.

@@ -14,6 +14,7 @@ import (
 	"io"
 	"io/fs"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -38,8 +39,9 @@ func Assets() (fs.FS, error) { return fs.Sub(files, "assets") }
 
 // Pages writes pages. It is safe for concurrent use.
 type Pages struct {
-	report, history, failure *template.Template
-	pen                      pen
+	report, history, failure       *template.Template
+	service, judgement, judgements *template.Template
+	pen                            pen
 }
 
 // New parses the templates.
@@ -48,8 +50,11 @@ func New() (*Pages, error) {
 	for _, one := range []struct {
 		into **template.Template
 		name string
-	}{{&p.report, "report"}, {&p.history, "history"}, {&p.failure, "failure"}} {
-		t, err := template.New("layout.html").Funcs(words()).ParseFS(files, "templates/layout.html", "templates/"+one.name+".html")
+	}{
+		{&p.report, "report"}, {&p.history, "history"}, {&p.failure, "failure"},
+		{&p.service, "service"}, {&p.judgement, "judgement"}, {&p.judgements, "judgements"},
+	} {
+		t, err := template.New("layout.html").Funcs(words()).ParseFS(files, "templates/layout.html", "templates/parts.html", "templates/"+one.name+".html")
 		if err != nil {
 			return nil, fmt.Errorf("pages: %s: %w", one.name, err)
 		}
@@ -61,15 +66,40 @@ func New() (*Pages, error) {
 // words are what templates may call.
 func words() template.FuncMap {
 	return template.FuncMap{
-		"when":  func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") },
-		"stamp": func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
-		"plain": report.Plain,
-		"odds":  report.Odds,
-		"short": func(s string) string { return s[:min(len(s), 12)] },
-		"first": upperFirst,
-		"took":  took,
-		"join":  strings.Join,
+		"when":   func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") },
+		"stamp":  func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
+		"plain":  report.Plain,
+		"odds":   report.Odds,
+		"short":  func(s string) string { return s[:min(len(s), 12)] },
+		"first":  upperFirst,
+		"took":   took,
+		"join":   strings.Join,
+		"day":    day,
+		"minute": func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04") },
+		"clock":  func(t time.Time) string { return t.UTC().Format("15:04:05") },
+		// A name is as long as whoever chose it liked.
+		"cut":      func(s string) string { return shorten(report.Plain(s), longName) },
+		"shorten":  func(s string) string { return shorten(s, longText) },
+		"sentence": func(s string) string { return strings.TrimSuffix(upperFirst(report.Plain(s)), ".") + "." },
+		"rows":     rows, "serviceAddress": serviceAddress,
 	}
+}
+
+// How much of a name, and of a sentence, a list shows.
+const (
+	longName = 120
+	longText = 400
+)
+
+// shorten keeps the beginning of a text.
+func shorten(s string, most int) string {
+	n := 0
+	for i := range s {
+		if n++; n > most {
+			return s[:i] + "…"
+		}
+	}
+	return s
 }
 
 func upperFirst(s string) string {
@@ -119,6 +149,8 @@ type Report struct {
 	Trace       judge.Trace
 	Plan        plan.Plan
 	Overrides   []judge.Override
+	Checks      []CheckRun
+	Judgements  []Judgement // of Kayenta's callers, of the same service meanwhile
 	Unpublished []report.Unpublished
 	Links       []Link
 	MayOverride bool // whoever reads may decide in the judge's place
@@ -127,8 +159,9 @@ type Report struct {
 
 // common is what every page has.
 type common struct {
-	Title string
-	Live  string // address of the stream of changes; "" where nothing changes
+	Title  string
+	Charts bool   // somebody may point at plots
+	Live   string // address of the stream of changes; "" where nothing changes
 }
 
 // reportPage is a report as its template has it.
@@ -137,18 +170,29 @@ type reportPage struct {
 	Report
 	View     report.View
 	Timeline template.HTML
-	Together template.HTML
+	Steps    []step
+	Together figure
 	Findings []finding
 	Changes  []change
 	Sure     []string
+	Metrics  []planned
+	Policy   []report.Detail
+}
+
+// figure is a picture, and the same as an attribute for the script; both are "" where
+// there is nothing to draw.
+type figure struct {
+	Picture template.HTML
+	Plot    string
 }
 
 // finding is one with its plots.
 type finding struct {
 	report.FindingView
 	Anchor   string
-	Evidence template.HTML
-	Ratios   template.HTML
+	Evidence figure
+	Ratios   figure
+	Run      *CheckRun // what a check last left
 }
 
 // change is what would change a finding.
@@ -156,7 +200,7 @@ type change struct{ Name, Anchor, Next string }
 
 // Report writes a rollout's page.
 func (p *Pages) Report(w io.Writer, r Report) error {
-	page := reportPage{common: common{Title: title(r)}, Report: r}
+	page := reportPage{common: common{Title: title(r), Charts: r.Closed.IsZero() || len(r.Trace.Points) >= fewest}, Report: r}
 	if r.Closed.IsZero() {
 		page.Live = "/r/" + r.Rollout.ID + "/events"
 	}
@@ -164,6 +208,7 @@ func (p *Pages) Report(w io.Writer, r Report) error {
 	if page.Timeline, err = p.pen.timeline(r); err != nil {
 		return err
 	}
+	page.Steps, page.Metrics, page.Policy = stepsOf(r), plannedOf(r.Plan), policyOf(r.Plan)
 	if r.Verdict != nil {
 		if err := page.verdict(p.pen, *r.Verdict); err != nil {
 			return err
@@ -183,7 +228,7 @@ func title(r Report) string {
 func (p *reportPage) verdict(with pen, v judge.Verdict) error {
 	p.View, p.Sure = report.ViewOf(v), sure(v)
 	var err error
-	if p.Together, err = with.evidence("the canary, all metrics together,", p.Trace.Points, v.Threshold); err != nil {
+	if p.Together, err = with.evidenceFigure("the canary, all metrics together,", p.Trace.Points, v.Threshold); err != nil {
 		return err
 	}
 	for i, f := range p.View.Findings {
@@ -192,6 +237,9 @@ func (p *reportPage) verdict(with pen, v judge.Verdict) error {
 			if err := one.draw(with, p.Report, v.Findings[i]); err != nil {
 				return err
 			}
+		}
+		if v.Findings[i].About == judge.AboutCheck {
+			one.Run = p.run(v.Findings[i])
 		}
 		p.Findings = append(p.Findings, one)
 		if f.Next != "" {
@@ -210,18 +258,56 @@ func (f *finding) draw(with pen, r Report, about judge.Finding) error {
 		var err error
 		if t.Weight > 0 { // else its evidence has no consequences
 			alone := r.Verdict.Threshold - math.Log10(t.Weight) // the others having nothing
-			if f.Evidence, err = with.evidence(t.Name, t.Points, alone); err != nil {
+			if f.Evidence, err = with.evidenceFigure(t.Name, t.Points, alone); err != nil {
 				return err
 			}
 		}
 		for _, m := range r.Plan.Metrics {
 			if m.Name == t.Name {
-				f.Ratios, err = with.ratios(m, t.Points)
+				f.Ratios, err = with.ratiosFigure(m, t.Points)
 			}
 		}
 		return err
 	}
 	return nil
+}
+
+// run returns what a check last left, or nil. What its finding says already is not said
+// again.
+func (p *reportPage) run(f judge.Finding) *CheckRun {
+	for _, r := range p.Checks {
+		if r.Name != f.Name {
+			continue
+		}
+		r.Arms = slices.Clone(r.Arms)
+		for i := range r.Arms {
+			if r.Arms[i].Reason == f.Reason {
+				r.Arms[i].Reason = ""
+			}
+		}
+		return &r
+	}
+	return nil
+}
+
+// evidenceFigure is evidence, to look at and to point at.
+func (p pen) evidenceFigure(name string, points []judge.TracePoint, threshold float64) (figure, error) {
+	picture, err := p.evidence(name, points, threshold)
+	if err != nil || picture == "" {
+		return figure{}, err
+	}
+	plot, err := liveEvidence(points, threshold)
+	return figure{picture, plot}, err
+}
+
+// ratiosFigure is ratios, to look at and to point at.
+func (p pen) ratiosFigure(m plan.Metric, points []judge.TracePoint) (figure, error) {
+	picture, err := p.ratios(m, points)
+	if err != nil || picture == "" {
+		return figure{}, err
+	}
+	plot, err := liveRatios(m, points)
+	return figure{picture, plot}, err
 }
 
 // sure says in plain words how sure the verdict is.

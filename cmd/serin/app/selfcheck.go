@@ -140,11 +140,33 @@ func (s *selfChecks) read(ctx context.Context) ([]judge.SelfRate, int, error) {
 	if err != nil {
 		return nil, 0, err
 	}
+	checks, back, err := s.checksOf(docs)
+	if err != nil {
+		return nil, 0, err
+	}
+	s.rates, s.back, s.at = frequent(judge.SelfRates(checks)), back, now
+	return s.rates, s.back, nil
+}
+
+// Of returns the rates among a service's rollouts, and how many rollbacks of it were
+// reversed. It is [webhooks.SelfChecks].
+func (s *selfChecks) Of(ctx context.Context, namespace, service string) ([]judge.SelfRate, int, error) {
+	docs, err := s.papers.Documents(ctx, journal.DocumentFilter{Kind: kindSelfCheck, Owner: namespace, Name: service, Limit: checksShown})
+	if err != nil {
+		return nil, 0, err
+	}
+	docs = slices.DeleteFunc(docs, func(d journal.Document) bool { return d.Owner != namespace }) // an empty one selects all
+	checks, back, err := s.checksOf(docs)
+	return judge.SelfRates(checks), back, err
+}
+
+// checksOf reads the checks that still count, and how many of them were reversed.
+func (s *selfChecks) checksOf(docs []journal.Document) ([]judge.SelfCheck, int, error) {
 	var checks []judge.SelfCheck
 	back := 0
 	for _, d := range docs {
 		var c judge.SelfCheck
-		if now.Sub(d.Created) > checksNewer {
+		if s.now().Sub(d.Created) > checksNewer {
 			continue
 		}
 		if err := json.Unmarshal(d.Body, &c); err != nil {
@@ -154,8 +176,7 @@ func (s *selfChecks) read(ctx context.Context) ([]judge.SelfRate, int, error) {
 			back++
 		}
 	}
-	s.rates, s.back, s.at = frequent(judge.SelfRates(checks)), back, now
-	return s.rates, s.back, nil
+	return checks, back, nil
 }
 
 // frequent leaves out the metrics that are seen least, where there are too many.

@@ -21,39 +21,26 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// TestPagesInABrowser runs the demo and looks at its pages as people do, in Chromium.
-// With SERIN_PAGES, a folder, it leaves pictures there.
+// TestPagesInABrowser looks at the pages of a recorded run of the demo as people do, in
+// Chromium. With SERIN_PAGES, a folder, it leaves pictures there.
 func TestPagesInABrowser(t *testing.T) {
 	if os.Getenv("SERIN_E2E") == "" {
-		t.Skip("runs two rollouts for two minutes; set SERIN_E2E=1 to run it")
+		t.Skip("drives a browser for half a minute; set SERIN_E2E=1 to run it")
 	}
 	hasBrowser(t)
 	t.Parallel()
-	looked := false
-	_, err := Run(t.Context(), Options{Seed: 1, Stay: func(r Result, url string) {
-		looked = true
-		for _, s := range r.Stories {
-			if s.Verdict == nil {
-				t.Fatalf("%s: no verdict", s.Service)
-			}
-		}
-		b := newBrowser(t)
-		if b.told = r.AsTold(); !b.told {
-			t.Log("this machine was too slow to decide as the story goes: what follows from the outcomes is not held")
-		}
-		b.list(url)
-		for _, s := range r.Stories {
-			b.report(url, s.Verdict.Rollout.ID, s.Service)
-		}
-		b.live(url)
-		b.complaints()
-	}})
-	if err != nil {
-		t.Fatal(err)
+	r := newRecording(t)
+	r.history()
+	judged := r.executions()
+	b := newBrowser(t)
+	b.list(r.url)
+	for id, name := range map[string]string{recordedHealthy: "promoted", recordedFailing: "rolled-back"} {
+		b.report(r.url, id, name)
 	}
-	if !looked {
-		t.Error("nobody looked at the pages")
-	}
+	b.page(r.url+"/s/demo/payments", "service")
+	b.page(r.url+"/k/"+judged, "judges")
+	b.page(r.url+"/k", "executions")
+	b.complaints()
 }
 
 // hasBrowser skips where there is no Chromium, unless tools are required.
@@ -166,19 +153,38 @@ func (b *browser) complaints() {
 	}
 }
 
-// list opens the list, narrows it, and goes from it to a report.
+// list opens the list, narrows it, turns its pages, and goes from it to a report.
 func (b *browser) list(url string) {
 	b.t.Helper()
+	const rows = `document.querySelectorAll("table.rollouts tbody tr").length`
 	b.do(chromedp.Navigate(url+"/"), chromedp.WaitVisible("table.rollouts"))
-	b.is("list", `document.querySelectorAll("table.rollouts tbody tr").length === 2`)
-	b.picture("list")
-	if !b.told {
-		return
-	}
-	b.do(chromedp.SetValue(`select[name=outcome]`, "rollback"), chromedp.Submit("form.filter"), chromedp.WaitVisible("table.rollouts"))
-	b.is("narrowed list", `document.querySelectorAll("table.rollouts tbody tr").length === 1 && document.body.innerText.includes("payments")`)
-	b.do(chromedp.Click("table.rollouts a"), chromedp.WaitVisible("section.verdict"))
+	b.is("list", rows+` === 38`)
+	b.looks("list")
+	b.do(chromedp.SetValue(`select[name=outcome]`, "rollback"), chromedp.SetValue(`input[name=service]`, "payments"), chromedp.Submit("form.filter"))
+	b.await(`location.search.includes("rollback") && document.readyState === "complete"`)
+	b.is("narrowed list", rows+` < 38 && [...document.querySelectorAll("table.rollouts .outcome")].every(o => o.innerText === "rollback")`)
+	b.do(chromedp.Click("table.rollouts td a"), chromedp.WaitVisible("section.verdict"))
 	b.is("report of the narrowed list", `document.querySelector("h1").innerText.startsWith("Rollback payments")`)
+}
+
+// page looks at a page in every way.
+func (b *browser) page(url, name string) {
+	b.t.Helper()
+	b.do(chromedp.Navigate(url), chromedp.WaitVisible("main h1"))
+	b.looks(name)
+}
+
+// looks looks at the page that is open: light and dark, narrow and wide.
+func (b *browser) looks(name string) {
+	b.t.Helper()
+	b.picture(name)
+	b.do(emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: "dark"}}))
+	b.is(name+", dark", `getComputedStyle(document.body).backgroundColor === "rgb(21, 23, 26)"`)
+	b.picture(name + "-dark")
+	b.do(emulation.SetEmulatedMedia(), chromedp.EmulateViewport(360, 740))
+	b.await(`document.documentElement.scrollWidth <= 360`)
+	b.picture(name + "-narrow")
+	b.do(chromedp.EmulateViewport(1100, 900))
 }
 
 // report looks at a rollout's page in every way.
@@ -192,7 +198,7 @@ func (b *browser) report(url, id, name string) {
 	b.is(name+", dark", `getComputedStyle(document.body).backgroundColor === "rgb(21, 23, 26)"`)
 	b.picture(name + "-dark")
 	b.do(emulation.SetEmulatedMedia(), chromedp.EmulateViewport(360, 740))
-	b.is(name+", narrow", `document.documentElement.scrollWidth <= 360`)
+	b.await(`document.documentElement.scrollWidth <= 360`)
 	b.picture(name + "-narrow")
 	b.do(chromedp.EmulateViewport(1100, 900), emulation.SetScriptExecutionDisabled(true), chromedp.Reload())
 	b.picture(name + "-without-scripts")

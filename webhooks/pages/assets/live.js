@@ -33,6 +33,7 @@
       const open = remember(now);
       next.querySelectorAll("details").forEach((d, i) => { d.open = !!open[i]; });
       now.replaceWith(next);
+      document.dispatchEvent(new Event("serin:replaced")); // the plots are drawn anew
       document.title = page.title;
       say(page.getElementById("live").textContent, false);
       if (!page.body.dataset.live) source.close();

@@ -1,0 +1,68 @@
+package main
+
+import (
+	"debug/buildinfo"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+)
+
+// binary is the command, built for a platform.
+type binary struct {
+	platform
+	file string
+	text []byte
+	info *buildinfo.BuildInfo
+}
+
+// build builds the command for a platform: static, without paths of this machine.
+func (r release) build(work string, p platform) (binary, error) {
+	b := binary{platform: p, file: filepath.Join(work, p.String(), "serin")}
+	if p.os == "windows" {
+		b.file += ".exe"
+	}
+	c := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w -buildid=", "-o", b.file, "./cmd/serin") // #nosec G204 -- the arguments are ours
+	c.Dir = r.source
+	c.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS="+p.os, "GOARCH="+p.arch, "GOFLAGS=", "GOAMD64=v1")
+	if out, err := c.CombinedOutput(); err != nil {
+		return b, fmt.Errorf("building for %s: %w\n%s", p, err, out)
+	}
+	var err error
+	if b.text, err = os.ReadFile(b.file); err != nil {
+		return b, err
+	}
+	if b.info, err = buildinfo.ReadFile(b.file); err != nil {
+		return b, err
+	}
+	if is := b.info.Main.Version; is != r.version && !r.snapshot {
+		return b, fmt.Errorf("this is not %s: Go calls it %q; release a clean commit with that tag, or try with --snapshot", r.version, is)
+	}
+	return b, nil
+}
+
+// pages are man pages and completions, by where they are installed below /usr/share.
+type pages map[string][]byte
+
+// pages asks the command itself for them, as it is on this machine.
+func (r release) pages(work string) (pages, error) {
+	b, err := r.build(work, platform{runtime.GOOS, runtime.GOARCH})
+	if err != nil {
+		return nil, err
+	}
+	out := pages{}
+	for at, args := range map[string][]string{
+		"bash-completion/completions/serin":    {"completion", "bash"},
+		"zsh/site-functions/_serin":            {"completion", "zsh"},
+		"fish/vendor_completions.d/serin.fish": {"completion", "fish"},
+	} {
+		text, err := exec.Command(b.file, args...).Output() // #nosec G204 -- our own command
+		if err != nil {
+			fmt.Fprintf(r.log, "without %s: serin %v does not answer\n", at, args)
+			continue
+		}
+		out[at] = text
+	}
+	return out, nil
+}

@@ -125,7 +125,7 @@ func (a *App) open(ctx context.Context, o Options) error {
 	a.front, err = webhooks.New(webhooks.Config{
 		Judge: a.tracing.decider(a.judge), Journal: a.journal, Plans: a.plans, Ready: a.ready(), Beside: a.besides(), Wrap: a.tracing.handler,
 		Tokens: sec.tokens, TLS: sec.tls, Limits: sec.limits, Pressure: c.Limits.pressure(), BaseURL: c.BaseURL, Version: version, Log: a.log, Now: o.now,
-		Callbacks: a.later.callbacks, Work: a.later.queue, Publishing: a.later.publish, Drawing: a.later.publish.Files(), SelfChecks: a.later.self, Asker: a.later.desk, Azure: a.later.azure(), GitHub: a.later.github(c.GitHub), AWS: a.frontAWS(), Kayenta: a.kayenta(), Sources: a.sources.ByName(), Collectors: append(a.sources.Collectors(), newWorkMetrics(a.later.queue, a.log), a.later.publish.Collector(), a.later.tally.closed, a.later.self),
+		Callbacks: a.later.callbacks, Work: a.later.queue, Publishing: a.later.publish, Drawing: a.later.publish.Files(), SelfChecks: a.later.self, Asker: a.later.desk, Azure: a.later.azure(), GitHub: a.later.github(c.GitHub), AWS: a.frontAWS(), Kayenta: a.kayenta(), Sources: a.sources.ByName(), Collectors: append(a.sources.Collectors(), newWorkMetrics(a.later.queue, a.log), a.later.publish.Collector(), newNoticeMetrics(a.later.notices), a.later.tally.closed, a.later.self),
 	})
 	if err != nil {
 		return err

@@ -66,7 +66,9 @@ type Config struct {
 	// Datadog lets checks have tests of Datadog Synthetics run.
 	Datadog Datadog `yaml:"datadog"`
 	// Publish says where dashboards and alert rules go.
-	Publish Publish  `yaml:"publish"`
+	Publish Publish `yaml:"publish"`
+	// Notify lists who is told of rollouts, and how.
+	Notify  notices  `yaml:"notify"`
 	Sources []Source `yaml:"sources"`
 	Log     Log      `yaml:"log"`
 	Debug   Debug    `yaml:"debug"`
@@ -140,6 +142,7 @@ func (c Config) Check() plan.Faults {
 	c.Trace.check(fault)
 	c.Callbacks.check(fault)
 	c.Publish.check(fault)
+	c.Notify.check(fault)
 	c.Kayenta.check(fault)
 	c.Azure.check(fault)
 	c.GitHub.check(fault)

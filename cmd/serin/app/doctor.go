@@ -63,6 +63,7 @@ func Examine(ctx context.Context, c Config) []Diagnosis {
 	x.secrets()
 	x.callbacks()
 	x.publishing(ctx)
+	x.notices(ctx)
 	x.azure()
 	x.github()
 	x.aws(ctx)

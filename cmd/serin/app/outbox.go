@@ -15,6 +15,7 @@ import (
 	"github.com/serin-canary/serin/judge/journal/outbox"
 	"github.com/serin-canary/serin/webhooks"
 	"github.com/serin-canary/serin/webhooks/aws"
+	"github.com/serin-canary/serin/webhooks/notify"
 	"github.com/serin-canary/serin/webhooks/reply"
 )
 
@@ -118,6 +119,7 @@ type later struct {
 	senders   map[string]reply.Sender
 	aws       *aws.Client // nil where it is not configured
 	publish   *publishing.Publishing
+	notices   *notify.Notices
 	tally     *tally
 	checks    *longChecks
 	self      *selfChecks
@@ -134,6 +136,7 @@ func kinds() map[string]outbox.Kind {
 	}
 	maps.Copy(m, reply.Kinds())
 	maps.Copy(m, publishing.Kinds())
+	maps.Copy(m, notify.Kinds())
 	maps.Copy(m, longCheckKinds())
 	m[aws.KindStop] = aws.StopKind()
 	m[kindTally] = tallyKind()
@@ -158,6 +161,9 @@ func newLater(c Config, log *slog.Logger) (*later, error) {
 		return nil, err
 	}
 	if l.publish, err = openPublishing(c, l, log); err != nil {
+		return nil, err
+	}
+	if l.notices, err = openNotices(c, func() time.Time { return l.watcher.now() }, log); err != nil {
 		return nil, err
 	}
 	if !c.Callbacks.on() {
@@ -196,7 +202,7 @@ func (x *examination) callbacks() {
 
 // follow returns the work that follows from an event, for [journal.Options].
 func (l *later) follow(e journal.Event) []outbox.Job {
-	jobs := slices.Concat(follow(e), l.tally.follow(e), l.self.follow(e), l.publish.Follow(e))
+	jobs := slices.Concat(follow(e), l.tally.follow(e), l.self.follow(e), l.publish.Follow(e), l.notices.Follow(e))
 	jobs = append(jobs, followLongChecks(e)...)
 	if l.aws != nil {
 		jobs = append(jobs, aws.Follow(e)...)
@@ -211,6 +217,7 @@ func (l *later) follow(e journal.Event) []outbox.Job {
 func (l *later) attach(ctx context.Context, j *journal.Journal, d webhooks.Decider) error {
 	l.watcher.journal, l.watcher.judge = j, d
 	l.publish.Attach(j)
+	l.notices.Attach(j, j)
 	l.checks.journal = j
 	l.tally.journal = j
 	l.self.record, l.self.papers = j, j
@@ -225,6 +232,7 @@ func (l *later) run(ctx context.Context) error {
 	handlers := map[string]outbox.Handler{kindLook: l.watcher.look, kindSweep: l.watcher.sweep, kindTally: l.tally.count, kindSelfCheck: l.self.check}
 	maps.Copy(handlers, l.desk.Handlers())
 	maps.Copy(handlers, l.publish.Handlers())
+	maps.Copy(handlers, l.notices.Handlers())
 	maps.Copy(handlers, l.checks.handlers())
 	if l.aws != nil {
 		handlers[aws.KindStop] = l.aws.Stop

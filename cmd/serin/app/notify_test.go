@@ -1,0 +1,138 @@
+package app
+
+import (
+	"encoding/json"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/serin-canary/serin/judge"
+	"github.com/serin-canary/serin/judge/rollout"
+	"github.com/serin-canary/serin/queries/store"
+	"github.com/serin-canary/serin/webhooks/notify"
+	"github.com/serin-canary/serin/webhooks/notify/notifytest"
+)
+
+func TestFaultsOfNotify(t *testing.T) {
+	const text = `
+notify:
+  - name: ops
+    slack: { token: xoxb-1, channel: "#ops" }
+  - name: ops
+    outcomes: [rolback]
+    template: "{{.Nope}}"
+    teams: { url: env:TEAMS }
+`
+	_, err := Parse("serin.yaml", []byte(text))
+	if err == nil {
+		t.Fatal("got no fault")
+	}
+	for _, want := range []string{
+		"serin.yaml:4:", "notify[0].slack.token: is not where a secret is", "notify[0].slack.channel:", "serin.yaml:5:", "notify[1].name: another target", "notify[1].outcomes[0]:", "notify[1].template:",
+	} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %q in it", err, want)
+		}
+	}
+	if strings.Contains(err.Error(), "xoxb-1") {
+		t.Errorf("the fault quotes the token: %v", err)
+	}
+	_, err = Parse("serin.yaml", []byte("notify:\n  - name: ops\n    slack: { tokn: env:X }\n"))
+	if err == nil || !strings.Contains(err.Error(), "tokn") {
+		t.Errorf("got %v, want the unknown field", err)
+	}
+}
+
+func noticeSecret(t *testing.T, text string) store.Secret {
+	t.Helper()
+	f := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(f, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return store.Secret("file:" + f)
+}
+
+// noticeLook records what a judge could have said of a live rollout.
+func noticeLook(t *testing.T, a *App, id string, outcome judge.Outcome) {
+	t.Helper()
+	s, err := a.Journal().Get(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	seq := 1
+	if s.Last != nil {
+		seq = s.Last.Seq + 1
+	}
+	err = a.Journal().Commit(t.Context(), judge.Look{Rollout: id, Verdict: judge.Verdict{
+		ID: "v", Seq: seq, At: time.Now().UTC(), Rollout: s.Rollout, Outcome: outcome, Proven: true, Mode: "enforce", Phase: rollout.Judging,
+		Reason: "errors 5 % against 0.5 %, <!channel>", RollBack: judge.Answer{Yes: outcome == judge.Rollback},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// The whole server: a rollback is one message at Slack, brought up to date until the end,
+// and metrics, the doctor and the queue of work know of it.
+func TestServerTellsOfARollback(t *testing.T) {
+	slack, git := notifytest.NewSlack(t), notifytest.NewGitHub(t)
+	cfg := world(t)
+	cfg.BaseURL = "https://serin.example.org"
+	cfg.Notify = notices{
+		{Name: "ops", Slack: &notify.Slack{Token: noticeSecret(t, slack.Token), Channel: slack.Channel, API: slack.API()}},
+		{Name: "git", GitHub: &notify.GitHub{Token: noticeSecret(t, git.Token), Repository: "shop/{{.Service}}", API: git.API()}},
+		{Name: "others", Services: []string{"cart"}, Slack: &notify.Slack{Hook: noticeSecret(t, slack.URL+"/hook")}},
+	}
+	a, err := New(t.Context(), Options{Config: cfg, Version: "test"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.Start()
+	defer func() {
+		if err := a.Stop(); err != nil {
+			t.Error(err)
+		}
+	}()
+	code, body := call(t, http.MethodPost, a.URL()+"/v1/rollouts", `{"service":"checkout","namespace":"shop","revision":"v2"}`)
+	if code/100 != 2 {
+		t.Fatalf("got %d %s", code, body)
+	}
+	var made struct{ Rollout struct{ ID string } }
+	if err := json.Unmarshal([]byte(body), &made); err != nil || made.Rollout.ID == "" {
+		t.Fatalf("got %s, %v; want the rollout's ID", body, err)
+	}
+	within(t, time.Minute, "the first message", func() bool { return len(slack.Messages()) == 1 && len(git.Comments()) == 1 })
+	noticeLook(t, a, made.Rollout.ID, judge.Rollback)
+	within(t, time.Minute, "the rollback in the same message", func() bool { return strings.Contains(slack.Messages()[0].Text, "Roll back") })
+	if err := a.Journal().End(t.Context(), made.Rollout.ID, time.Now(), "rolled back"); err != nil {
+		t.Fatal(err)
+	}
+	within(t, time.Minute, "the end in both", func() bool {
+		blocks, _ := json.Marshal(slack.Messages()[0].Blocks)
+		return strings.Contains(string(blocks), "over since") && strings.Contains(git.Comments()[0].Body, "over since")
+	})
+	if m, c := slack.Messages(), git.Comments(); len(m) != 1 || len(c) != 1 || strings.Contains(m[0].Text, "<!channel>") {
+		t.Errorf("got %d messages and %d comments, want one of each: %+v", len(m), len(c), m)
+	}
+	_, metrics := call(t, http.MethodGet, a.URL()+"/metrics", "")
+	for _, want := range []string{`serin_notices_total{result="sent",target="ops"} 1`, `serin_notices_total{result="dropped",target="git"} 0`, `serin_work_jobs{kind="notice",state="done"}`} {
+		if !strings.Contains(metrics, want) {
+			t.Errorf("/metrics misses %s", want)
+		}
+	}
+	var parts []string
+	for _, d := range Examine(t.Context(), cfg) {
+		if strings.HasPrefix(d.Part, "notify") {
+			parts = append(parts, d.Part+" "+string(d.Health)+" "+d.Text)
+		}
+	}
+	if got := strings.Join(parts, "\n"); len(parts) != 3 || !strings.Contains(got, "notify ops ok slack: the bot is serin of Acme") || !strings.Contains(got, "notify git ok github: the token is known, 4999 of 5000") {
+		t.Errorf("the doctor says %s", got)
+	}
+	if n := len(slack.Messages()); n != 1 {
+		t.Errorf("the doctor posted: %d messages", n)
+	}
+}

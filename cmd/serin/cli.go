@@ -85,6 +85,9 @@ type cli struct {
 	Replay  replayCmd  `cmd:"" help:"Compute recorded verdicts again, and compare."`
 	Token   tokenCmd   `cmd:"" help:"Make tokens for callers."`
 	Version versionCmd `cmd:"" help:"Print the version."`
+
+	Completion completionCmd `cmd:"" help:"Print a shell's script that completes commands, flags and names."`
+	Complete   completeCmd   `cmd:"" name:"__complete" hidden:"" help:"Say what may come next on a command line."`
 }
 
 // about is the program in a few words.

@@ -147,7 +147,7 @@ func checkBill(t *testing.T, text, binary []byte) {
 	}
 	want := map[string]string{
 		"pkg:golang/std@" + strings.TrimPrefix(runtime.Version(), "go"): "BSD-3-Clause",
-		"pkg:golang/github.com/google/go-cmp@v0.7.0":                     "BSD-3-Clause",
+		"pkg:golang/github.com/google/go-cmp@v0.7.0":                    "BSD-3-Clause",
 	}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("components (-want +got)\n%s", d)

@@ -105,6 +105,11 @@ func (g *gathering) ask(ctx context.Context, q question) {
 	if n := have.Canary.Window.Len(); n > 0 {
 		w.Start = have.Canary.Window.End
 	}
+	sparse := func() []queries.Note { return nil }
+	if have.Canary.Window.Len() == 0 && w.Len() > 0 {
+		sparse = g.sparse(ctx, q, w)
+		defer sparse() // nothing that was begun here goes on without the look
+	}
 	fresh := FrozenMetric{Prior: have.Prior}
 	if q.metric != nil && fresh.Prior == nil {
 		prior, err := g.learn(ctx, q, start)
@@ -128,18 +133,11 @@ func (g *gathering) ask(ctx context.Context, q question) {
 	if !known {
 		return
 	}
-	var beside sync.WaitGroup
-	var sparse []queries.Note
-	if have.Canary.Window.Len() == 0 {
-		beside.Go(func() { sparse = g.sparse(ctx, q, w) })
-	}
-	err = g.readArms(ctx, q, w, &fresh)
-	beside.Wait()
-	if err != nil {
+	if err := g.readArms(ctx, q, w, &fresh); err != nil {
 		g.fail(q.key, err)
 		return
 	}
-	fresh.Baseline.Notes = queries.SortNotes(append(fresh.Baseline.Notes, sparse...))
+	fresh.Baseline.Notes = queries.SortNotes(append(fresh.Baseline.Notes, sparse()...))
 	if q.metric != nil && fresh.Prior == nil {
 		fresh.Prior = g.learnLate(q, have, fresh)
 	}

@@ -67,19 +67,29 @@ func (s *spacings) of(ctx context.Context, r queries.Reading, at time.Time) time
 	return ask()
 }
 
-// sparse says of the first blocks that are frozen of a question where the baseline's
-// samples are so far apart that a block is shorter than two of them. The note is
-// frozen with the blocks: it is asked for once in a rollout, and replays.
-func (g *gathering) sparse(ctx context.Context, q question, w queries.Window) []queries.Note {
-	if q.metric == nil {
+// sparse begins to ask how far apart the baseline's samples are, beside all else, and
+// returns what waits for the answer: a note where a block is shorter than two of them. It is
+// asked for at the first blocks that are frozen of a question and frozen with them, so
+// once in a rollout, and replays.
+func (g *gathering) sparse(ctx context.Context, q question, w queries.Window) func() []queries.Note {
+	answer := make(chan time.Duration, 1)
+	go func() {
+		if q.metric == nil {
+			answer <- 0
+			return
+		}
+		answer <- g.spacings.of(ctx, q.readings[baseline], w.End)
+	}()
+	return sync.OnceValue(func() []queries.Note { return sparseNote(q.key, <-answer, w.Block) })
+}
+
+// sparseNote says of samples that are so far apart what follows for blocks.
+func sparseNote(metric string, apart, block time.Duration) []queries.Note {
+	if 2*apart <= block {
 		return nil
 	}
-	apart := g.spacings.of(ctx, q.readings[baseline], w.End)
-	if 2*apart <= w.Block {
-		return nil
-	}
-	text := fmt.Sprintf("samples of %s are %s apart, and a block of %s is shorter than two of them", q.key, plan.Duration(apart), plan.Duration(w.Block))
-	if apart > w.Block {
+	text := fmt.Sprintf("samples of %s are %s apart, and a block of %s is shorter than two of them", metric, plan.Duration(apart), plan.Duration(block))
+	if apart > block {
 		text += ", so that blocks are missing"
 	} else {
 		text += ", so that a scrape that fails is a block that is missing, and neighbouring blocks take turns in what they count"

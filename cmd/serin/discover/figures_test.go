@@ -91,6 +91,7 @@ func TestFiguresOfALook(t *testing.T) {
 		t.Logf("%-36s %4d queries, %8d bytes", name, figures[name][0], figures[name][1])
 		store.Close()
 	}
+	spacing(t, server, asked, p, end)
 	one, apart, shared := figures["60 blocks, 1 rollouts, shared=false"], figures["60 blocks, 10 rollouts, shared=false"], figures["60 blocks, 10 rollouts, shared=true"]
 	if apart[0] != 10*one[0] || shared[0] != one[0] {
 		t.Errorf("got %d queries of one rollout, %d of ten, %d of ten that share, want ten times as many, and as many", one[0], apart[0], shared[0])
@@ -98,6 +99,37 @@ func TestFiguresOfALook(t *testing.T) {
 	if figures["1 blocks, 1 rollouts, shared=false"][1] >= one[1]/2 {
 		t.Errorf("a look at one new block reads %d bytes, the first look %d; want less than half", figures["1 blocks, 1 rollouts, shared=false"][1], one[1])
 	}
+}
+
+// spacing prints what a rollout asks once, beside its first look: how far apart the samples
+// of each selector are.
+func spacing(t *testing.T, server string, asked *atomic.Int64, p plan.Plan, end time.Time) {
+	t.Helper()
+	store, err := prometheus.New(prometheus.Config{Name: "prometheus", URL: server})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	before, seen := asked.Load(), map[string]bool{}
+	for _, m := range p.Metrics {
+		r, err := m.Scoped(p.Arms.Baseline)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ss, err := queries.Selections(r.Query)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := widestOf(ss)
+		if seen[s.Text] {
+			continue
+		}
+		seen[s.Text] = true
+		if apart, err := store.ScrapeInterval(t.Context(), s.Text, end, 10*time.Minute); err != nil || apart != 15*time.Second {
+			t.Errorf("%s: got samples %s apart, %v, want 15s", s.Text, apart, err)
+		}
+	}
+	t.Logf("once in a rollout, of %d selectors: %4d queries, %8d bytes", len(seen), asked.Load()-before, store.BytesRead())
 }
 
 // looks asks for every metric of both arms, as several rollouts at once.

@@ -287,6 +287,7 @@ func (l *loop) holds(file, text string) bool {
 // buried, what fired is resolved, and nothing is left.
 func TestTheWholeLoop(t *testing.T) {
 	needsMinutes(t)
+	t.Parallel()
 	for _, tool := range []string{"prometheus", "prometheus-alertmanager"} {
 		if _, err := exec.LookPath(tool); err != nil && os.Getenv("SERIN_REQUIRE_TOOLS") == "" {
 			t.Skipf("needs %s in PATH (Debian: apt-get install prometheus prometheus-alertmanager)", tool)

@@ -30,6 +30,7 @@ func lived(t *testing.T, proofs []presettest.Proof) string {
 // TestProposedPlansAreJudged proposes a plan for a service of each family from what a real
 // server has, checks it against that server, and judges by it.
 func TestProposedPlansAreJudged(t *testing.T) {
+	t.Parallel()
 	proofs := presettest.Load(t, "../..")
 	if os.Getenv("SERIN_E2E") == "" { // all of them take a minute
 		proofs = slices.DeleteFunc(proofs, func(p presettest.Proof) bool {

@@ -28,6 +28,7 @@ func TestBoardsOnARealPrometheus(t *testing.T) {
 	if os.Getenv("SERIN_E2E") == "" {
 		t.Skip("runs two rollouts for two minutes; set SERIN_E2E=1 to run it")
 	}
+	t.Parallel()
 	w := newBoardWorld(t)
 	defer w.stop(t)
 

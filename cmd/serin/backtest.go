@@ -24,7 +24,9 @@ import (
 
 // pastCmds are the commands that judge what is over.
 type pastCmds struct {
-	Backtest backtestCmd `cmd:"" help:"Walk a past rollout through: when would Serin have spoken, what, and why?"`
+	Backtest     backtestCmd     `cmd:"" help:"Walk a past rollout through: when would Serin have spoken, what, and why?"`
+	Calibrate    calibrateCmd    `cmd:"" help:"Judge pods of the baseline as canaries: how often is a plan wrong on your own past?"`
+	ComparePlans comparePlansCmd `cmd:"" help:"Judge the same past by two plans."`
 }
 
 // page is a report as a page of its own.

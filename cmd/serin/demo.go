@@ -26,6 +26,7 @@ type demoCmd struct {
 	Files    string `placeholder:"DIR" help:"Where the rollouts' dashboards and alert rules are written (default: a new temporary folder)."`
 	Stay     bool   `help:"Keep the server after the verdicts, to look at the rollouts' pages, until it is interrupted."`
 	ShowPlan bool   `help:"Print the plan that is judged, and nothing else."`
+	History  string `placeholder:"FILE" help:"Write twelve hours of the healthy service's past, for serin calibrate, and nothing else."`
 	LogLevel string `default:"error" placeholder:"LEVEL" help:"debug, info, warn or error."`
 }
 
@@ -73,6 +74,9 @@ func (c demoCmd) Run(ctx context.Context, s *streams) error {
 		}
 		_, err = io.WriteString(s.out, text)
 		return err
+	}
+	if c.History != "" {
+		return demo.RecordHistory(c.History, c.Seed)
 	}
 	level, err := parseLevel(c.LogLevel)
 	if err != nil {

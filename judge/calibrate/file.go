@@ -91,6 +91,14 @@ func OpenFile(name string, span Span, except []Span) (*File, error) {
 	return s, nil
 }
 
+// NewFile begins a file of a time that is not there yet.
+func NewFile(name string, span Span) (*File, error) {
+	if _, err := os.Stat(name); err == nil {
+		return nil, fmt.Errorf("calibrate: %s is there already; name another file, or remove it", name)
+	}
+	return OpenFile(name, span, nil)
+}
+
 // ReadFile reads a file that was written whole, and keeps nothing.
 func ReadFile(r io.Reader) (*File, error) {
 	s := newFile(nil)

@@ -50,9 +50,10 @@ func Look(ctx context.Context, src *prometheus.Source, p plan.Plan, m plan.Metri
 			return out, err
 		}
 		s := widestOf(ss)
-		sets[i], err = seriesOf(ctx, src, s, over)
-		if errors.Is(err, promql.ErrTooLarge) {
-			*arm.n = -1
+		var more bool
+		sets[i], more, err = seriesOf(ctx, src, s, over)
+		if errors.Is(err, promql.ErrTooLarge) || more {
+			*arm.n, sets[i] = -1, nil
 			out.Remarks = append(out.Remarks, fmt.Sprintf("the %s has thousands of series of %s; narrow the query or the arm", arm.name, s.Name))
 			continue
 		}
@@ -115,14 +116,15 @@ func widestOf(ss []queries.Selection) queries.Selection {
 	return slices.MinFunc(ss, func(a, b queries.Selection) int { return len(a.Matchers) - len(b.Matchers) })
 }
 
-// seriesOf returns the identities of a selector's series.
-func seriesOf(ctx context.Context, src *prometheus.Source, s queries.Selection, over prometheus.Since) (map[string]bool, error) {
-	series, _, err := src.Series(ctx, s.Text, over, 4*manySeries)
-	out := map[string]bool{}
+// seriesOf returns the identities of a selector's series; more says that there are more
+// than can be looked at.
+func seriesOf(ctx context.Context, src *prometheus.Source, s queries.Selection, over prometheus.Since) (set map[string]bool, more bool, err error) {
+	series, more, err := src.Series(ctx, s.Text, over, 4*manySeries)
+	set = map[string]bool{}
 	for _, l := range series {
-		out[textOf(l)] = true
+		set[textOf(l)] = true
 	}
-	return out, err
+	return set, more, err
 }
 
 // shownValues is how many values or names a sentence lists.

@@ -59,6 +59,39 @@ func TestWhatIsMissingIsSaid(t *testing.T) {
 	}
 }
 
+// TestThousandsOfSeriesAreSaid has a label of requests make thousands of series in an arm.
+func TestThousandsOfSeriesAreSaid(t *testing.T) {
+	t.Parallel()
+	var h promtest.History
+	end := promtest.Epoch().Add(10 * time.Minute)
+	for arm, n := range map[string]int{"few": 3, "many": 2100, "most": 8100} {
+		for i := range n {
+			h.Add(promtest.Metric{Family: "requests_total", Kind: "unknown", Labels: fmt.Sprintf("arm=%q,user=\"%d\"", arm, i)}, end.Add(-time.Minute), 1)
+		}
+	}
+	src := open(t, promtest.Start(t, promtest.Config{History: h.String()}))
+	for _, c := range []struct {
+		baseline, canary, want string
+	}{
+		{"few", "few-2", "3 and 0"},
+		{"few", "many", "the canary has 2100 series of requests_total: above 2000, counts are read from their sums, where a restart is a gap"},
+		{"most", "few", "-1 and 3\nthe baseline has thousands of series of requests_total; narrow the query or the arm"},
+	} {
+		p, err := plan.Parse(c.want, fmt.Appendf(nil, "service: a\nmetrics:\n  - name: errors\n    query: sum(rate(requests_total{user=\"1\"}[2m])) / sum(rate(requests_total[2m]))\n"+
+			"arms:\n  baseline: { labels: { arm: %s } }\n  canary: { labels: { arm: %s } }\n", c.baseline, c.canary))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := Look(t.Context(), src, p, p.Metrics[0], end)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(got.text(), c.want) || len(got.Faults) > 0 {
+			t.Errorf("%s and %s: got\n%s\nwant %q in it", c.baseline, c.canary, got.text(), c.want)
+		}
+	}
+}
+
 func (a Arms) text() string {
 	out := []string{fmt.Sprintf("%d and %d", a.Baseline, a.Canary)}
 	for _, arm := range []string{"baseline", "canary"} {

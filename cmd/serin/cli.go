@@ -87,6 +87,7 @@ type cli struct {
 	Version versionCmd `cmd:"" help:"Print the version."`
 
 	Completion completionCmd `cmd:"" help:"Print a shell's script that completes commands, flags and names."`
+	Man        manCmd        `cmd:"" help:"Print or write manual pages."`
 	Complete   completeCmd   `cmd:"" name:"__complete" hidden:"" help:"Say what may come next on a command line."`
 }
 
@@ -186,6 +187,16 @@ func (help) IgnoreDefault() {}
 
 // versionCmd prints the version.
 type versionCmd struct{}
+
+// Help implements kong.HelpProvider.
+func (versionCmd) Help() string {
+	return `Examples:
+
+    serin version
+
+Verdicts record the version that they were computed by. A build that is no release is called devel, with
+the revision that it was built from.`
+}
 
 // Run implements the command.
 func (versionCmd) Run(s *streams) error {

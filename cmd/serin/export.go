@@ -58,7 +58,7 @@ type exportTemplatesCmd struct {
 func (exportTemplatesCmd) Help() string {
 	return `Examples:
 
-    serin export argo --plan plans/checkout.yaml --secret serin/token
+    serin export argo templates --plan plans/checkout.yaml --secret serin/token
     serin export argo --plan checkout --plan payments --plans ./plans
     serin export argo --plan checkout --idiom b                       # Argo before 1.8
     serin export argo --plan checkout --gate guard                    # in the background

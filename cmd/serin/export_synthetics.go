@@ -40,7 +40,7 @@ type exportSyntheticsCmd struct {
 func (exportSyntheticsCmd) Help() string {
 	return `Examples:
 
-    serin export synthetics -p smoke.yaml -t https://myapp-canary.example.com --check health \\
+    serin export synthetics -p smoke.yaml -t https://myapp-canary.example.com --check health \
         --location aws:us-east-1,aws:us-west-2 --tag env:canary --message "Canary health check failed @pagerduty"
     serin export synthetics -p smoke.yaml -t "$URL" --check health --location aws:us-east-1 --create
 

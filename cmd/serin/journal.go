@@ -71,6 +71,17 @@ type journalExportCmd struct {
 	Gzip bool   `help:"Compress it; import knows by itself."`
 }
 
+// Help implements kong.HelpProvider.
+func (journalExportCmd) Help() string {
+	return `Examples:
+
+    serin journal export --gzip backup.jsonl.gz
+    serin journal export --journal file:/run/secrets/journal-url | wc -l
+
+A server may run meanwhile; each rollout is one snapshot, and the lines are the same whichever database
+the journal is in. Work that is still to be done is not part of it. serin journal import reads it.`
+}
+
 // Run implements the command.
 func (c journalExportCmd) Run(ctx context.Context, s *streams) error {
 	return c.with(ctx, s, func(j *journal.Journal) (err error) {
@@ -111,6 +122,17 @@ type journalImportCmd struct {
 	File string `arg:"" help:"The export, compressed or not; - is standard input."`
 }
 
+// Help implements kong.HelpProvider.
+func (journalImportCmd) Help() string {
+	return `Examples:
+
+    serin journal import backup.jsonl.gz
+    serin journal import backup.jsonl.gz --journal file:/run/secrets/journal-url
+
+What is there already is left as it is, so that an import that was interrupted is simply done again.
+This is also how a journal moves from SQLite to PostgreSQL.`
+}
+
 // Run implements the command.
 func (c journalImportCmd) Run(ctx context.Context, s *streams) error {
 	in := io.Reader(os.Stdin)
@@ -138,7 +160,13 @@ type journalVerifyCmd struct{ journalIn }
 
 // Help implements kong.HelpProvider.
 func (journalVerifyCmd) Help() string {
-	return `The exit code is 0 where everything is as it was recorded, and 1 otherwise.`
+	return `Examples:
+
+    serin journal verify
+    serin journal verify --journal /var/lib/serin/serin.db
+
+Every look has digests of what it rested on and of what it said. The exit code is 0 where everything is
+as it was recorded, and 1 otherwise.`
 }
 
 // Run implements the command.
@@ -165,6 +193,16 @@ func (c journalVerifyCmd) Run(ctx context.Context, s *streams) error {
 type journalPruneCmd struct {
 	journalIn
 	OlderThan string `required:"" placeholder:"90d" help:"Remove rollouts that were closed longer ago than this."`
+}
+
+// Help implements kong.HelpProvider.
+func (journalPruneCmd) Help() string {
+	return `Examples:
+
+    serin journal prune --older-than 90d
+
+Live rollouts stay, whatever their age. A server does the same every hour where its configuration says
+retention. To keep verdicts and drop what they rested on there is serin journal compact.`
 }
 
 // Run implements the command.
@@ -201,7 +239,12 @@ type journalCompactCmd struct {
 
 // Help implements kong.HelpProvider.
 func (journalCompactCmd) Help() string {
-	return `A server does so by itself every hour, with the inputs: of its configuration for the flag. Nothing that is
+	return `Examples:
+
+    serin journal compact
+    serin journal compact --inputs-older-than 30d
+
+A server does so by itself every hour, with the inputs: of its configuration for the flag. Nothing that is
 read changes by compression: digests are over what was compressed. Rollouts that are live, and those that
 are damaged, are left alone.`
 }

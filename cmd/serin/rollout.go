@@ -37,6 +37,16 @@ type rolloutWeightCmd struct {
 	Percent float64 `arg:"" help:"The canary's percentage of traffic, from 0 to 100."`
 }
 
+// Help implements kong.HelpProvider.
+func (rolloutWeightCmd) Help() string {
+	return `Examples:
+
+    serin rollout weight 25 --service checkout --revision "$SHA"
+
+Declare it when traffic has moved: the judge then knows which share of requests to expect, and leaves out
+the block after the change. The same weight again changes nothing.`
+}
+
 // Validate implements kong's check of what was parsed.
 func (c rolloutWeightCmd) Validate(*kong.Context) error {
 	if !(c.Percent >= 0 && c.Percent <= 100) {
@@ -64,6 +74,16 @@ func (c rolloutWeightCmd) Run(ctx context.Context, s *streams) error {
 type rolloutCloseCmd struct {
 	onServer
 	Why string `default:"the pipeline is through with it" help:"A few words for the record."`
+}
+
+// Help implements kong.HelpProvider.
+func (rolloutCloseCmd) Help() string {
+	return `Examples:
+
+    serin rollout close --service checkout --revision "$SHA" --why "promoted"
+
+Close it after the promotion, since the baseline is replaced then and there is nothing more to compare,
+and after a rollback. Closing what is closed already, or was never announced, is no failure.`
 }
 
 // Run implements the command.

@@ -57,6 +57,18 @@ type workListCmd struct {
 	Output  string `short:"o" enum:"text,json" default:"text" help:"How to write it: text or json."`
 }
 
+// Help implements kong.HelpProvider.
+func (workListCmd) Help() string {
+	return `Examples:
+
+    serin work list
+    serin work list --state dead
+    serin work list --rollout qk3v5zgq7xmh2b4t -o json
+
+Work is what follows from a verdict and is done a moment later: callbacks, notices, dashboards, rules.
+Queued work is tried until its deadline; dead work was given up, and its error says why.`
+}
+
 // Run implements the command.
 func (c workListCmd) Run(ctx context.Context, s *streams) error {
 	f := outbox.Filter{Kind: c.Kind, Rollout: c.Rollout, Limit: c.Limit}
@@ -102,6 +114,17 @@ type workRetryCmd struct {
 	chosen
 }
 
+// Help implements kong.HelpProvider.
+func (workRetryCmd) Help() string {
+	return `Examples:
+
+    serin work retry 5d0c41b9a2f7e683
+    serin work retry --all-dead --journal file:/run/secrets/journal-url
+
+Mend first what it failed of: serin work list shows the error. The server that runs on the journal then
+tries it within seconds.`
+}
+
 // Run implements the command.
 func (c workRetryCmd) Run(ctx context.Context, s *streams) error {
 	return c.with(ctx, s, func(q *outbox.Queue) error { return c.each(ctx, s, q, q.Retry) })
@@ -111,6 +134,16 @@ func (c workRetryCmd) Run(ctx context.Context, s *streams) error {
 type workDropCmd struct {
 	workIn
 	chosen
+}
+
+// Help implements kong.HelpProvider.
+func (workDropCmd) Help() string {
+	return `Examples:
+
+    serin work drop 5d0c41b9a2f7e683
+    serin work drop --all-dead
+
+What is dropped is not told to anybody any more. serin work retry takes it back.`
 }
 
 // Run implements the command.

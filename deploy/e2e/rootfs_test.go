@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -216,4 +217,7 @@ func freePort(t *testing.T) int {
 	return l.Addr().(*net.TCPAddr).Port
 }
 
+// lines brings text to one line.
 func lines(text string) string { return strings.Join(strings.Fields(text), " ") }
+
+func itoa(n int) string { return strconv.Itoa(n) }

@@ -51,7 +51,7 @@ func (r release) licences(built []binary) (notices, error) {
 		out = append(out, n)
 		return nil
 	}
-	usual := []string{"LICENSE*", "LICENCE*", "License*", "license*", "COPYING*", "NOTICE*"}
+	usual := []string{"LICENSE*", "LICENCE*", "License*", "license*", "COPYING*", "NOTICE*", "licenses/ftl.txt"}
 	if err := add("Go's standard library", built[0].info.GoVersion, strings.TrimSpace(string(goroot)), "LICENSE"); err != nil {
 		return nil, err
 	}
@@ -164,6 +164,10 @@ func identify(text string) string {
 		return "ISC"
 	case has("This is free and unencumbered software"):
 		return "Unlicense"
+	case has("Creative Commons Attribution 4.0"):
+		return "CC-BY-4.0"
+	case has("The FreeType License") || has("FreeType Project LICENSE"): // the one of two that is chosen
+		return "FTL"
 	case has("CC0 1.0 Universal"):
 		return "CC0-1.0"
 	}

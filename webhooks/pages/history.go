@@ -65,14 +65,17 @@ func rows(past []Past, now time.Time) []row {
 	return out
 }
 
-// serviceAddress is the address of a service's page, or "" where a browser would take its
-// names for folders.
+// longestName is the longest name that the server takes, in bytes.
+const longestName = 253
+
+// serviceAddress is the address of a service's page, or "" where there is none: a browser
+// would take the names for folders, or no caller may use such a name.
 func serviceAddress(namespace, service string) string {
 	if namespace == "" {
 		namespace = "-"
 	}
 	for _, name := range []string{namespace, service} {
-		if name == "" || name == "." || name == ".." {
+		if name == "" || name == "." || name == ".." || len(name) > longestName || name != report.Plain(name) {
 			return ""
 		}
 	}

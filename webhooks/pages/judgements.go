@@ -128,7 +128,7 @@ type judgementPage struct {
 
 // Judgement writes an execution's page.
 func (p *Pages) Judgement(w io.Writer, j Judgement, now time.Time) error {
-	return write(w, p.judgement, judgementPage{common{Title: "Two judges: " + report.Plain(j.Application)}, j, now})
+	return write(w, p.judgement, judgementPage{common{Title: "Two judges: " + shorten(report.Plain(j.Application), longName)}, j, now})
 }
 
 type judgementsPage struct {

@@ -80,6 +80,7 @@ func words() template.FuncMap {
 		// A name is as long as whoever chose it liked.
 		"cut":      func(s string) string { return shorten(report.Plain(s), longName) },
 		"shorten":  func(s string) string { return shorten(s, longText) },
+		"text":     func(s string, most int) string { return shorten(report.Plain(s), most) },
 		"sentence": func(s string) string { return strings.TrimSuffix(upperFirst(report.Plain(s)), ".") + "." },
 		"rows":     rows, "serviceAddress": serviceAddress,
 	}
@@ -218,7 +219,7 @@ func (p *Pages) Report(w io.Writer, r Report) error {
 }
 
 func title(r Report) string {
-	s := report.Plain(r.Rollout.Service)
+	s := shorten(report.Plain(r.Rollout.Service), longName)
 	if r.Verdict != nil {
 		s = r.Verdict.Outcome.String() + ": " + s
 	}

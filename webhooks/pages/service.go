@@ -65,7 +65,7 @@ type selfCheck struct {
 
 // Service writes a service's page.
 func (p *Pages) Service(w io.Writer, s Service) error {
-	page := servicePage{common: common{Title: report.Plain(s.Name)}, Service: s, Judged: tallyOf(s.Judgements)}
+	page := servicePage{common: common{Title: shorten(report.Plain(s.Name), longName)}, Service: s, Judged: tallyOf(s.Judgements)}
 	var err error
 	if page.Verdicts, err = p.pen.verdicts(s.Past, s.Now); err != nil {
 		return err

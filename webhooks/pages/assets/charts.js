@@ -63,6 +63,7 @@
     figure.querySelector(".chart")?.remove();
     picture.before(holder);
     figure.classList.add("drawn");
+    figure.dataset.drawn = Math.round(figure.clientWidth) + colour("canary");
   }
 
   const all = () => document.querySelectorAll("figure[data-plot]").forEach((f) => {

@@ -183,7 +183,11 @@ func TestTheServerStartsAsRendered(t *testing.T) {
 				"config": map[string]any{"sources": []any{source, pods}},
 			}))))
 			pod := workload(t, all)
-			serve(t, newMachine(t, all, pod, cluster(t)), port)
+			m := newMachine(t, all, pod, cluster(t))
+			serve(t, m, port)
+			if name == "small" {
+				ask(t, filepath.Join(m.root, "serin"), port)
+			}
 			for _, o := range all {
 				if o.Kind == "Pod" {
 					smoke(t, newMachine(t, all, o.pod(), nil))
@@ -239,5 +243,26 @@ func smoke(t *testing.T, m *machine) {
 	c, said := m.command(t.Context(), m.pod.Containers[0].Args...)
 	if err := c.Run(); err != nil {
 		t.Errorf("helm test would fail: %v\n%s", err, said)
+	}
+}
+
+// ask has GitHub's action ask that server, by the real command.
+func ask(t *testing.T, command string, port int) {
+	t.Helper()
+	dir := t.TempDir()
+	c := exec.Command("bash", "../github-action/ask.sh", command)
+	c.Env = []string{
+		"PATH=" + os.Getenv("PATH"), "RUNNER_TEMP=" + dir, "GITHUB_OUTPUT=" + filepath.Join(dir, "output"),
+		fmt.Sprintf("SERIN_URL=http://127.0.0.1:%d", port), "SERIN_TOKEN=" + strings.Repeat("t", 32),
+		"SERIN_SERVICE=checkout", "SERIN_NAMESPACE=shop", "SERIN_REVISION=v2", "SERIN_PLAN=", "GATE=start", "WAIT=2m", "WEIGHT=",
+		"MORE=--baseline-label=version=v1\n--canary-label=version=v2",
+	}
+	said, err := c.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, said)
+	}
+	text, err := os.ReadFile(filepath.Join(dir, "output"))
+	if err != nil || !strings.HasPrefix(string(text), "answer=yes\n") {
+		t.Errorf("got %q, %v", text, err)
 	}
 }

@@ -299,6 +299,8 @@ func TestLicencesAreTold(t *testing.T) {
 		"MIT":          "Permission is hereby granted, free of charge, to any person\nobtaining a copy",
 		"BSD-2-Clause": "Redistribution and use in source and binary forms, with or without",
 		"BSD-3-Clause": "Redistribution and use in source and binary forms … Neither the name of",
+		"CC-BY-4.0":    "Creative Commons Attribution 4.0 International Public License",
+		"FTL":          "The FreeType Project LICENSE",
 		"ISC":          "Permission to use, copy, modify, and distribute this software for any purpose with or without fee",
 		"":             "All rights reserved.",
 	} {

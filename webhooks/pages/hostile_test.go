@@ -73,14 +73,10 @@ func judged(name string) pages.Judgement {
 // nothing: the page has the elements that it has with a plain name.
 func TestHostileNamesAreInert(t *testing.T) {
 	plain := everyPage(t, "errors")
-	links := regexp.MustCompile(`a bdi|bdi`) // what a browser would take for a folder leads nowhere
+	link := strings.NewReplacer("a bdi ", "bdi ") // names that no service can have lead nowhere
 	for _, name := range attacks() {
 		for page, text := range everyPage(t, name) {
-			got, want := shape(t, text), shape(t, plain[page])
-			if name == ".." {
-				got, want = links.ReplaceAllString(got, ""), links.ReplaceAllString(want, "")
-			}
-			if got != want {
+			if got, want := link.Replace(shape(t, text)), link.Replace(shape(t, plain[page])); got != want {
 				t.Errorf("%s: %.40q changes the page's elements:\ngot  %s\nwant %s", page, name, got, want)
 			}
 			if m := regexp.MustCompile("[\x00-\x08\x0b-\x1f\u202a-\u202e\u2066-\u2069]").FindString(text); m != "" {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"log/slog"
 	"maps"
 	"net"
@@ -162,6 +163,9 @@ func (f *fakeJudge) Decide(ctx context.Context, r rollout.Rollout, now time.Time
 		return judge.Verdict{}, err
 	}
 	v := f.verdict
+	if v.Mode == "" {
+		v.Mode = "enforce" // as every plan has one
+	}
 	v.ID, v.Seq, v.At, v.Rollout = r.ID, rec.Looks+1, now, rec.Rollout
 	return v, f.journal.Commit(ctx, judge.Look{Rollout: r.ID, Verdict: v})
 }
@@ -276,9 +280,18 @@ func (w *world) send(r *http.Request) answer {
 	if r.Host == "example.com" {
 		r.Host = "localhost:8080"
 	}
+	var sent []byte
+	if r.Body != nil {
+		var err error
+		if sent, err = io.ReadAll(r.Body); err == nil {
+			r.Body = io.NopCloser(bytes.NewReader(sent))
+		}
+	}
 	rec := httptest.NewRecorder()
 	w.server.Handler().ServeHTTP(rec, r)
-	return answer{rec.Code, rec.Body.String(), rec.Header()}
+	a := answer{rec.Code, rec.Body.String(), rec.Header()}
+	w.hold(r, sent, a)
+	return a
 }
 
 func (w *world) do(method, path, body string) answer {

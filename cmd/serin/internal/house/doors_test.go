@@ -55,7 +55,7 @@ func doors() []door {
 		{library: "charm.land/lipgloss/v2", open: []string{"cmd/serin", "cmd/serin/*", "judge/report"}, why: "colour belongs to terminals and reports"},
 		{library: "go.yaml.in/yaml/v3", open: []string{"judge/plan", "queries/presets", "queries/presets/*", "alerts", "alerts/*", "dashboards", "dashboards/*", "cmd/serin", "cmd/serin/*"}, why: "files are read at the edge; everything else takes typed values"},
 		{library: "github.com/invopop/jsonschema", open: []string{"judge/plan"}, why: "the schema is generated from the plan's types"},
-		{library: "github.com/santhosh-tekuri/jsonschema/v6", open: []string{"judge/plan", "judge/checks/*"}, why: "documents are held against schemas in few places"},
+		{library: "github.com/santhosh-tekuri/jsonschema/v6", open: []string{"judge/plan", "judge/checks/*", "webhooks"}, why: "documents are held against schemas in few places"},
 		{library: "github.com/expr-lang/expr", open: []string{"judge/checks", "judge/checks/*"}, why: "conditions belong to checks"},
 		{library: "github.com/ohler55/ojg", open: []string{"judge/checks", "judge/checks/*", "queries/httpjson"}, why: "extraction belongs to checks, and to the source that reads any JSON"},
 		{library: "github.com/tsenart/vegeta/v12", open: []string{"judge/checks/load"}, why: "load is one kind of check"},

@@ -19,6 +19,7 @@ type openapi struct {
 	Paths      map[string]map[string]json.RawMessage
 	Components struct {
 		Schemas         map[string]schema
+		Responses       map[string]struct{ Description string }
 		SecuritySchemes map[string]struct{ Type, Scheme, Description string }
 	}
 }
@@ -30,6 +31,7 @@ type operation struct {
 	Parameters  []parameter
 	RequestBody *struct{ Content map[string]media }
 	Responses   map[string]struct {
+		Ref         string `json:"$ref"`
 		Description string
 		Content     map[string]media
 	}
@@ -102,7 +104,13 @@ func render(t *testing.T, doc openapi) string {
 		}
 		fmt.Fprintf(&b, "- **%s**: %s\n", name, s.Description)
 	}
-	b.WriteString("\nErrors are an `Error` (below), but for Flagger's hooks, whose answers are a line of text, and where a caller's own protocol has another form.\n")
+	b.WriteString("\nErrors are an `Error` (below), but for Flagger's hooks, whose answers are a line of text, and where a caller's own protocol has another form.\n" +
+		"Besides what stands in its row, an address may answer:\n\n")
+	for _, name := range slices.Sorted(maps.Keys(doc.Components.Responses)) {
+		if code, ok := strings.CutPrefix(name, "Error"); ok {
+			fmt.Fprintf(&b, "- %s: %s\n", code, doc.Components.Responses[name].Description)
+		}
+	}
 	groups := map[string][]string{}
 	for _, path := range slices.Sorted(maps.Keys(doc.Paths)) {
 		for _, method := range slices.Sorted(maps.Keys(doc.Paths[path])) {
@@ -140,6 +148,9 @@ func (op operation) row(method, path string) string {
 	}
 	for _, code := range slices.Sorted(maps.Keys(op.Responses)) {
 		r := op.Responses[code]
+		if r.Ref != "" {
+			continue // one of those that all have
+		}
 		text := code + about(r.Description)
 		for _, kind := range slices.Sorted(maps.Keys(r.Content)) {
 			if name := r.Content[kind].Schema.name(); name != "" && name != "[Error](#error)" && name != "string" {

@@ -42,7 +42,7 @@ func (r release) build(work string, p platform) (binary, error) {
 	return b, nil
 }
 
-// pages are man pages and completions, by where they are installed below /usr/share.
+// pages are manual pages and completions, by where they are installed below /usr/share.
 type pages map[string][]byte
 
 // pages asks the command itself for them, as it is on this machine.
@@ -52,17 +52,29 @@ func (r release) pages(work string) (pages, error) {
 		return nil, err
 	}
 	out := pages{}
-	for at, args := range map[string][]string{
-		"bash-completion/completions/serin":    {"completion", "bash"},
-		"zsh/site-functions/_serin":            {"completion", "zsh"},
-		"fish/vendor_completions.d/serin.fish": {"completion", "fish"},
+	for at, shell := range map[string]string{
+		"bash-completion/completions/serin":    "bash",
+		"zsh/site-functions/_serin":            "zsh",
+		"fish/vendor_completions.d/serin.fish": "fish",
 	} {
-		text, err := exec.Command(b.file, args...).Output() // #nosec G204 -- our own command
+		text, err := exec.Command(b.file, "completion", shell).Output() // #nosec G204 -- our own command
 		if err != nil {
-			fmt.Fprintf(r.log, "without %s: serin %v does not answer\n", at, args)
-			continue
+			return nil, fmt.Errorf("serin completion %s: %w", shell, err)
 		}
 		out[at] = text
+	}
+	manual := filepath.Join(work, "man1")
+	if said, err := exec.Command(b.file, "man", "--output", manual).CombinedOutput(); err != nil { // #nosec G204 -- our own command
+		return nil, fmt.Errorf("serin man: %w\n%s", err, said)
+	}
+	files, err := os.ReadDir(manual)
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range files {
+		if out["man/man1/"+f.Name()], err = os.ReadFile(filepath.Join(manual, f.Name())); err != nil {
+			return nil, err
+		}
 	}
 	return out, nil
 }

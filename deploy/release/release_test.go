@@ -106,7 +106,7 @@ func TestWhatIsReleased(t *testing.T) {
 		t.Fatal(err)
 	}
 	files := untar(t, z)
-	for _, name := range []string{"LICENSE", "serin", "share/bash-completion/completions/serin"} {
+	for _, name := range []string{"LICENSE", "serin", "share/bash-completion/completions/serin", "share/man/man1/serin.1"} {
 		if len(files[name]) == 0 {
 			t.Errorf("the archive has no %s", name)
 		}
@@ -166,6 +166,7 @@ func checkDeb(t *testing.T, file string) {
 	for _, want := range []string{
 		"-rwxr-xr-x root/root", "./usr/bin/serin\n", "./usr/lib/systemd/system/serin.service\n", "./usr/lib/sysusers.d/serin.conf\n",
 		"./usr/lib/tmpfiles.d/serin.conf\n", "./etc/serin/serin.yaml\n", "./usr/share/doc/serin/copyright\n", "./usr/share/zsh/site-functions/_serin\n",
+		"./usr/share/man/man1/serin.1\n",
 	} {
 		if !strings.Contains(string(out), want) {
 			t.Errorf("the package has no %q\n%s", want, out)

@@ -201,6 +201,18 @@ func parts(t *testing.T, header interface{ Get(string) string }, body io.Reader,
 	}
 }
 
+// leavesOf returns a letter's leaves by their type.
+func leavesOf(t *testing.T, l letter) map[string]string {
+	t.Helper()
+	m, err := mail.ReadMessage(strings.NewReader(l.text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	leaves := map[string]string{}
+	parts(t, m.Header, m.Body, leaves)
+	return leaves
+}
+
 func TestMailIsSentByARealServer(t *testing.T) {
 	for _, way := range []string{"starttls", "implicit", "none"} {
 		t.Run(way, func(t *testing.T) {

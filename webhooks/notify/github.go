@@ -362,10 +362,10 @@ func (g gitHub) probe(ctx context.Context) (string, error) {
 		return "", err
 	}
 	text := fmt.Sprintf("the token is known, %d of %d calls are left (rate_limit)", limit.Rate.Remaining, limit.Rate.Limit)
-	repository, err := write(g.repository, example())
-	if strings.Contains(g.Repository, "{{") || err != nil {
+	if strings.Contains(g.Repository, "{{") {
 		return text, nil
 	}
+	repository := g.Repository
 	if _, err := g.ask(ctx, http.MethodGet, "/repos/"+repository, nil, nil); err != nil {
 		return "", fmt.Errorf("the repository %s: %w", repository, err)
 	}

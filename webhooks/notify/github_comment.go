@@ -38,7 +38,7 @@ func gitBody(m *message) string {
 	var b strings.Builder
 	say := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
 	say("%s", gitMark(m))
-	say("### %s %s\n", gitSign(m.Notice), fit(m.Headline, 300, gitEscape))
+	say("### %s\n", strings.TrimSpace(m.Mark+" "+fit(m.Headline, 300, gitEscape)))
 	if text := m.text(gitEscape); text != "" {
 		say("%s\n", text)
 	} else {
@@ -57,10 +57,7 @@ func gitBody(m *message) string {
 	return cutMarkup(b.String(), gitComment)
 }
 
-func gitSign(n Notice) string {
-	return map[string]string{"good": "🟢", "bad": "🔴", "held": "🟠"}[n.Tone]
-}
-
+// gitText is the comment where there is no template.
 func gitText(m *message, say func(format string, args ...any)) {
 	say("%s\n", fit(m.Sentence, 2000, gitEscape))
 	if m.Page != "" {

@@ -153,9 +153,9 @@ func facts(n Notice, v *judge.Verdict) []Fact {
 		add("Canary's traffic", fmt.Sprintf("%.3g %%", *w))
 	}
 	add("Compared", fmt.Sprintf("%d blocks of %s", v.Progress.Paired, report.Plain(v.Progress.Block)))
-	add("Canary's requests", fmt.Sprintf("%.0f", v.Progress.CanaryRequests))
+	add("Canary's requests", report.Value(v.Progress.CanaryRequests, ""))
 	if v.Threshold > 0 {
-		add("Evidence of harm", report.Odds(v.Evidence)+" of "+report.Odds(v.Threshold))
+		add("Evidence of harm", report.Odds(v.Evidence)+", "+report.Odds(v.Threshold)+" rolls back")
 	}
 	return out
 }

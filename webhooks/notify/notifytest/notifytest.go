@@ -33,6 +33,7 @@ type planned struct {
 	body   string
 	// done says that the request takes effect first, and only its answer is lost.
 	done bool
+	then func() // is called before the answer
 }
 
 func newServer(t testing.TB, mux *http.ServeMux) *server {
@@ -66,6 +67,9 @@ func (s *server) ordered(r *http.Request) (planned, bool) {
 func (s *server) lose(w http.ResponseWriter, r *http.Request, mux *http.ServeMux, p planned) {
 	if p.done {
 		mux.ServeHTTP(httptest.NewRecorder(), r)
+		if p.then != nil {
+			p.then()
+		}
 		if c, _, err := w.(http.Hijacker).Hijack(); err == nil {
 			_ = c.Close()
 		}
@@ -91,6 +95,13 @@ func (s *server) Lose(match string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.next = append(s.next, planned{match: match, done: true})
+}
+
+// Then is [server.Lose] with something that happens between the effect and the loss.
+func (s *server) Then(match string, do func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.next = append(s.next, planned{match: match, done: true, then: do})
 }
 
 // chars counts characters as UTF-16 does.

@@ -13,6 +13,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/serin-canary/serin/cmd/serin/app"
+	"github.com/serin-canary/serin/cmd/serin/screen"
 	"github.com/serin-canary/serin/cmd/serin/smoke"
 	"github.com/serin-canary/serin/judge"
 	"github.com/serin-canary/serin/judge/plan"
@@ -114,10 +115,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return int(code)
 	case errors.As(err, &faults):
 		// Editors and people find file:line:column at the start of a line.
-		fmt.Fprintln(stderr, faults.Error())
+		fmt.Fprintln(stderr, screen.Inert(faults.Error()))
 		return failure
 	}
-	fmt.Fprintf(stderr, "serin: %s\n", strings.TrimSpace(err.Error()))
+	fmt.Fprintf(stderr, "serin: %s\n", screen.Inert(strings.TrimSpace(err.Error())))
 	return failure
 }
 

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"github.com/serin-canary/serin/cmd/serin/screen"
 	"github.com/serin-canary/serin/judge"
 	"github.com/serin-canary/serin/judge/plan"
 	"github.com/serin-canary/serin/judge/rollout"
@@ -101,7 +102,7 @@ func (c planCheckCmd) Run(ctx context.Context, s *streams) error {
 	if len(faults) == 0 {
 		return nil
 	}
-	fmt.Fprintln(s.err, strings.Join(faults, "\n"))
+	fmt.Fprintln(s.err, screen.Inert(strings.Join(faults, "\n")))
 	return exitCode(exitFailure)
 }
 

@@ -281,7 +281,7 @@ const staleBlocks = 3
 // stale says why what is known of a rollout is old; empty: it is not.
 func stale(of pipeline.Standing, now time.Time, away error) string {
 	if away != nil {
-		return away.Error()
+		return report.Plain(away.Error())
 	}
 	v := of.Last
 	if v == nil || !of.Closed.IsZero() {
@@ -294,7 +294,7 @@ func stale(of pipeline.Standing, now time.Time, away error) string {
 	if old := now.Sub(v.At); old > staleBlocks*block+time.Minute {
 		return fmt.Sprintf("nobody has looked for %s", old.Truncate(time.Second))
 	}
-	if !v.Fresh && v.StaleBlocks > 0 {
+	if !v.Fresh && v.StaleBlocks > 1 { // one block may be late
 		return fmt.Sprintf("the newest evidence is %d blocks old", v.StaleBlocks)
 	}
 	return ""

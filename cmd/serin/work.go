@@ -13,6 +13,7 @@ import (
 	"github.com/serin-canary/serin/cmd/serin/app"
 	"github.com/serin-canary/serin/judge/journal"
 	"github.com/serin-canary/serin/judge/journal/outbox"
+	"github.com/serin-canary/serin/judge/report"
 )
 
 // workCmd groups what is done with work that is done later.
@@ -103,7 +104,7 @@ func writeWork(w io.Writer, list []outbox.Work) error {
 			due = work.Ended
 		}
 		fmt.Fprintf(t, "%s\t%s\t%s\t%d\t%s\t%s\t%s\t%s\n", work.ID, work.Kind, work.State, work.Attempts,
-			work.Rollout, work.Target, due.UTC().Format(time.RFC3339), work.Error)
+			work.Rollout, report.Plain(work.Target), due.UTC().Format(time.RFC3339), report.Plain(work.Error))
 	}
 	return t.Flush()
 }

@@ -55,6 +55,9 @@ func traced() judge.Trace {
 	} {
 		points := rising(9)
 		for n := range points {
+			if i == 0 && n < 3 {
+				continue // it began later
+			}
 			points[n].Effect = &judge.Effect{Ratio: ratio(n)}
 		}
 		tr.Metrics = append(tr.Metrics, judge.MetricTrace{Name: []string{"errors", "latency", "queue"}[i], Points: points})
@@ -186,7 +189,8 @@ func TestSpark(t *testing.T) {
 		{"all levels", []float64{0, 1, 2, 3, 4, 5, 6, 7}, 60, "▁▂▃▄▅▆▇█"},
 		{"beyond the ends", []float64{-9, 99}, 60, "▁█"},
 		{"the greatest of those that share a column", []float64{0, 7, 0, 0}, 2, "█▁"},
-		{"no number", []float64{math.NaN(), math.Inf(1)}, 60, "▁█"},
+		{"no number", []float64{math.NaN(), math.Inf(1), math.Inf(-1)}, 60, " █▁"},
+		{"a number beside none", []float64{math.NaN(), 7, 0, math.NaN()}, 2, "█▁"},
 		{"nothing", nil, 60, ""},
 		{"no room", []float64{1}, 0, ""},
 	} {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strings"
 
 	"charm.land/lipgloss/v2"
@@ -104,19 +105,24 @@ const leastSwing = 1.25
 func (s sparks) ratios(metrics []judge.MetricTrace) {
 	type curve struct {
 		name   string
-		values []float64 // ln
+		values []float64 // ln; no number where there is no ratio
+		last   float64
 	}
+	moments := told(metrics)
 	var curves []curve
 	swing := math.Log(leastSwing)
 	for _, m := range metrics {
-		c := curve{name: m.Name}
+		c := curve{name: m.Name, values: slices.Repeat([]float64{math.NaN()}, len(moments))}
+		known := 0
 		for _, p := range m.Points {
 			if e := p.Effect; e != nil && e.Ratio > 0 && !math.IsInf(e.Ratio, 0) {
-				c.values = append(c.values, math.Log(e.Ratio))
-				swing = max(swing, math.Abs(math.Log(e.Ratio)))
+				at, _ := slices.BinarySearch(moments, p.At)
+				c.values[at], c.last = math.Log(e.Ratio), e.Ratio
+				swing = max(swing, math.Abs(c.values[at]))
+				known++
 			}
 		}
-		if len(c.values) > 1 {
+		if known > 1 {
 			curves = append(curves, c)
 		}
 	}
@@ -126,13 +132,28 @@ func (s sparks) ratios(metrics []judge.MetricTrace) {
 	s.section("Canary over baseline so far")
 	s.item("  ", fmt.Sprintf("from %s× (lowest) to %s× (highest); half the height is 1×", number(math.Exp(-swing)), number(math.Exp(swing))))
 	for _, c := range curves {
-		s.line(c.name, Spark(c.values, -swing, swing, s.room), number(math.Exp(c.values[len(c.values)-1]))+"×")
+		s.line(c.name, Spark(c.values, -swing, swing, s.room), number(c.last)+"×")
 	}
+}
+
+// told are the blocks after which any metric's ratio is told, in order: curves of several
+// metrics then have a moment below each other.
+func told(metrics []judge.MetricTrace) []int {
+	var moments []int
+	for _, m := range metrics {
+		for _, p := range m.Points {
+			if p.Effect != nil {
+				moments = append(moments, p.At)
+			}
+		}
+	}
+	slices.Sort(moments)
+	return slices.Compact(moments)
 }
 
 // Spark draws values in so many columns at most, of each few that share one the greatest.
 // What is at low or below has the lowest of eight levels, what is at high or above the
-// highest. Without values, or without room, it is empty.
+// highest, and what is no number is a space. Without values, or without room, it is empty.
 func Spark(values []float64, low, high float64, columns int) string {
 	levels := []rune("▁▂▃▄▅▆▇█")
 	n := min(columns, len(values))
@@ -141,15 +162,18 @@ func Spark(values []float64, low, high float64, columns int) string {
 	}
 	out := make([]rune, n)
 	for c := range out {
-		top := math.Inf(-1)
+		top := math.NaN()
 		for i := c * len(values) / n; i < (c+1)*len(values)/n; i++ {
-			if values[i] > top { // what is no number is not
+			if math.IsNaN(top) || values[i] > top {
 				top = values[i]
 			}
 		}
 		level := 0
 		switch {
-		case !(high > low) || !(top > low): // nor what is no number
+		case math.IsNaN(top):
+			out[c] = ' '
+			continue
+		case !(high > low) || !(top > low):
 		case top >= high:
 			level = len(levels) - 1
 		default:

@@ -51,6 +51,16 @@ func TestWidthOfWhatIsNoTerminal(t *testing.T) {
 	}
 }
 
+func TestInert(t *testing.T) {
+	for text, want := range map[string]string{
+		"plain\n\ttext – ✓": "plain\n\ttext – ✓", "\x1b[2Jx\r\a\u202e\u200b\x9b\xff": "[2Jx", "": "",
+	} {
+		if got := Inert(text); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
+
 func TestASCIIWhereTheLocaleSaysSo(t *testing.T) {
 	for _, c := range []struct {
 		name, all, kind, lang string

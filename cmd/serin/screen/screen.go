@@ -10,6 +10,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"charm.land/lipgloss/v2"
 	"github.com/schollz/progressbar/v3"
@@ -70,6 +72,17 @@ func ASCII() bool {
 	return false
 }
 
+// Inert returns a text of several lines without what a terminal would obey: an error may
+// quote a file, a server, or whoever named something.
+func Inert(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r == '\n' || r == '\t' || unicode.IsPrint(r) && r != utf8.RuneError {
+			return r
+		}
+		return -1
+	}, text)
+}
+
 // barWidth is the width of the bar in front of the text; barExtra is what
 // progressbar writes around it: percent, frame, spaces.
 const (
@@ -88,6 +101,7 @@ type Live struct {
 	ascii bool
 	bar   *progressbar.ProgressBar // nil where out is not a terminal, or there is no fraction
 	line  bool                     // redrawn without a bar
+	drawn bool                     // the line is on the terminal
 	every time.Duration
 	now   func() time.Time
 	last  time.Time // when the last plain line was written
@@ -130,6 +144,7 @@ func (l *Live) Update(fraction float64, text string) {
 	switch {
 	case l.line:
 		fmt.Fprint(l.out, wipe+l.fitted(text, Width(l.out)-1))
+		l.drawn = true
 		return
 	case l.bar == nil:
 		if now := l.now(); text != l.text && now.Sub(l.last) >= l.every {
@@ -163,8 +178,9 @@ func (l *Live) said(text string) string {
 // clear removes the live line from a terminal.
 func (l *Live) clear() {
 	switch {
-	case l.line:
+	case l.drawn:
 		fmt.Fprint(l.out, wipe)
+		l.drawn = false
 	case l.bar != nil:
 		_ = l.bar.Clear() // a failing terminal is noticed by whoever reads it
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -89,6 +90,9 @@ func (c pastFlags) open(ctx context.Context, s *streams, live *screen.Live, plan
 	}
 	if o.file, err = calibrate.OpenFile(o.state, span, except); err != nil {
 		return o, err
+	}
+	if len(except) > 0 && !slices.Equal(except, o.file.Except()) {
+		return o, fmt.Errorf("%s was begun with other exceptions (--except); name another file with --state, or remove it", o.state)
 	}
 	if at := o.file.Span(); at != span {
 		fmt.Fprintf(s.err, "going on with %s, which is of %s to %s\n", o.state, at.From.Format(time.RFC3339), at.To.Format(time.RFC3339))

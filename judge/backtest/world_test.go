@@ -92,8 +92,8 @@ func (s *shop) Blocks(_ context.Context, r queries.Reading, w queries.Window) (q
 	return f, nil
 }
 
-// Clock reads the present, which a walk must not see.
-func (*shop) Clock(context.Context) (time.Time, error) { return begin().AddDate(0, 6, 0), nil }
+// Clock is wrong by a year, which a walk through the past must not care about.
+func (*shop) Clock(context.Context) (time.Time, error) { return begin().AddDate(-1, 0, 0), nil }
 
 func release(p plan.Plan) rollout.Rollout {
 	return rollout.Rollout{

@@ -46,11 +46,11 @@ func labAlarms(t testing.TB, f *lab.Fleet, runs int, p plan.Plan) int {
 func TestTheRateIsTheLabs(t *testing.T) {
 	t.Run("as it is", func(t *testing.T) {
 		t.Parallel()
-		const runs = 40
+		const runs = 20
 		f, p := fleet(t, twenty(t, lab.Moderate), runs)
 		file, h := past(t, f, runs, p)
 		r := study(t, file, h, calibrate.Config{Plan: p, Draws: 2 * runs, Seed: 2})
-		cells, err := lab.Run(t.Context(), lab.Config{Settings: []lab.Setting{twenty(t, lab.Moderate)}, Runs: 150, Rules: []string{"serin"}, Workers: 2})
+		cells, err := lab.Run(t.Context(), lab.Config{Settings: []lab.Setting{twenty(t, lab.Moderate)}, Runs: 60, Rules: []string{"serin"}, Workers: 2})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -63,7 +63,7 @@ func TestTheRateIsTheLabs(t *testing.T) {
 	})
 	t.Run("noise taken for chance", func(t *testing.T) {
 		t.Parallel()
-		const runs = 50
+		const runs = 24
 		f, p := fleet(t, twenty(t, lab.Harsh), runs)
 		p.Sequential.Dispersion = plan.Exact
 		file, h := past(t, f, runs, p)
@@ -124,7 +124,7 @@ func (b bursts) Blocks(ctx context.Context, r queries.Reading, w queries.Window)
 // TestANoisyMetricIsNamed puts noise into one metric, which a plan takes for chance.
 func TestANoisyMetricIsNamed(t *testing.T) {
 	t.Parallel()
-	const runs = 24
+	const runs = 12
 	f, p := fleet(t, twenty(t, lab.Clean), runs)
 	p.Sequential.Dispersion = plan.Exact
 	span, except := timesOf(f, runs)

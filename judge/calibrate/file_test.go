@@ -107,9 +107,9 @@ func TestAnInterruptedCalibrationGoesOn(t *testing.T) {
 	}
 	shut(t, file)
 	cut(t, name, 7)
+	torn(t, name)
 
 	file = open()
-	defer shut(t, file)
 	if h, err = file.History(qs); err != nil {
 		t.Fatal(err)
 	}
@@ -124,6 +124,29 @@ func TestAnInterruptedCalibrationGoesOn(t *testing.T) {
 	}
 	if diff := sameReport(want, got); diff != "" {
 		t.Errorf("the report differs from that of a calibration that was not interrupted (-want +got):\n%s", diff)
+	}
+	shut(t, file)
+	text, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := calibrate.ReadFile(bytes.NewReader(text)); err != nil {
+		t.Errorf("the file is not whole in the end: %v", err)
+	}
+}
+
+// torn adds the beginning of a long line to a file.
+func torn(t testing.TB, name string) {
+	t.Helper()
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_APPEND, 0o600)
+	if err == nil {
+		_, err = f.WriteString(strings.Repeat("x", 50_000))
+	}
+	if err == nil {
+		err = f.Close()
+	}
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -93,10 +93,15 @@ func known(p queries.Process, from, to int) int {
 	return n
 }
 
-// Steadiness is the part of the blocks in which a pod must have been seen to be judged.
-const steadiness = .95
+// A pod was there all of a stretch if it was seen in at least this part of its blocks,
+// among them one near either end: sources lose samples, and some write none where nothing
+// happened.
+const (
+	steadiness = .5
+	edge       = .1
+)
 
-// pods are the names of the processes that were there almost all of a stretch.
+// pods are the names of the processes that were there all of a stretch.
 func (h *History) pods(q Question, s Span) []string {
 	f := h.frames[q.Key]
 	if f.Window.Block <= 0 {
@@ -104,8 +109,10 @@ func (h *History) pods(q Question, s Span) []string {
 	}
 	from, to := int(s.From.Sub(f.Window.Start)/f.Window.Block), int(s.To.Sub(f.Window.Start)/f.Window.Block)
 	var out []string
+	near := max(int(math.Ceil(edge*float64(to-from))), 1)
 	for _, p := range f.Processes {
-		if p.Name != "" && float64(known(p, from, to)) >= steadiness*float64(to-from) {
+		seen := float64(known(p, from, to)) >= steadiness*float64(to-from)
+		if p.Name != "" && seen && known(p, from, from+near) > 0 && known(p, to-near, to) > 0 {
 			out = append(out, p.Name)
 		}
 	}

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/serin-canary/serin/judge/plan"
+	"github.com/serin-canary/serin/judge/rollout"
 	"github.com/serin-canary/serin/queries"
 	"github.com/serin-canary/serin/stats"
 )
@@ -52,7 +54,7 @@ func TestDrawsThatShareCountLess(t *testing.T) {
 // TestTheIntervalCovers draws alarms that come in clusters, and counts how often the
 // interval holds the true rate; the plain one does not hold its level.
 func TestTheIntervalCovers(t *testing.T) {
-	const rounds, slots, per, rate = 300, 40, 5, .1
+	const rounds, slots, per, rate = 200, 40, 5, .1
 	d := rand.New(rand.NewPCG(5, 6))
 	covers, plainCovers := 0, 0
 	for range rounds {
@@ -169,5 +171,75 @@ func TestHarmIsAsLargeAsItSays(t *testing.T) {
 	}
 	if err := lat.Validate(); err != nil {
 		t.Errorf("the harmed frame is none: %v", err)
+	}
+}
+
+// TestADrawTakesItsPodsOutOfTheBaseline asks a fleet for both arms: every pod is in one of
+// them, and the canary's are not in the past that is learnt from.
+func TestADrawTakesItsPodsOutOfTheBaseline(t *testing.T) {
+	p, err := plan.Parse("p.yaml", []byte("service: s\nsource: m\narms: { baseline: { labels: { track: stable } } }\nmetrics:\n  - name: errors\n    query: sum(rate(bad_total[1m])) / sum(rate(all_total[1m]))\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	arm := rollout.Arm(p.Arms.Baseline)
+	qs, err := Questions(p, arm)
+	if err != nil {
+		t.Fatal(err)
+	}
+	start := time.Unix(6000*60, 0)
+	w := queries.Window{Start: start.Add(-time.Hour), End: start.Add(time.Hour), Block: time.Minute}
+	f := queries.Frame{Window: w}
+	for _, name := range []string{"a", "b", "c", "d"} {
+		f.Processes = append(f.Processes, queries.Process{Name: name, N: make(queries.Column, 120), X: make(queries.Column, 120)})
+	}
+	h := NewHistory(Span{w.Start, w.End}, map[string]queries.Frame{qs[0].Key: f})
+	tr, err := newTrial(h, p, arm)
+	if err != nil {
+		t.Fatal(err)
+	}
+	src := &fleet{trial: tr, draw: draw{start: start}, chosen: map[string]bool{"b": true}}
+	names := func(a rollout.Arm, w queries.Window) string {
+		r, err := p.Metrics[0].Scoped(plan.Arm(a))
+		if err != nil {
+			t.Fatal(err)
+		}
+		f, err := src.Blocks(t.Context(), r, w)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out := ""
+		for _, p := range f.Processes {
+			out += p.Name
+		}
+		return out
+	}
+	run, before := queries.Window{Start: start, End: w.End, Block: w.Block}, queries.Window{Start: w.Start, End: start, Block: w.Block}
+	for _, c := range []struct {
+		arm  rollout.Arm
+		w    queries.Window
+		want string
+	}{{arm, run, "acd"}, {pretended(arm), run, "b"}, {arm, before, "acd"}} {
+		if got := names(c.arm, c.w); got != c.want {
+			t.Errorf("arm %v from %v: got pods %q, want %q", c.arm.Labels, c.w.Start, got, c.want)
+		}
+	}
+	if _, err := src.Blocks(t.Context(), qs[0].Reading, queries.Window{Start: w.End, End: w.End.Add(time.Minute), Block: w.Block}); queries.FaultOf(err) != queries.Rejected {
+		t.Errorf("got error %v of a time that the history does not have", err)
+	}
+}
+
+// TestSpans cuts exceptions out of a history.
+func TestSpans(t *testing.T) {
+	at := func(m int) time.Time { return time.Unix(0, 0).Add(time.Duration(m) * time.Minute) }
+	h := &History{Span: Span{at(0), at(100)}, Except: []Span{{at(40), at(50)}, {at(10), at(20).Add(time.Second)}, {at(45), at(60)}}}
+	want := []Span{{at(0), at(10)}, {at(21), at(40)}, {at(60), at(100)}}
+	got := h.spans(time.Minute)
+	if len(got) != len(want) {
+		t.Fatalf("got %v, want %v", got, want)
+	}
+	for i := range want {
+		if !got[i].From.Equal(want[i].From) || !got[i].To.Equal(want[i].To) {
+			t.Errorf("span %d: got %v, want %v", i, got[i], want[i])
+		}
 	}
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/serin-canary/serin/queries"
 )
 
-// Fleet is a past of simulated rollouts, one after the other: what a metrics store would
-// hold of a setting's first runs. Each has its hour before and its hour of rollout, and an
+// Fleet is a past of rollouts, one after the other: what a metrics store would hold of a
+// setting's first runs, simulated or drawn from recorded series. Each has its hour before and its hour of rollout, and an
 // hour without samples follows. Pods keep their names from run to run and nothing else.
 // A fleet is a source for the plan that the lab judges, for both arms; it is not changed
 // by being asked.
@@ -24,13 +24,10 @@ type Fleet struct {
 // fleetStep is how far the beginnings of a fleet's runs lie apart.
 const fleetStep = allBlocks*time.Minute + time.Hour
 
-// NewFleet simulates so many runs of a setting.
+// NewFleet makes so many runs of a setting.
 func NewFleet(s Setting, runs int) (*Fleet, error) {
 	if err := (Config{Settings: []Setting{s}, Runs: runs}).Validate(); err != nil {
 		return nil, err
-	}
-	if s.Scenario.series != nil {
-		return nil, fmt.Errorf("scenario %s is recorded, and lies in no order of time", s.Scenario.Name)
 	}
 	f := &Fleet{setting: s}
 	for i := range runs {

@@ -251,7 +251,7 @@ func (n *Notices) counted(p *place, m *message, err error) {
 	if err != nil && !errors.Is(err, outbox.ErrMoot) && !errors.Is(err, errBusy) && !errors.Is(err, errSoon) {
 		n.tally.count(p.Name, failed)
 	}
-	if m.sent > 0 && m.Over {
+	if m.Over && err == nil {
 		if err := n.ledger.tidy(context.Background()); err != nil {
 			n.c.Log.Error("what was noted of old notices could not be forgotten", "error", err)
 		}

@@ -66,7 +66,8 @@ type Spec struct {
 
 	WebSocket *WebSocket `json:"websocket,omitempty" yaml:"websocket,omitempty"`
 
-	Synthetics *Synthetics `json:"synthetics,omitempty" yaml:"synthetics,omitempty"`
+	Synthetics  *Synthetics  `json:"synthetics,omitempty" yaml:"synthetics,omitempty"`
+	DatadogGate *DatadogGate `json:"datadogGate,omitempty" yaml:"datadogGate,omitempty"`
 
 	Prometheus *Prometheus `json:"prometheus,omitempty" yaml:"prometheus,omitempty"`
 	Logs       *Logs       `json:"logs,omitempty" yaml:"logs,omitempty"`

@@ -70,6 +70,7 @@ func TestEveryKeyIsDocumented(t *testing.T) {
 		"Checks of logs":        keysOf(reflect.TypeFor[logsFile]()),
 		"Commands":              keysOf(reflect.TypeFor[execFile]()),
 		"Synthetics checks":     keysOf(reflect.TypeFor[syntheticsFile]()),
+		"Gates of Datadog":      keysOf(reflect.TypeFor[datadogGateFile]()),
 		"Dashboards and alerts": keysOf(reflect.TypeFor[publishingFile]()),
 	}
 	for title, keys := range sections {

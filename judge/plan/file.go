@@ -137,7 +137,8 @@ type checkFile struct {
 	Logs       *logsFile       `yaml:"logs" jsonschema_description:"Lines of logs that must not be there, or only few."`
 	Exec       *execFile       `yaml:"exec" jsonschema_description:"A command on the machine of whoever runs serin check run --allow-exec. No server runs it."`
 
-	Synthetics *syntheticsFile `yaml:"synthetics" jsonschema_description:"Tests of Datadog Synthetics, run by Datadog against the canary."`
+	Synthetics  *syntheticsFile  `yaml:"synthetics" jsonschema_description:"Tests of Datadog Synthetics, run by Datadog against the canary."`
+	DatadogGate *datadogGateFile `yaml:"datadogGate" jsonschema_description:"An evaluation of Datadog's Deployment Gates: of monitors, of faulty deployments, or of a gate that is configured there."`
 }
 
 type tcpFile struct {

@@ -24,6 +24,9 @@ func (b *builder) probe(c checkFile, spec *checks.Spec, path string) {
 	if spec.Synthetics = kindOf(c.Synthetics, path+".synthetics", b.synthetics); spec.Synthetics != nil && c.Retries == nil {
 		spec.Retries = 0 // Datadog's tests have retries of their own, and each run is paid for
 	}
+	if spec.DatadogGate = kindOf(c.DatadogGate, path+".datadogGate", b.datadogGate); spec.DatadogGate != nil && c.Retries == nil {
+		spec.Retries = 0 // an evaluation is Datadog's word; asking at once again changes nothing
+	}
 	spec.Journey = kindOf(c.Journey, path+".journey", b.journey)
 	spec.Load = kindOf(c.Load, path+".load", b.load)
 	given := spec.Given()

@@ -38,6 +38,10 @@ func TestDatadogOfEnvironment(t *testing.T) {
 	if r := runners(Guard, Datadog{}).Run(t.Context(), spec, checks.Target{}); r.Status != checks.Broken || !strings.Contains(r.Reason, "DD_API_KEY and DD_APP_KEY") {
 		t.Errorf("got %s: %s, want the next step", r.Status, r.Reason)
 	}
+	gate := checks.Spec{Name: "g", DatadogGate: &checks.DatadogGate{Env: "prod"}}
+	if r := runners(Guard, Datadog{}).Run(t.Context(), gate, checks.Target{Service: "a"}); r.Status != checks.Broken || !strings.Contains(r.Reason, "DD_API_KEY and DD_APP_KEY") {
+		t.Errorf("got %s: %s, want the next step", r.Status, r.Reason)
+	}
 	t.Setenv("DD_API_KEY", "a")
 	d := DatadogOfEnvironment()
 	if d.address() != "https://api.datadoghq.eu" {

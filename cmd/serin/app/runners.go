@@ -33,6 +33,7 @@ func runners(guard checks.Guard, dd Datadog) checks.Kinds {
 		"logs":       logcheck.New(logcheck.Config{Guard: guard}),
 		"exec":       execcheck.Refusing(), // AllowExec
 
-		"synthetics": dd.Synthetics(),
+		"synthetics":  dd.Synthetics(),
+		"datadogGate": dd.Gate(),
 	}
 }

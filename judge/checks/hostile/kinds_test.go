@@ -10,6 +10,7 @@ import (
 	"github.com/serin-canary/serin/judge/checks"
 	"github.com/serin-canary/serin/judge/checks/dnscheck"
 	"github.com/serin-canary/serin/judge/checks/execcheck"
+	"github.com/serin-canary/serin/judge/checks/gatecheck"
 	"github.com/serin-canary/serin/judge/checks/grpccheck"
 	"github.com/serin-canary/serin/judge/checks/hostile"
 	"github.com/serin-canary/serin/judge/checks/httpcheck"
@@ -90,6 +91,9 @@ func kinds() []kind {
 		{"prometheus", func(at string, within time.Duration) checks.Spec {
 			return checks.Spec{Prometheus: &checks.Prometheus{Source: "http://" + at, Query: "up", Assert: []string{"value > 0"}, Within: within}}
 		}, hostile.HTTP, nil},
+		{"gate of Datadog", func(at string, within time.Duration) checks.Spec {
+			return checks.Spec{DatadogGate: &checks.DatadogGate{Service: at, Env: "prod", Within: within}}
+		}, hostile.HTTP, nil},
 		{"load", func(at string, within time.Duration) checks.Spec {
 			return checks.Spec{Load: &checks.Load{
 				Targets: []checks.LoadTarget{{Method: "GET", URL: "{{ .Arm.URL }}/x"}}, Hosts: []string{"127.0.0.1"}, Rate: 500,
@@ -118,22 +122,34 @@ func open(guard checks.Guard) checks.Guard {
 	return guard
 }
 
+// gate asks the Datadog of a check's service, which is an address here.
+type gate struct{ clock checks.Clock }
+
+// Run implements checks.Runner.
+func (g gate) Run(ctx context.Context, s checks.Spec, t checks.Target) checks.Result {
+	return gatecheck.New(gatecheck.Config{
+		URL: "http://" + s.DatadogGate.Service, Clock: g.clock, Poll: time.Millisecond,
+		Keys: func() (string, string, error) { return "api-key", "app-key", nil },
+	}).Run(ctx, s, t)
+}
+
 // runners are those of all kinds, with one guard and one pool of authorities. A
 // Prometheus source is a URL here.
 func runners(guard checks.Guard, roots *x509.CertPool) checks.Kinds {
 	clock := checks.Clock{Pause: time.Millisecond}
 	web := httpcheck.New(httpcheck.Config{Clock: clock, Guard: guard, Roots: roots})
 	return checks.Kinds{
-		"http":      web,
-		"journey":   journey.New(journey.Config{HTTP: web}),
-		"tcp":       tcpcheck.New(tcpcheck.Config{Clock: clock, Guard: guard, Roots: roots}),
-		"dns":       dnscheck.New(dnscheck.Config{Clock: clock, Guard: guard}),
-		"tls":       tlscheck.New(tlscheck.Config{Clock: clock, Guard: guard, Roots: roots}),
-		"grpc":      grpccheck.New(grpccheck.Config{Clock: clock, Guard: guard, Roots: roots}),
-		"websocket": wscheck.New(wscheck.Config{Clock: clock, Guard: guard, Roots: roots}),
-		"logs":      logcheck.New(logcheck.Config{Clock: clock, Guard: guard, Roots: roots}),
-		"exec":      execcheck.New(execcheck.Config{Clock: clock}),
-		"load":      load.Runner{Guard: open(guard)},
+		"http":        web,
+		"journey":     journey.New(journey.Config{HTTP: web}),
+		"tcp":         tcpcheck.New(tcpcheck.Config{Clock: clock, Guard: guard, Roots: roots}),
+		"dns":         dnscheck.New(dnscheck.Config{Clock: clock, Guard: guard}),
+		"tls":         tlscheck.New(tlscheck.Config{Clock: clock, Guard: guard, Roots: roots}),
+		"grpc":        grpccheck.New(grpccheck.Config{Clock: clock, Guard: guard, Roots: roots}),
+		"websocket":   wscheck.New(wscheck.Config{Clock: clock, Guard: guard, Roots: roots}),
+		"logs":        logcheck.New(logcheck.Config{Clock: clock, Guard: guard, Roots: roots}),
+		"exec":        execcheck.New(execcheck.Config{Clock: clock}),
+		"datadogGate": gate{clock},
+		"load":        load.Runner{Guard: open(guard)},
 		"prometheus": promcheck.New(promcheck.Config{Clock: clock, Ask: func(ctx context.Context, source, query string, at time.Time) ([]promcheck.Sample, error) {
 			s, err := prometheus.New(prometheus.Config{Name: "main", URL: source, Limits: prometheus.Limits{Bytes: 1 << 20}})
 			if err != nil {

@@ -36,6 +36,7 @@ const (
 	noNetwork = "it downloads from a public place"
 	noPods    = "the shops here have two pods and an hour of past; cmd/serin's TestThePastOfARealPrometheus runs it on a past that is long enough"
 	noSeries  = "the recorded series are not part of the project; judge/lab's tests read them where they are"
+	ownSuite  = "deploy/e2e and deploy/release type each of them, or say why not"
 	ownTests  = "it builds or tests the project, and bash .ci/test does that"
 	tooLong   = "it runs for longer than tests may; here with less"
 )
@@ -66,6 +67,7 @@ func rules() []rule {
 		{page: "check-run.md", has: "./switch.sh", exit: 1, says: "2 of 3 checks passed"},
 		{page: "start.md", has: "serin ask", instead: []string{"--wait 5m", "--wait 1s", "--wait 1h", "--wait 1s"}},
 		{page: "dashboards.md", has: "", why: ownTests},
+		{page: "install.md", has: "", why: ownSuite},
 		{page: "lab.md", has: "--series recorded/", why: noSeries},
 		{page: "lab.md", has: "--runs 2000", why: tooLong, instead: []string{"--runs 2000", "--runs 2", "--level all", "--level clean --scenario aa"}},
 		{page: "lab.md", has: "-o csv", why: tooLong, instead: []string{"-o csv", "-o csv --runs 1", "--scenario all", "--scenario aa"}},

@@ -63,7 +63,7 @@ var document = regexp.MustCompile(`<<-?\s*'?([A-Z]+)'?`)
 
 // whole reports whether a shell would run a text, and not wait for more of it.
 func whole(text string) bool {
-	if m := document.FindStringSubmatch(text); m != nil && !strings.HasSuffix(text, "\n"+m[1]) {
+	if m := document.FindStringSubmatch(text); len(m) > 1 && !strings.HasSuffix(text, "\n"+m[1]) {
 		return false
 	}
 	return !strings.HasSuffix(text, `\`) && exec.Command("bash", "-n", "-c", text).Run() == nil

@@ -17,6 +17,7 @@ type page struct {
 	path    string // from the root, with slashes
 	fences  []fence
 	links   []link
+	spans   []link // commands of Serin in running text
 	anchors map[string]bool
 }
 
@@ -30,7 +31,7 @@ type fence struct {
 	body   []string
 }
 
-// link is the target of one, as it is written.
+// link is the target of one, or a command in running text, as it is written.
 type link struct {
 	line   int
 	target string
@@ -88,7 +89,7 @@ func read(path, text string) page {
 		if info, ok := strings.CutPrefix(bare, "```"); ok {
 			lang, mark, _ := strings.Cut(info, " ")
 			open = &fence{page: path, line: i + 2, lang: lang, mark: mark, before: before}
-			indent = line[:strings.Index(line, "`")]
+			indent, _, _ = strings.Cut(line, "`")
 			continue
 		}
 		if bare != "" {
@@ -103,6 +104,7 @@ func read(path, text string) page {
 var (
 	codeSpan   = regexp.MustCompile("`[^`]*`")
 	linkTarget = regexp.MustCompile(`\]\(<?([^)\s>]+)>?(?: "[^"]*")?\)|^\[[^\]]+\]: (\S+)`)
+	serinSpan  = regexp.MustCompile("`serin ([^`]+)`")
 	heading    = regexp.MustCompile(`^#{1,6} +(.*?) *#*$`)
 	named      = regexp.MustCompile(`<a (?:id|name)="([^"]+)"`)
 	linkText   = regexp.MustCompile(`\[([^\]]*)\]\([^)]*\)`)
@@ -112,6 +114,9 @@ var (
 func (p *page) readLine(number int, line string) {
 	for _, m := range linkTarget.FindAllStringSubmatch(codeSpan.ReplaceAllString(line, "``"), -1) {
 		p.links = append(p.links, link{line: number, target: m[1] + m[2]})
+	}
+	for _, m := range serinSpan.FindAllStringSubmatch(line, -1) {
+		p.spans = append(p.spans, link{line: number, target: m[1]})
 	}
 	for _, m := range named.FindAllStringSubmatch(line, -1) {
 		p.anchors[m[1]] = true

@@ -137,6 +137,10 @@ func (c backtestCmd) Run(ctx context.Context, s *streams) error {
 		walk = c.recorded
 	}
 	r, err := walk(ctx, s)
+	if err != nil && ctx.Err() != nil {
+		fmt.Fprintln(s.err, "serin: interrupted; a backtest keeps nothing, and begins anew")
+		return exitCode(exitInterrupted)
+	}
 	if err != nil {
 		return err
 	}

@@ -124,7 +124,7 @@ func (p prepared) tolerance(ctx context.Context, name string, r Report, of []Res
 		}
 	}
 	tried := alarmed[:min(len(alarmed), mostAgain)]
-	for _, times := range [...]float64{1.5, 2, 3, 5, 10} {
+	for _, times := range [...]float64{1.5, 2, 3, 5, 10, 20, 50} {
 		t := p.trial
 		var to plan.Margin
 		t.plan, to = widened(t.plan, name, times)
@@ -142,7 +142,7 @@ func (p prepared) tolerance(ctx context.Context, name string, r Report, of []Res
 			return fmt.Sprintf("With a tolerance of %s instead of %s the rate of all alarms would be %s; what is worse by less than that would then pass.", to, toleranceOf(p.Plan, name), percent(rate)), nil
 		}
 	}
-	return "No tolerance up to ten times as wide helps alone; give it weight 0, or more canary pods.", nil
+	return "No tolerance up to fifty times as wide helps alone; give it weight 0, or more canary pods.", nil
 }
 
 func toleranceOf(p plan.Plan, name string) plan.Margin {

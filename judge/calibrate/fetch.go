@@ -87,9 +87,12 @@ func Fetch(ctx context.Context, f *File, qs []Question, c Fetching) error {
 	return nil
 }
 
+// mostBlocks bounds the blocks of one query: stores bound what they answer at once.
+const mostBlocks = 10_000
+
 // windows cuts a time into windows of about a length.
 func windows(s Span, block, chunk time.Duration) []queries.Window {
-	step := max(chunk.Truncate(block), block)
+	step := min(max(chunk.Truncate(block), block), mostBlocks*block)
 	var out []queries.Window
 	for from := upTo(s.From, block); ; from = from.Add(step) {
 		to := from.Add(step)

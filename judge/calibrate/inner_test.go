@@ -243,3 +243,22 @@ func TestSpans(t *testing.T) {
 		}
 	}
 }
+
+// TestWindows cuts a day into queries that a store answers.
+func TestWindows(t *testing.T) {
+	day := Span{time.Unix(0, 0).Add(time.Second), time.Unix(86400, 0)}
+	for _, c := range []struct {
+		block, chunk time.Duration
+		want         int
+	}{{time.Minute, 6 * time.Hour, 4}, {2 * time.Second, 6 * time.Hour, 5}, {time.Hour, time.Minute, 23}, {48 * time.Hour, time.Hour, 0}} {
+		got := windows(day, c.block, c.chunk)
+		if len(got) != c.want {
+			t.Errorf("%v: got %d windows, want %d", c.block, len(got), c.want)
+		}
+		for i, w := range got {
+			if w.Len() > mostBlocks || w.Start.UnixNano()%int64(c.block) != 0 || i > 0 && !w.Start.Equal(got[i-1].End) {
+				t.Errorf("%v: window %d is %v to %v", c.block, i, w.Start, w.End)
+			}
+		}
+	}
+}

@@ -52,7 +52,8 @@ func (c completionCmd) Run(s *streams) error {
 
 // completeCmd is what the scripts ask.
 type completeCmd struct {
-	Words []string `arg:"" optional:"" help:"The words after the program's name, the last of them unfinished."`
+	Within time.Duration `default:"1s" help:"How long a server or a journal may take to answer: who presses a key waits."`
+	Words  []string      `arg:"" optional:"" help:"The words after the program's name, the last of them unfinished."`
 }
 
 // Help implements kong.HelpProvider.
@@ -65,12 +66,9 @@ Shells ask it, by the scripts of serin completion. The first line is what is mea
 dirs), each further line a word and, behind a tab, what it is.`
 }
 
-// completionTime bounds what is asked of a server or a journal: who presses a key waits.
-const completionTime = time.Second
-
 // Run implements the command.
 func (c completeCmd) Run(ctx context.Context, k *kong.Context, s *streams) error {
-	ctx, cancel := context.WithTimeout(ctx, completionTime)
+	ctx, cancel := context.WithTimeout(ctx, c.Within)
 	defer cancel()
 	words := c.Words
 	if len(words) == 0 {

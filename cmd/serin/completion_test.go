@@ -47,7 +47,7 @@ func TestCompletion(t *testing.T) {
 		{"what nobody knows", []string{"nothing", "--nothing", ""}, "words", nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			out, said, code := ran(t, append([]string{"__complete", "--"}, c.words...)...)
+			out, said, code := ran(t, append([]string{"__complete", "--within=5m", "--"}, c.words...)...)
 			lines := strings.Split(strings.TrimSuffix(out, "\n"), "\n")
 			var got []string
 			for _, l := range lines[1:] {

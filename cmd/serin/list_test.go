@@ -100,7 +100,7 @@ func TestCutPage(t *testing.T) {
 // What an error quotes is inert on a terminal, too.
 func TestErrorsAreInert(t *testing.T) {
 	for _, args := range [][]string{
-		{"show", "\x1b[2Jx", "--journal", filepath.Join(t.TempDir(), "\x1b]0;owned\a.db")}, {"watch", "\x1b[2J", "--server", "http://127.0.0.1:1"},
+		{"show", "\x1b[2Jx", "--journal", t.TempDir() + "/\x1b]0;owned\a.db"}, {"watch", "\x1b[2J", "--server", "http://127.0.0.1:1"},
 		{"man", "\x1b[2J\u202e"}, {"list", "--before", "\x1b[2J"}, {"\x1b[2J"}, {"plan", "check", "\x1b[2J.yaml"},
 	} {
 		code, out := serin(t, args...)

@@ -264,6 +264,7 @@ func TestMailIsSentByARealServer(t *testing.T) {
 func TestMailInsistsOnTLS(t *testing.T) {
 	p := newPost(t, "none")
 	w := newWorld(t, func(c *notify.Config) { c.Roots = p.roots }, p.target(t, "starttls"))
+	w.tries = 2
 	w.announce(nil)
 	w.look(judge.Rollback, nil)
 	err := w.try(w.notices)
@@ -286,6 +287,7 @@ func TestMailRefusals(t *testing.T) {
 			target := p.target(t, "starttls")
 			c.change(t, target.Email)
 			w := newWorld(t, func(c *notify.Config) { c.Roots = p.roots }, target)
+			w.tries = 2
 			w.announce(nil)
 			w.look(judge.Rollback, nil)
 			err := w.try(w.notices)

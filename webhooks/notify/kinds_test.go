@@ -41,18 +41,18 @@ func TestTeamsHasACardAtTheEnd(t *testing.T) {
 func TestTeamsCardFits(t *testing.T) {
 	f := notifytest.NewTeams(t)
 	w := newWorld(t, nil, notify.Target{Name: "ops", Teams: &notify.Teams{URL: secret(t, f.Address())}})
-	w.announce(nil)
+	w.announce(func(r *rollout.Rollout) { r.Revision = strings.Repeat("€", 300) })
 	w.look(judge.Rollback, func(v *judge.Verdict) {
-		v.Reason, v.Page = strings.Repeat("é€😀", 5000), strings.Repeat("\"\\", 5000)
+		v.Reason, v.Page = strings.Repeat("€", 5000), strings.Repeat("€", 5000)
 		for range 30 {
 			f := v.Findings[0]
-			f.Name = strings.Repeat("ü", 300)
+			f.Name = strings.Repeat("€", 300)
 			v.Findings = append(v.Findings, f)
 		}
 	})
 	w.work()
-	if got := f.Cards(); len(got) != 1 {
-		t.Errorf("got %d cards, want one that Teams takes", len(got))
+	if got := f.Cards(); len(got) != 1 || len(got[0]) > 20<<10 || !strings.Contains(string(got[0]), `"weight":"Bolder"`) {
+		t.Errorf("got %d cards, want one with room for what Workflows adds", len(got))
 	}
 }
 
@@ -106,6 +106,7 @@ func TestPagerDutySleepsInShadow(t *testing.T) {
 	w := newWorld(t, nil, notify.Target{Name: "page", PagerDuty: &notify.PagerDuty{RoutingKey: secret(t, f.Key), API: f.API()}})
 	w.announce(nil)
 	w.look(judge.Rollback, func(v *judge.Verdict) { v.Mode = "shadow" })
+	w.work()
 	w.end("over")
 	w.work()
 	if got := f.Events(); len(got) != 0 {
@@ -213,17 +214,19 @@ func TestGitHubFindsTheCommentOfAKilledProcess(t *testing.T) {
 	w := newWorld(t, nil, target)
 	w.announce(nil)
 	job := w.jobs[0]
+	f.Say("<!-- serin abcdefghijklmnop git --> of another rollout")
+	f.Say("somebody quotes <!-- serin " + w.rollout.ID + " git -->")
 	f.Lose("POST /api/v3/repos/shop/checkout/issues/7/comments")
 	if err := w.notices.Handlers()[job.Kind](t.Context(), job); err == nil {
 		t.Fatal("got success of a request without an answer")
 	}
 	w.work()
-	if got := len(f.Comments()); got != 151 {
-		t.Fatalf("got %d comments, want 151", got)
+	if got := len(f.Comments()); got != 153 {
+		t.Fatalf("got %d comments, want 153", got)
 	}
 	w.announce(func(r *rollout.Rollout) { r.Namespace = "other" })
 	w.work()
-	if got := f.Comments(); len(got) != 152 {
+	if got := f.Comments(); len(got) != 154 {
 		t.Errorf("got %d comments, want one more, of the other rollout", len(got))
 	}
 }

@@ -35,6 +35,7 @@ type world struct {
 	log     bytes.Buffer
 	rollout rollout.Rollout
 	seq     int
+	tries   int // of a job, at most
 
 	mu   sync.Mutex
 	now  time.Time
@@ -71,7 +72,7 @@ func (w *world) pass(d time.Duration) {
 
 func newWorld(t *testing.T, change func(*notify.Config), targets ...notify.Target) *world {
 	t.Helper()
-	w := &world{t: t, now: start()}
+	w := &world{t: t, now: start(), tries: 20}
 	w.config = notify.Config{
 		Targets: targets, BaseURL: "https://serin.example.org/", Board: func(id string) string { return "https://grafana.example.org/d/" + id },
 		Client: &http.Client{Timeout: 10 * time.Second}, Dial: (&net.Dialer{}).DialContext, Now: w.clock, Log: slog.New(slog.NewTextHandler(&w.log, nil)),
@@ -234,10 +235,10 @@ func (w *world) try(n *notify.Notices) error {
 	}
 }
 
-// until tries a job up to 20 times, as the outbox does.
+// until tries a job some times, as the outbox does.
 func (w *world) until(n *notify.Notices, j outbox.Job) error {
 	var err error
-	for range 20 {
+	for range w.tries {
 		err = n.Handlers()[j.Kind](w.t.Context(), j)
 		var later *outbox.LaterError
 		switch {

@@ -178,6 +178,9 @@ func (h *History) fit(p plan.Plan, qs []Question) (plan.Plan, []string, error) {
 			return p, nil, fmt.Errorf("metric %s is counted by requests of %s, which %s", m.Name, m.Of, strings.Join(notes, " "))
 		}
 	}
+	if !slices.ContainsFunc(p.Metrics, func(m plan.Metric) bool { return m.Required }) {
+		return p, nil, fmt.Errorf("no metric is left that promotion needs, so that every draw would be promoted without proof: %s", strings.Join(notes, " "))
+	}
 	return p, notes, nil
 }
 

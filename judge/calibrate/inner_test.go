@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"strings"
 	"testing"
 	"time"
 
@@ -260,5 +261,50 @@ func TestWindows(t *testing.T) {
 				t.Errorf("%v: window %d is %v to %v", c.block, i, w.Start, w.End)
 			}
 		}
+	}
+}
+
+// TestMetricsOfOtherPodsAreLeftOut fits a plan to a history in which one metric knows the
+// pods by other names, one cannot tell them apart, and one was never seen.
+func TestMetricsOfOtherPodsAreLeftOut(t *testing.T) {
+	text := "service: s\nsource: m\narms: { baseline: { labels: { track: stable } } }\nmetrics:\n"
+	for _, name := range []string{"errors", "others", "one", "unseen"} {
+		text += fmt.Sprintf("  - name: %s\n    query: sum(rate(%[1]s_bad_total[1m])) / sum(rate(%[1]s_total[1m]))\n    kind: proportion\n    worse: higher\n    required: %[2]t\n", name, name == "errors")
+	}
+	text += "limits:\n  - { name: far, metric: others, above: 20% }\n  - { name: near, metric: errors, above: 20% }\n"
+	p, err := plan.Parse("p.yaml", []byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	qs, err := Questions(p, rollout.Arm(p.Arms.Baseline))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := queries.Window{Start: time.Unix(0, 0), End: time.Unix(600, 0), Block: time.Minute}
+	frames := map[string]queries.Frame{}
+	for i, names := range [][]string{{"a", "b"}, {"x-a", "x-b"}, {""}, {}} {
+		f := queries.Frame{Window: w}
+		for _, n := range names {
+			f.Processes = append(f.Processes, queries.Process{Name: n, N: make(queries.Column, 10), X: make(queries.Column, 10)})
+		}
+		frames[qs[i].Key] = f
+	}
+	h := NewHistory(Span{w.Start, w.End}, frames)
+	got, notes, err := h.fit(p, qs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(got.Metrics) != 1 || got.Metrics[0].Name != "errors" || len(got.Limits) != 1 || got.Limits[0].Name != "near" {
+		t.Errorf("got metrics %v and limits %v, want errors alone", got.Metrics, got.Limits)
+	}
+	all := strings.Join(notes, "\n")
+	for _, want := range []string{"others was left out: its pods have other names", "one was left out: its source cannot tell pods apart", "unseen was left out: the history has no sample"} {
+		if !strings.Contains(all, want) {
+			t.Errorf("got notes %q, want %q", all, want)
+		}
+	}
+	p.Metrics[0].Required = false
+	if _, _, err := h.fit(p, qs); err == nil || !strings.Contains(err.Error(), "promotion") {
+		t.Errorf("got error %v, want that nothing is left that promotion needs", err)
 	}
 }

@@ -32,11 +32,7 @@ type machine struct {
 
 // build builds the command as the image has it, once.
 var build = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "serin-deploy-")
-	if err != nil {
-		return "", err
-	}
-	file := filepath.Join(dir, "serin")
+	file := filepath.Join(workshop(), "serin")
 	c := exec.Command("go", "build", "-o", file, "./cmd/serin")
 	c.Dir = "../.."
 	c.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=-buildvcs=false")
@@ -46,11 +42,15 @@ var build = sync.OnceValues(func() (string, error) {
 	return file, nil
 })
 
+// workshop is the folder of what is built for this run.
+func workshop() string {
+	return filepath.Join(os.TempDir(), fmt.Sprintf("serin-deploy-%d", os.Getpid()))
+}
+
+// TestMain takes away what was built.
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if file, err := build(); err == nil {
-		_ = os.RemoveAll(filepath.Dir(file))
-	}
+	_ = os.RemoveAll(workshop())
 	os.Exit(code)
 }
 

@@ -20,6 +20,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -159,11 +160,31 @@ func TestRenderedConfigurationIsTaken(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			all := objects(t, manifests(mustRender(t, values(t, name))))
-			if got := lines(newMachine(t, all, workload(t, all), cluster(t)).check(t)); !strings.Contains(got, want) {
+			m := newMachine(t, all, workload(t, all), cluster(t))
+			if got := lines(m.check(t)); !strings.Contains(got, want) {
 				t.Errorf("got %s, want %s", got, want)
+			}
+			// What is read later must be there as well.
+			text := string(read(t, filepath.Join(m.root, "etc/serin/config/..data/serin.yaml")))
+			for _, file := range regexp.MustCompile(`/(?:etc|run|var)/[^\s"]+`).FindAllString(text, -1) {
+				if file == "/var/lib/serin/serin.db" { // made at the start
+					file = filepath.Dir(file)
+				}
+				if _, err := os.Lstat(filepath.Join(m.root, file)); err != nil {
+					t.Errorf("serin.yaml names %s, which is not mounted", file)
+				}
 			}
 		})
 	}
+}
+
+func read(t *testing.T, file string) []byte {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
 }
 
 // TestTheServerStartsAsRendered starts the real server as the container would be, asks

@@ -32,9 +32,13 @@ func lived(t *testing.T, proofs []presettest.Proof) string {
 func TestProposedPlansAreJudged(t *testing.T) {
 	t.Parallel()
 	proofs := presettest.Load(t, "../..")
+	for family, proof := range presettest.Mixed() { // requests and resources by facts of their own
+		proof.Family = family + " with jvm and kubernetes"
+		proofs = append(proofs, proof)
+	}
 	if os.Getenv("SERIN_E2E") == "" { // all of them take a minute
 		proofs = slices.DeleteFunc(proofs, func(p presettest.Proof) bool {
-			return !slices.Contains([]string{"istio", "apisix"}, p.Family)
+			return !slices.Contains([]string{"istio", "apisix", "nginx with jvm and kubernetes"}, p.Family)
 		})
 	}
 	url := promtest.Start(t, promtest.Config{History: lived(t, proofs)})

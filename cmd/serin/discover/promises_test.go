@@ -11,7 +11,7 @@ import (
 // TestPromisesHaveTheirTests holds that every test which docs/sources.md names is there, in
 // the package that it names.
 func TestPromisesHaveTheirTests(t *testing.T) {
-	text, err := os.ReadFile(filepath.Join(root, "docs/sources.md"))
+	text, err := os.ReadFile(filepath.Join(root, "docs", "sources.md"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -25,7 +25,7 @@ type frame struct {
 const (
 	leftRoom vg.Length = 56
 	footRoom vg.Length = 16
-	edge     vg.Length = 22 // to the right, where the last moment's name ends
+	edge     vg.Length = 30 // to the right, where the last moment's name ends
 	head     vg.Length = 6
 	letters  vg.Length = 10
 )

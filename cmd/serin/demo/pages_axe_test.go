@@ -101,7 +101,7 @@ func (b *browser) accessible(name string) {
 		if v.Impact != "serious" && v.Impact != "critical" {
 			continue
 		}
-		for _, n := range v.Nodes {
+		for _, n := range v.Nodes[:min(len(v.Nodes), 3)] {
 			b.t.Errorf("%s: %s (%s): %s\n%.300s\n%s", name, v.ID, v.Impact, v.Help, n.HTML, n.FailureSummary)
 		}
 	}

@@ -112,7 +112,7 @@ func newBrowser(t *testing.T) *browser {
 // do runs actions, in bounded time.
 func (b *browser) do(actions ...chromedp.Action) {
 	b.t.Helper()
-	ctx, cancel := context.WithTimeout(b.ctx, time.Minute)
+	ctx, cancel := context.WithTimeout(b.ctx, 2*time.Minute)
 	defer cancel()
 	if err := chromedp.Run(ctx, actions...); err != nil {
 		b.t.Fatalf("the browser: %v", err)
@@ -132,7 +132,7 @@ func (b *browser) is(what, expression string) {
 // await waits until an expression is true. A page that is being left has no answer.
 func (b *browser) await(expression string) {
 	b.t.Helper()
-	deadline := time.After(time.Minute)
+	deadline := time.After(2 * time.Minute)
 	for {
 		var yes bool
 		if err := chromedp.Run(b.ctx, chromedp.Evaluate(expression, &yes)); err == nil && yes {

@@ -10,6 +10,9 @@
     return span > 48 * 3600 ? t.slice(5, 10) : span <= 180 ? t.slice(11, 19) : t.slice(11, 16);
   };
 
+  // What a plot depends on beside its data. As long as it stays, so does whoever is in it.
+  const how = (figure) => Math.round(figure.clientWidth) + colour("canary");
+
   function draw(figure) {
     const plot = JSON.parse(figure.dataset.plot);
     const picture = figure.querySelector("svg.plot");
@@ -63,10 +66,11 @@
     figure.querySelector(".chart")?.remove();
     picture.before(holder);
     figure.classList.add("drawn");
-    figure.dataset.drawn = Math.round(figure.clientWidth) + colour("canary");
+    figure.dataset.drawn = how(figure);
   }
 
   const all = () => document.querySelectorAll("figure[data-plot]").forEach((f) => {
+    if (f.dataset.drawn === how(f)) return;
     f.classList.remove("drawn");
     f.querySelector(".chart")?.remove();
     draw(f);

@@ -224,6 +224,11 @@ func TestGitHubFindsTheCommentOfAKilledProcess(t *testing.T) {
 	if got := len(f.Comments()); got != 153 {
 		t.Fatalf("got %d comments, want 153", got)
 	}
+	for i, c := range f.Comments() {
+		if ours := i == 152; ours != strings.HasPrefix(c.Body, "<!-- serin "+w.rollout.ID+" git -->") || !ours && c.Edits > 0 {
+			t.Errorf("comment %d was changed %d times: %.80q", i, c.Edits, c.Body)
+		}
+	}
 	w.announce(func(r *rollout.Rollout) { r.Namespace = "other" })
 	w.work()
 	if got := f.Comments(); len(got) != 154 {

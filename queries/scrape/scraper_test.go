@@ -224,7 +224,11 @@ func TestFailedScrapesSayWhy(t *testing.T) {
 			p.answer(tt.answer)
 			to := p.target()
 			to.URL += "?token=secret"
-			s, clock := newTestSource(t, Config{Targets: []Target{to}, MaxBody: 1000, Timeout: 200 * time.Millisecond})
+			c := Config{Targets: []Target{to}, MaxBody: 1000}
+			if tt.name == "slow" {
+				c.Timeout = 200 * time.Millisecond
+			}
+			s, clock := newTestSource(t, c)
 			scrapeAll(t, s)
 			got := s.Status()[0]
 			if got.Up || !strings.Contains(got.LastError, tt.want) || strings.Contains(got.LastError, "secret") {

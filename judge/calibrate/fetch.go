@@ -118,7 +118,7 @@ func (f *File) lacks(key string, ws []queries.Window) []queries.Window {
 // bounds are a histogram's, as the first answer that had any.
 func (f *File) bounds(key string) []float64 {
 	for _, c := range f.chunks[key] {
-		if fr, err := unpackFrame(c.Frame); err == nil && len(fr.Bounds) > 0 {
+		if fr, err := c.frame(); err == nil && len(fr.Bounds) > 0 {
 			return fr.Bounds
 		}
 	}
@@ -211,7 +211,7 @@ func (f *File) joined(q Question) (queries.Frame, error) {
 		if !c.Window.Start.Equal(at) {
 			break
 		}
-		fr, err := unpackFrame(c.Frame)
+		fr, err := c.frame()
 		if err != nil {
 			return queries.Frame{}, err
 		}

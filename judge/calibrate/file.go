@@ -48,6 +48,16 @@ type chunkLine struct {
 	Name   string         `json:"name"` // of the metric, for people
 	Window queries.Window `json:"window"`
 	Frame  []byte         `json:"frame"` // JSON, compressed
+	// kept is the answer itself, where the file is kept nowhere.
+	kept *queries.Frame
+}
+
+// frame returns the answer.
+func (c chunkLine) frame() (queries.Frame, error) {
+	if c.kept != nil {
+		return *c.kept, nil
+	}
+	return unpackFrame(c.Frame)
 }
 
 // drawLine is a judged draw; Of says by which plan, history and seed.
@@ -231,13 +241,17 @@ func (f *File) append(l line) error {
 
 // Add keeps an answer.
 func (f *File) Add(q Question, fr queries.Frame) error {
-	b, err := packFrame(fr)
-	if err != nil {
-		return err
+	c := chunkLine{Key: q.Key, Name: q.Name, Window: fr.Window}
+	if f.out == nil {
+		c.kept = &fr
+	} else {
+		var err error
+		if c.Frame, err = packFrame(fr); err != nil {
+			return err
+		}
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	c := chunkLine{Key: q.Key, Name: q.Name, Window: fr.Window, Frame: b}
 	if err := f.append(line{Chunk: &c}); err != nil {
 		return err
 	}

@@ -57,7 +57,7 @@ func TestNotifyOfTheDocuments(t *testing.T) {
 	}
 	var blocks []string
 	for i, part := range strings.Split(string(text), "```") {
-		if yaml, ok := strings.CutPrefix(part, "yaml\n"); ok && i%2 == 1 {
+		if kind, yaml, _ := strings.Cut(part, "\n"); strings.HasPrefix(kind, "yaml") && i%2 == 1 {
 			blocks = append(blocks, yaml)
 		}
 	}

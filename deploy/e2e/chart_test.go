@@ -65,7 +65,7 @@ func render(t *testing.T, kube string, vals map[string]any) (map[string]string, 
 	if err != nil {
 		return nil, err
 	}
-	out, err := engine.Engine{}.Render(c, all)
+	out, err := engine.Engine{}.RenderWithContext(t.Context(), c, all)
 	if err != nil {
 		return nil, err
 	}

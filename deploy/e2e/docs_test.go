@@ -194,7 +194,7 @@ func tryClaim(t *testing.T, command string) {
 
 func tryKustomize(t *testing.T, command string) {
 	words := strings.Fields(command)
-	checkManifests(t, kustomized(t, filepath.Join("../..", words[len(words)-1])))
+	checkManifests(t, kustomized(t, "../../"+words[len(words)-1]))
 }
 
 // tryForwarder builds what the template takes.

@@ -51,7 +51,7 @@ jobs:
 		"namespace: shop, weight: 10": "",
 		"namspace: shop":              `input "namspace" is not defined`,
 	} {
-		file := filepath.Join(root, ".github/workflows/a.yaml")
+		file := filepath.Join(root, ".github", "workflows", "a.yaml")
 		if err := os.WriteFile(file, []byte(strings.Replace(used, "%s", input, 1)), 0o600); err != nil {
 			t.Fatal(err)
 		}

@@ -43,11 +43,11 @@ func write(dir string) error {
 	if err != nil {
 		return err
 	}
-	core, err := components(filepath.Join(recent, "openapi/openapitest/testdata/api__v1_openapi.json"))
+	core, err := components(recent + "/openapi/openapitest/testdata/api__v1_openapi.json")
 	if err != nil {
 		return err
 	}
-	apps, err := components(filepath.Join(recent, "openapi/openapitest/testdata/apis__apps__v1_openapi.json"))
+	apps, err := components(recent + "/openapi/openapitest/testdata/apis__apps__v1_openapi.json")
 	if err != nil {
 		return err
 	}
@@ -102,7 +102,7 @@ func customs(dir string) error {
 }
 
 func moduleDir(module string) (string, error) {
-	out, err := exec.Command("go", "mod", "download", "-json", module).Output()
+	out, err := exec.Command("go", "mod", "download", "-json", module).Output() // #nosec G204 -- one of the constants above
 	if err != nil {
 		return "", fmt.Errorf("%s cannot be had: %w", module, err)
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"debug/buildinfo"
 	"fmt"
 	"os"
@@ -18,12 +19,12 @@ type binary struct {
 }
 
 // build builds the command for a platform: static, without paths of this machine.
-func (r release) build(work string, p platform) (binary, error) {
+func (r release) build(ctx context.Context, work string, p platform) (binary, error) {
 	b := binary{platform: p, file: filepath.Join(work, p.String(), "serin")}
 	if p.os == "windows" {
 		b.file += ".exe"
 	}
-	c := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w -buildid=", "-o", b.file, "./cmd/serin") // #nosec G204 -- the arguments are ours
+	c := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags=-s -w -buildid=", "-o", b.file, "./cmd/serin") // #nosec G204 -- the arguments are ours
 	c.Dir = r.source
 	c.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS="+p.os, "GOARCH="+p.arch, "GOFLAGS=", "GOAMD64=v1")
 	if out, err := c.CombinedOutput(); err != nil {
@@ -46,8 +47,8 @@ func (r release) build(work string, p platform) (binary, error) {
 type pages map[string][]byte
 
 // pages asks the command itself for them, as it is on this machine.
-func (r release) pages(work string) (pages, error) {
-	b, err := r.build(work, platform{runtime.GOOS, runtime.GOARCH})
+func (r release) pages(ctx context.Context, work string) (pages, error) {
+	b, err := r.build(ctx, work, platform{runtime.GOOS, runtime.GOARCH})
 	if err != nil {
 		return nil, err
 	}
@@ -57,14 +58,14 @@ func (r release) pages(work string) (pages, error) {
 		"zsh/site-functions/_serin":            "zsh",
 		"fish/vendor_completions.d/serin.fish": "fish",
 	} {
-		text, err := exec.Command(b.file, "completion", shell).Output() // #nosec G204 -- our own command
+		text, err := exec.CommandContext(ctx, b.file, "completion", shell).Output() // #nosec G204 -- our own command
 		if err != nil {
 			return nil, fmt.Errorf("serin completion %s: %w", shell, err)
 		}
 		out[at] = text
 	}
 	manual := filepath.Join(work, "man1")
-	if said, err := exec.Command(b.file, "man", "--output", manual).CombinedOutput(); err != nil { // #nosec G204 -- our own command
+	if said, err := exec.CommandContext(ctx, b.file, "man", "--output", manual).CombinedOutput(); err != nil { // #nosec G204 -- our own command
 		return nil, fmt.Errorf("serin man: %w\n%s", err, said)
 	}
 	files, err := os.ReadDir(manual)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io/fs"
@@ -24,8 +25,8 @@ type notices []notice
 
 // licences finds the licences of every module that a binary has in it, of Go's own
 // library, and of what was copied. One without a licence is a fault.
-func (r release) licences(built []binary) (notices, error) {
-	dirs, err := r.modules()
+func (r release) licences(ctx context.Context, built []binary) (notices, error) {
+	dirs, err := r.modules(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -38,7 +39,7 @@ func (r release) licences(built []binary) (notices, error) {
 			used[m.Path+"@"+m.Version] = m
 		}
 	}
-	goroot, err := exec.Command("go", "env", "GOROOT").Output()
+	goroot, err := exec.CommandContext(ctx, "go", "env", "GOROOT").Output()
 	if err != nil {
 		return nil, err
 	}
@@ -74,8 +75,8 @@ func (r release) licences(built []binary) (notices, error) {
 }
 
 // modules returns where each module of the build list is.
-func (r release) modules() (map[string]string, error) {
-	c := exec.Command("go", "list", "-m", "-json", "all")
+func (r release) modules(ctx context.Context) (map[string]string, error) {
+	c := exec.CommandContext(ctx, "go", "list", "-m", "-json", "all")
 	c.Dir = r.source
 	pipe, err := c.Output()
 	if err != nil {

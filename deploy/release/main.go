@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"flag"
 	"fmt"
 	"io"
@@ -35,13 +36,13 @@ func everywhere() string {
 }
 
 func main() {
-	if err := run(os.Args[1:], os.Stdout); err != nil {
+	if err := run(context.Background(), os.Args[1:], os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, "release:", err)
 		os.Exit(1)
 	}
 }
 
-func run(args []string, log io.Writer) error {
+func run(ctx context.Context, args []string, log io.Writer) error {
 	r := release{log: log}
 	f := flag.NewFlagSet("release", flag.ContinueOnError)
 	f.StringVar(&r.source, "source", "../..", "the folder of the main module")
@@ -63,17 +64,17 @@ func run(args []string, log io.Writer) error {
 		r.platforms = append(r.platforms, platform{system, arch})
 	}
 	var err error
-	if r.at, err = r.moment(); err != nil {
+	if r.at, err = r.moment(ctx); err != nil {
 		return err
 	}
 	if left, _ := os.ReadDir(r.out); len(left) > 0 {
 		return fmt.Errorf("%s is not empty; remove it, or name another folder with --out", r.out)
 	}
-	return r.make()
+	return r.make(ctx)
 }
 
 // make builds everything.
-func (r release) make() error {
+func (r release) make(ctx context.Context) error {
 	if err := os.MkdirAll(r.out, 0o755); err != nil { // #nosec G301 -- what is made is public
 		return err
 	}
@@ -84,17 +85,17 @@ func (r release) make() error {
 	defer func() { _ = os.RemoveAll(work) }()
 	var built []binary
 	for _, p := range r.platforms {
-		b, err := r.build(work, p)
+		b, err := r.build(ctx, work, p)
 		if err != nil {
 			return err
 		}
 		built = append(built, b)
 	}
-	licences, err := r.licences(built)
+	licences, err := r.licences(ctx, built)
 	if err != nil {
 		return err
 	}
-	pages, err := r.pages(work)
+	pages, err := r.pages(ctx, work)
 	if err != nil {
 		return err
 	}
@@ -115,10 +116,10 @@ func (r release) make() error {
 }
 
 // moment says how every file is dated: SOURCE_DATE_EPOCH, or when the commit was made.
-func (r release) moment() (time.Time, error) {
+func (r release) moment(ctx context.Context) (time.Time, error) {
 	text := os.Getenv("SOURCE_DATE_EPOCH")
 	if text == "" {
-		out, err := r.git("log", "-1", "--format=%ct")
+		out, err := r.git(ctx, "log", "-1", "--format=%ct")
 		if err != nil {
 			return time.Time{}, fmt.Errorf("there is no commit to date files by (%w); set SOURCE_DATE_EPOCH", err)
 		}
@@ -131,8 +132,8 @@ func (r release) moment() (time.Time, error) {
 	return time.Unix(seconds, 0).UTC(), nil
 }
 
-func (r release) git(args ...string) (string, error) {
-	c := exec.Command("git", args...) // #nosec G204 -- the arguments are ours
+func (r release) git(ctx context.Context, args ...string) (string, error) {
+	c := exec.CommandContext(ctx, "git", args...) // #nosec G204 -- the arguments are ours
 	c.Dir = r.source
 	out, err := c.Output()
 	return strings.TrimSpace(string(out)), err

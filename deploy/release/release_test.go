@@ -33,10 +33,10 @@ func released(t *testing.T, platforms string) string {
 	if err := os.CopyFS(source, os.DirFS("testdata/source")); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.CopyFS(filepath.Join(source, "deploy/systemd"), os.DirFS("../systemd")); err != nil {
+	if err := os.CopyFS(filepath.Join(source, "deploy", "systemd"), os.DirFS("../systemd")); err != nil {
 		t.Fatal(err)
 	}
-	if err := run([]string{"--snapshot", "--version", "v1.2.3", "--source", source, "--out", out, "--platforms", platforms}, io.Discard); err != nil {
+	if err := run(t.Context(), []string{"--snapshot", "--version", "v1.2.3", "--source", source, "--out", out, "--platforms", platforms}, io.Discard); err != nil {
 		t.Fatal(err)
 	}
 	return out
@@ -274,14 +274,14 @@ func TestReleasesThatAreRefused(t *testing.T) {
 		"half a platform":       {[]string{"--version", "v1.0.0", "--out", empty, "--platforms", "linux"}, `"linux" is not a platform`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if err := run(c.args, io.Discard); err == nil || !strings.Contains(err.Error(), c.want) {
+			if err := run(t.Context(), c.args, io.Discard); err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("got %v, want %q", err, c.want)
 			}
 		})
 	}
 	t.Run("a date that is none", func(t *testing.T) {
 		t.Setenv("SOURCE_DATE_EPOCH", "today")
-		if err := run([]string{"--version", "v1.0.0", "--out", empty}, io.Discard); err == nil || !strings.Contains(err.Error(), "SOURCE_DATE_EPOCH") {
+		if err := run(t.Context(), []string{"--version", "v1.0.0", "--out", empty}, io.Discard); err == nil || !strings.Contains(err.Error(), "SOURCE_DATE_EPOCH") {
 			t.Errorf("got %v", err)
 		}
 	})

@@ -12,9 +12,6 @@ import (
 // values of named series, with arithmetic between them.
 const JSON Lang = "http-json"
 
-// Langs lists the languages that a plan's queries may be written in, PromQL first.
-func Langs() []Lang { return []Lang{PromQL, Datadog, CloudWatch, JSON} }
-
 // Part is one question to a store inside a query that is not PromQL. What stands
 // between the parts is arithmetic, which [Understand] follows and the store need not
 // know.

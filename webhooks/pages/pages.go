@@ -73,7 +73,6 @@ func words() template.FuncMap {
 		"short":  func(s string) string { return s[:min(len(s), 12)] },
 		"first":  upperFirst,
 		"took":   took,
-		"join":   strings.Join,
 		"day":    day,
 		"minute": func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04") },
 		"clock":  func(t time.Time) string { return t.UTC().Format("15:04:05") },

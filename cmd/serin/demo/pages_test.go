@@ -276,7 +276,7 @@ func (b *browser) values() {
 }
 
 // live opens a rollout's page, has a look recorded, and waits for the page to say so; then
-// a person decides by its form.
+// a person decides by its form, and in the end the page says that it has heard nothing.
 func (b *browser) live(r *recording) {
 	b.t.Helper()
 	roll := r.announce(recordedHealthy, "later", recordedNow().Add(-2*time.Minute))
@@ -287,6 +287,9 @@ func (b *browser) live(r *recording) {
 	b.do(chromedp.SetValue("#action", "hold"), chromedp.SendKeys("#reason", "the pager rang"), chromedp.Click("form[method=post] button"))
 	b.await(`document.body.innerText.includes("because: the pager rang")`)
 	b.looks("live")
+	// To the page, a minute goes by each time that it asks for the time.
+	b.do(chromedp.Evaluate(`(() => { const now = Date.now; let minutes = 0; Date.now = () => now() + 60000 * minutes++; })()`, nil))
+	b.await(`document.querySelector("#live.stale")?.textContent.startsWith("NOT UP TO DATE: nothing heard for ")`)
 }
 
 // hostile opens the pages of a rollout whose every text is an attack.

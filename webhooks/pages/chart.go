@@ -75,7 +75,8 @@ func oddsMarks(f frame, threshold float64) []mark {
 }
 
 // ratios draws canary over baseline with its always-valid interval, beside what is
-// tolerated and what promotion must exclude. It is "" where there is too little.
+// tolerated and what promotion must exclude. Its axis is logarithmic: half as much is as
+// far from the baseline as twice as much. It is "" where there is too little.
 func (p pen) ratios(m plan.Metric, points []judge.TracePoint) (template.HTML, error) {
 	known := withRatio(points)
 	if len(known) < fewest {
@@ -84,25 +85,25 @@ func (p pen) ratios(m plan.Metric, points []judge.TracePoint) (template.HTML, er
 	first, last := known[0], known[len(known)-1]
 	low, high := span(m, known)
 	return p.picture(plotWidth, plotHeight, ratiosAlt(m, first, last), func(c draw.Canvas) {
-		f := p.frame(c, xy{seconds(first.End), low}, xy{seconds(last.End), high})
+		f := p.frame(c, xy{seconds(first.End), math.Log(low)}, xy{seconds(last.End), math.Log(high)})
 		var curve, upper, lower []xy
 		for _, k := range known {
 			x := seconds(k.End)
-			curve = append(curve, xy{x, k.Effect.Ratio})
+			curve = append(curve, xy{x, math.Log(k.Effect.Ratio)})
 			if k.Effect.Low != nil || k.Effect.High != nil {
-				upper = append(upper, xy{x, orElse(k.Effect.High, high)})
-				lower = append(lower, xy{x, orElse(k.Effect.Low, low)})
+				upper = append(upper, xy{x, logOr(k.Effect.High, high)})
+				lower = append(lower, xy{x, logOr(k.Effect.Low, low)})
 			}
 		}
 		f.area(rule, upper, lower)
 		f.times()
-		f.level(1, levelOf(baseline))
+		f.level(0, levelOf(baseline))
 		for _, l := range []struct {
 			at  float64
 			hue hue
 		}{{bound(m, m.Tolerance, *last.Effect), held}, {bound(m, m.Margin, *last.Effect), bad}} {
 			if l.at > low && l.at < high {
-				f.level(l.at, dashed(l.hue))
+				f.level(math.Log(l.at), dashed(l.hue))
 			}
 		}
 		f.values(timesMarks(low, high)...)
@@ -133,6 +134,15 @@ func orElse(v *float64, or float64) float64 {
 	return *v
 }
 
+// logOr is where an interval's end is on the axis of ratios; an end that is not known, or
+// is 0, is at the axis's own.
+func logOr(v *float64, end float64) float64 {
+	if v == nil || !(*v > 0) {
+		return math.Log(end)
+	}
+	return math.Log(*v)
+}
+
 // bound is a margin as a ratio, at the baseline's value so far.
 func bound(m plan.Metric, by plan.Margin, e judge.Effect) float64 {
 	worse := by.Relative
@@ -148,26 +158,52 @@ func bound(m plan.Metric, by plan.Margin, e judge.Effect) float64 {
 // span returns the part of the axis that is drawn: what is tolerated, the ratio, and of
 // the intervals the later ones, since the first are as wide as nothing is known.
 func span(m plan.Metric, points []judge.TracePoint) (low, high float64) {
-	const wide = 20 // times; how much more an interval reaches is not asked
+	const (
+		wide   = 100    // times; how much more an interval reaches is not asked
+		widest = 10_000 // times; a ratio beyond stays at the edge
+	)
 	low, high = 0.9, 1.1
 	for i, k := range points {
-		low, high = min(low, k.Effect.Ratio), max(high, k.Effect.Ratio)
+		low, high = min(low, max(k.Effect.Ratio, 1./widest)), max(high, min(k.Effect.Ratio, widest))
 		if i >= len(points)/2 {
-			low, high = min(low, orElse(k.Effect.Low, low)), max(high, min(orElse(k.Effect.High, high), wide))
+			low = min(low, max(orElse(k.Effect.Low, low), 1./wide))
+			high = max(high, min(orElse(k.Effect.High, high), wide))
 		}
 	}
 	e := *points[len(points)-1].Effect
 	for _, by := range []plan.Margin{m.Tolerance, m.Margin} {
-		if at := bound(m, by, e); at < 4 {
+		if at := bound(m, by, e); at > 0.25 && at < 4 {
 			low, high = min(low, at), max(high, at)
 		}
 	}
-	room := (high - low) * 0.08
-	return max(0, low-room), high + room
+	room := math.Pow(high/low, 0.08)
+	return low / room, high * room
 }
 
-// timesMarks names round ratios.
+// timesMarks names round ratios on their logarithmic axis: in equal steps where it is
+// short, else by decades and what is round between them.
 func timesMarks(low, high float64) []mark {
+	if high/low < 3 {
+		return evenMarks(low, high)
+	}
+	var out []mark
+	for _, round := range [][]float64{{1, 2, 5}, {1, 3}, {1}} {
+		out = nil
+		for decade := math.Floor(math.Log10(low)); decade <= math.Log10(high); decade++ {
+			for _, by := range round {
+				if v := by * math.Pow(10, decade); v >= low && v <= high {
+					out = append(out, mark{math.Log(v), fmt.Sprintf("%.3g×", v)})
+				}
+			}
+		}
+		if len(out) <= 6 {
+			return out
+		}
+	}
+	return slices.DeleteFunc(out, func(m mark) bool { return math.Mod(math.Round(m.y/math.Ln10), 2) != 0 })
+}
+
+func evenMarks(low, high float64) []mark {
 	step := math.Pow(10, math.Floor(math.Log10(high-low)))
 	for _, by := range []float64{0.1, 0.2, 0.5, 1, 2} {
 		if (high-low)/(step*by) <= 5 {
@@ -177,7 +213,7 @@ func timesMarks(low, high float64) []mark {
 	}
 	var out []mark
 	for v := math.Ceil(low/step) * step; v <= high; v += step {
-		out = append(out, mark{v, fmt.Sprintf("%.3g×", v)})
+		out = append(out, mark{math.Log(v), fmt.Sprintf("%.3g×", v)})
 	}
 	return out
 }

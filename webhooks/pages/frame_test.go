@@ -1,6 +1,7 @@
 package pages
 
 import (
+	"fmt"
 	"math"
 	"strings"
 	"testing"
@@ -62,14 +63,14 @@ func TestBoundsAreRatiosOfTheBaseline(t *testing.T) {
 }
 
 func TestMarksAreFewAndRound(t *testing.T) {
-	for _, c := range [][2]float64{{0.9, 1.1}, {0, 20}, {0.95, 1.6}, {0, 1000}, {0.99, 1.02}, {0, 22.4}} {
+	for _, c := range [][2]float64{{0.9, 1.1}, {0.9, 20}, {0.95, 1.6}, {0.9, 1000}, {0.99, 1.02}, {0.05, 22.4}, {1e-4, 1e4}, {0.8, 4}} {
 		marks := timesMarks(c[0], c[1])
 		if len(marks) < 2 || len(marks) > 6 {
 			t.Errorf("%v: got %d marks, want 2 to 6: %v", c, len(marks), marks)
 		}
 		seen := map[string]bool{}
 		for _, m := range marks {
-			if m.y < c[0]-1e-9 || m.y > c[1]+1e-9 || seen[m.text] {
+			if v := math.Exp(m.y); v < c[0]*(1-1e-9) || v > c[1]*(1+1e-9) || seen[m.text] || m.text != fmt.Sprintf("%.3g×", v) {
 				t.Errorf("%v: got mark %v", c, m)
 			}
 			seen[m.text] = true

@@ -105,26 +105,26 @@ func liveRatios(m plan.Metric, points []judge.TracePoint) (string, error) {
 		return "", nil
 	}
 	low, high := span(m, points)
-	p := interactive{Low: low, High: high, Band: &drawnBand{}}
+	p := interactive{Low: math.Log(low), High: math.Log(high), Band: &drawnBand{}}
 	curve := drawnLine{Hue: names()[canary]}
 	last := *points[len(points)-1].Effect
 	for _, k := range points {
 		p.X = append(p.X, k.End.Unix())
-		curve.Y = append(curve.Y, p.within(k.Effect.Ratio))
-		from, to := p.within(orElse(k.Effect.Low, low)), p.within(orElse(k.Effect.High, high))
+		curve.Y = append(curve.Y, p.within(math.Log(k.Effect.Ratio)))
+		from, to := p.within(logOr(k.Effect.Low, low)), p.within(logOr(k.Effect.High, high))
 		if k.Effect.Low == nil && k.Effect.High == nil {
 			from, to = nil, nil // nothing is known
 		}
 		p.Band.Low, p.Band.High = append(p.Band.Low, from), append(p.Band.High, to)
 		p.Say = append(p.Say, said(k))
 	}
-	p.level(1, baseline, false)
+	p.level(0, baseline, false)
 	for _, l := range []struct {
 		at  float64
 		hue hue
 	}{{bound(m, m.Tolerance, last), held}, {bound(m, m.Margin, last), bad}} {
 		if l.at > low && l.at < high {
-			p.level(l.at, l.hue, true)
+			p.level(math.Log(l.at), l.hue, true)
 		}
 	}
 	p.Lines = append(p.Lines, curve)

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"io/fs"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -62,7 +63,7 @@ func TestThePlotsForTheScript(t *testing.T) {
 		return p
 	}
 	p := read(liveRatios(m, points))
-	if len(p.X) != 2 || p.Band.Low[0] != nil || *p.Band.Low[1] != 0.8 || *p.Band.High[1] > p.High {
+	if len(p.X) != 2 || p.Band.Low[0] != nil || *p.Band.Low[1] != math.Log(0.8) || *p.Band.High[1] > p.High {
 		t.Errorf("got %d moments with band %v to %v, want two, a gap first", len(p.X), p.Band.Low, p.Band.High)
 	}
 	if want := "12:02:00: canary 3 %, baseline 1 %, 3× (0.8 to 30); worse 1,000:1"; p.Say[1] != want {

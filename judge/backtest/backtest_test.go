@@ -99,32 +99,22 @@ func TestNothingToWalkThrough(t *testing.T) {
 
 // ledger is a journal that keeps its looks.
 type ledger struct {
-	rec   judge.Record
+	judge.Memory
 	looks []judge.Look
 }
 
-func (l *ledger) Load(context.Context, string) (judge.Record, error) { return l.rec, nil }
-
-func (l *ledger) Commit(_ context.Context, look judge.Look) error {
-	joined, err := l.rec.Frozen.Append(look.Freeze)
-	if err != nil {
-		return err
-	}
-	l.rec.Frozen, l.rec.Looks = joined, l.rec.Looks+1
-	if l.rec.Latch == nil {
-		l.rec.Latch = look.Verdict.Latched
-	}
+func (l *ledger) Commit(ctx context.Context, look judge.Look) error {
 	l.looks = append(l.looks, look)
-	return nil
+	return l.Memory.Commit(ctx, look)
 }
 
 // recorded is what a live judge recorded of a rollout, looking every minute.
 func recorded(t testing.TB, p plan.Plan, s queries.Source, looks int) []judge.Look {
 	t.Helper()
-	l := &ledger{rec: judge.Record{Rollout: release(p), Plan: p}}
+	l := &ledger{Memory: judge.Memory{Record: judge.Record{Rollout: release(p), Plan: p}}}
 	j := judge.New(judge.Config{Journal: l, Sources: map[string]queries.Source{"memory": s}, Engine: "test"})
 	for n := 1; n <= looks; n++ {
-		if _, err := j.Decide(t.Context(), l.rec.Rollout, begin().Add(time.Duration(n)*time.Minute+p.Lag.D())); err != nil {
+		if _, err := j.Decide(t.Context(), l.Record.Rollout, begin().Add(time.Duration(n)*time.Minute+p.Lag.D())); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -24,7 +24,7 @@ type Past struct {
 // Walker is a judge with one past rollout before it. It is not safe for concurrent use.
 type Walker struct {
 	past    Past
-	journal *memory
+	journal *judge.Memory
 	judge   *judge.Judge
 }
 
@@ -51,7 +51,7 @@ func NewWalker(p Past) (*Walker, error) {
 	if p.Rollout.Comparison == rollout.ChecksOnly {
 		return nil, errors.New("backtest: this rollout is judged by checks alone, and the past cannot be checked")
 	}
-	j := &memory{rec: judge.Record{Rollout: p.Rollout, Plan: p.Plan}}
+	j := &judge.Memory{Record: judge.Record{Rollout: p.Rollout, Plan: p.Plan}}
 	return &Walker{past: p, journal: j, judge: judge.New(judge.Config{
 		Journal: j, Engine: p.Engine, Concurrency: 4,
 		// The source's own clock reads the present.
@@ -85,40 +85,10 @@ func (w *Walker) Look(ctx context.Context, n int) (judge.Verdict, error) {
 }
 
 // Record returns what has been recorded so far.
-func (w *Walker) Record() judge.Record { return w.journal.rec }
+func (w *Walker) Record() judge.Record { return w.journal.Record }
 
 // Blocks is how many blocks a rollout has up to its plan's deadline.
 func Blocks(p plan.Plan) int { return int(p.MaxDuration.D() / p.Block.D()) }
 
 // timeless is a source that has no clock.
 type timeless struct{ queries.Source }
-
-// memory is a journal of one rollout.
-type memory struct{ rec judge.Record }
-
-// Load implements [judge.Journal].
-func (m *memory) Load(_ context.Context, id string) (judge.Record, error) {
-	if id != m.rec.Rollout.ID {
-		return judge.Record{}, judge.ErrUnknownRollout
-	}
-	return m.rec, nil
-}
-
-// Commit implements [judge.Journal].
-func (m *memory) Commit(_ context.Context, l judge.Look) error {
-	if l.Verdict.Seq != m.rec.Looks+1 {
-		return judge.ErrStale
-	}
-	joined, err := m.rec.Frozen.Append(l.Freeze)
-	if err != nil {
-		return err
-	}
-	m.rec.Frozen, m.rec.Looks = joined, m.rec.Looks+1
-	if m.rec.Latch == nil {
-		m.rec.Latch = l.Verdict.Latched
-	}
-	if m.rec.PromotedAt.IsZero() && l.Verdict.Promotion.Yes {
-		m.rec.PromotedAt = l.Verdict.At
-	}
-	return nil
-}

@@ -35,7 +35,7 @@ func TestSkippedLooksChangeNothing(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				pure := judge.Evaluate(judge.Input{Record: every.journal.rec, At: v.At, Seq: v.Seq, Closed: n, Engine: v.Engine})
+				pure := judge.Evaluate(judge.Input{Record: every.journal.Record, At: v.At, Seq: v.Seq, Closed: n, Engine: v.Engine})
 				if pure.Outcome != v.Outcome || pure.Evidence != v.Evidence {
 					t.Errorf("%s, run %d, minute %d: the look says %v at %v, the evaluation %v at %v",
 						name, i, n, v.Outcome, v.Evidence, pure.Outcome, pure.Evidence)
@@ -209,7 +209,7 @@ func TestTheSourceRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	tr := newTrial(p, s.Scenario, newGenerator(s).run(0))
-	v, err := tr.judge.Decide(t.Context(), tr.journal.rec.Rollout, start().Add((runBlocks+5)*time.Minute))
+	v, err := tr.judge.Decide(t.Context(), tr.journal.Record.Rollout, start().Add((runBlocks+5)*time.Minute))
 	if err != nil || v.Outcome == judge.Promote {
 		t.Errorf("beyond the hour: got %v, %v, want no promotion", v.Outcome, err)
 	}

@@ -147,37 +147,10 @@ func labPlan(v variant, s Scenario) (plan.Plan, error) {
 	return p, nil
 }
 
-// memory is a journal of one rollout.
-type memory struct{ rec judge.Record }
-
-// Load implements [judge.Journal].
-func (m *memory) Load(_ context.Context, id string) (judge.Record, error) {
-	if id != m.rec.Rollout.ID {
-		return judge.Record{}, judge.ErrUnknownRollout
-	}
-	return m.rec, nil
-}
-
-// Commit implements [judge.Journal].
-func (m *memory) Commit(_ context.Context, l judge.Look) error {
-	if l.Verdict.Seq != m.rec.Looks+1 {
-		return judge.ErrStale
-	}
-	joined, err := m.rec.Frozen.Append(l.Freeze)
-	if err != nil {
-		return err
-	}
-	m.rec.Frozen, m.rec.Looks = joined, m.rec.Looks+1
-	if m.rec.Latch == nil {
-		m.rec.Latch = l.Verdict.Latched
-	}
-	return nil
-}
-
 // trial is the product's judge with one rollout before it.
 type trial struct {
 	judge   *judge.Judge
-	journal *memory
+	journal *judge.Memory
 	plan    plan.Plan
 }
 
@@ -196,7 +169,7 @@ func newTrial(p plan.Plan, s Scenario, w *world) trial {
 			}
 		}
 	}
-	j := &memory{rec: judge.Record{Rollout: r, Plan: p}}
+	j := &judge.Memory{Record: judge.Record{Rollout: r, Plan: p}}
 	return trial{
 		judge:   judge.New(judge.Config{Journal: j, Sources: map[string]queries.Source{sourceName: source{w}}, Engine: "lab", Concurrency: 1}),
 		journal: j, plan: p,
@@ -206,7 +179,7 @@ func newTrial(p plan.Plan, s Scenario, w *world) trial {
 // look asks for a verdict just after block n has closed.
 func (t trial) look(ctx context.Context, n int) (judge.Verdict, error) {
 	at := start().Add(time.Duration(n)*t.plan.Block.D() + t.plan.Lag.D() + time.Second)
-	v, err := t.judge.Decide(ctx, t.journal.rec.Rollout, at)
+	v, err := t.judge.Decide(ctx, t.journal.Record.Rollout, at)
 	if err != nil {
 		return v, err
 	}

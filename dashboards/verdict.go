@@ -111,21 +111,33 @@ func (s Subject) worst() string {
 	return "topk(1, max by (finding) (" + last + ") >= " + number(harm) + ") or on () label_replace(0 * max(" + last + "), \"finding\", \"none\", \"\", \"\")"
 }
 
+// What the panel of the verdict has room for on a screen of 1440 pixels, in characters: the
+// reason, and both where the worst metric's is beside it. The report has all of them.
+const (
+	longestReason  = 500
+	reasonOfTwo    = 290
+	longestOfWorst = 170
+)
+
 // words is the verdict as Markdown.
 func (s Subject) words() string {
 	var b strings.Builder
 	v := s.Verdict
+	most := longestReason
+	if s.worstToSay() {
+		most = reasonOfTwo
+	}
 	switch {
 	case v.Outcome == "":
 		b.WriteString("## not judged yet\n\nNobody has looked at this rollout.\n\n")
 	default:
-		fmt.Fprintf(&b, "## %s%s\n\n%s\n\n", strings.ToUpper(v.Outcome), proven(v), plain(v.Reason))
+		fmt.Fprintf(&b, "## %s%s\n\n%s\n\n", strings.ToUpper(v.Outcome), proven(v), plain(shortened(v.Reason, most)))
 	}
 	if !s.Closed.IsZero() {
 		fmt.Fprintf(&b, "**Ended** %s: %s.\n\n", moment(s.Closed), plain(s.Why))
 	}
 	if s.worstToSay() {
-		fmt.Fprintf(&b, "**Worst: %s.** %s\n\n", plain(v.Worst), plain(v.WorstReason))
+		fmt.Fprintf(&b, "**Worst: %s.** %s\n\n", plain(v.Worst), plain(shortened(v.WorstReason, longestOfWorst)))
 	}
 	r := s.Rollout
 	fmt.Fprintf(&b, "**%s %s** on trial against %s, since %s (attempt %d), for %s by plan %s.", plain(join(r.Namespace, r.Service)),

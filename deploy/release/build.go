@@ -24,7 +24,11 @@ func (r release) build(ctx context.Context, work string, p platform) (binary, er
 	if p.os == "windows" {
 		b.file += ".exe"
 	}
-	c := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags=-s -w -buildid=", "-o", b.file, "./cmd/serin") // #nosec G204 -- the arguments are ours
+	stamp := "-buildvcs=true" // also where Go is set not to: the version comes from the tag
+	if r.snapshot {
+		stamp = "-buildvcs=auto"
+	}
+	c := exec.CommandContext(ctx, "go", "build", "-trimpath", stamp, "-ldflags=-s -w -buildid=", "-o", b.file, "./cmd/serin") // #nosec G204 -- the arguments are ours
 	c.Dir = r.source
 	c.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS="+p.os, "GOARCH="+p.arch, "GOFLAGS=", "GOAMD64=v1")
 	if out, err := c.CombinedOutput(); err != nil {

@@ -30,7 +30,6 @@ func lived(t *testing.T, proofs []presettest.Proof) string {
 // TestProposedPlansAreJudged proposes a plan for a service of each family from what a real
 // server has, checks it against that server, and judges by it.
 func TestProposedPlansAreJudged(t *testing.T) {
-	t.Parallel()
 	proofs := presettest.Load(t, "../..")
 	for family, proof := range presettest.Mixed() { // requests and resources by facts of their own
 		proof.Family = family + " with jvm and kubernetes"

@@ -118,7 +118,6 @@ func (w pastWorld) calibrate(state string) []string {
 // every way, and compares two plans.
 func TestThePastOfARealPrometheus(t *testing.T) {
 	needsMinutes(t)
-	t.Parallel()
 	w := newPastWorld(t)
 	t.Run("backtest", func(t *testing.T) {
 		var r backtest.Report

@@ -43,7 +43,6 @@ func called(t *testing.T, args ...string) (code int, out, errs string) {
 // history. The lab's healthy canaries of as many pods and as much traffic are rolled back
 // at a rate that lies within the interval.
 func TestTheDemosHistoryMatchesTheLab(t *testing.T) {
-	t.Parallel()
 	plan, history := demoHistory(t)
 	code, out, errs := called(t, "calibrate", "--plan", plan, "--history", history, "--draws", "80", "--paths", "0", "-o", "json")
 	if code != 0 {
@@ -72,7 +71,6 @@ func TestTheDemosHistoryMatchesTheLab(t *testing.T) {
 }
 
 func TestPastsThatCannotBeUsed(t *testing.T) {
-	t.Parallel()
 	dir := t.TempDir()
 	plan := filepath.Join(dir, "p.yaml")
 	const text = "service: shop\nsource: s\nmetrics:\n  - name: errors\n    query: sum(rate(bad_total[1m])) / sum(rate(all_total[1m]))\n"
@@ -108,7 +106,6 @@ func TestPastsThatCannotBeUsed(t *testing.T) {
 // TestRecordedRolloutsAreJudgedAgain judges an export: by the recorded plan, by another
 // one, and by two.
 func TestRecordedRolloutsAreJudgedAgain(t *testing.T) {
-	t.Parallel()
 	dir := t.TempDir()
 	db, export := filepath.Join(dir, "serin.db"), filepath.Join(dir, "export.jsonl")
 	id := lookedAt(t, db)

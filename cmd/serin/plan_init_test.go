@@ -40,8 +40,8 @@ func TestProposedPlansAreJudged(t *testing.T) {
 			return !slices.Contains([]string{"istio", "apisix", "nginx with jvm and kubernetes"}, p.Family)
 		})
 	}
-	// Blocks stay as they were loaded: nothing is compacted under the questions.
-	url := promtest.Start(t, promtest.Config{History: lived(t, proofs), Flags: []string{"--storage.tsdb.min-block-duration=2h", "--storage.tsdb.max-block-duration=2h"}})
+	// Each command keeps its connections until its process ends, which here is the test's.
+	url := promtest.Start(t, promtest.Config{History: lived(t, proofs), Flags: []string{"--web.max-connections=8192"}})
 	native := presettest.LoadNative(t, "../..")
 	for _, proof := range append(proofs, native...) {
 		t.Run(proof.Family, func(t *testing.T) {

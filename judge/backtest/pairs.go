@@ -1,7 +1,6 @@
 package backtest
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"time"
@@ -67,19 +66,7 @@ func (p *Pairs) Judge(id string, plans [2]plan.Plan, was plan.Plan, looks []judg
 
 // WritePairs writes pairs as text, json, markdown or html.
 func WritePairs(w io.Writer, format string, p Pairs) error {
-	switch format {
-	case "json":
-		e := json.NewEncoder(w)
-		e.SetIndent("", "  ")
-		return e.Encode(p)
-	case "markdown":
-		return p.paper().Markdown(w)
-	case "html":
-		return p.paper().HTML(w)
-	case "text":
-		return p.paper().Text(w)
-	}
-	return fmt.Errorf("a comparison cannot be written as %q; there are text, json, markdown and html", format)
+	return p.paper().Write(w, format, "a comparison", p)
 }
 
 func (f First) words() string {

@@ -1,7 +1,6 @@
 package backtest
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"math"
@@ -14,19 +13,7 @@ import (
 
 // Write writes a report as text, json, markdown or html.
 func Write(w io.Writer, format string, r Report) error {
-	switch format {
-	case "json":
-		e := json.NewEncoder(w)
-		e.SetIndent("", "  ")
-		return e.Encode(r)
-	case "markdown":
-		return r.paper().Markdown(w)
-	case "html":
-		return r.paper().HTML(w)
-	case "text":
-		return r.paper().Text(w)
-	}
-	return fmt.Errorf("a backtest cannot be written as %q; there are text, json, markdown and html", format)
+	return r.paper().Write(w, format, "a backtest", r)
 }
 
 func (r Report) paper() paper.Paper {

@@ -1,7 +1,6 @@
 package calibrate
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"math"
@@ -10,27 +9,13 @@ import (
 )
 
 // Write writes a report as text, json, markdown or html.
-func Write(w io.Writer, format string, r Report) error { return write(w, format, r, r.paper()) }
+func Write(w io.Writer, format string, r Report) error {
+	return r.paper().Write(w, format, "a calibration", r)
+}
 
 // WriteComparison writes a comparison as text, json, markdown or html.
 func WriteComparison(w io.Writer, format string, c Comparison) error {
-	return write(w, format, c, c.paper())
-}
-
-func write(w io.Writer, format string, v any, p paper.Paper) error {
-	switch format {
-	case "json":
-		e := json.NewEncoder(w)
-		e.SetIndent("", "  ")
-		return e.Encode(v)
-	case "markdown":
-		return p.Markdown(w)
-	case "html":
-		return p.HTML(w)
-	case "text":
-		return p.Text(w)
-	}
-	return fmt.Errorf("a calibration cannot be written as %q; there are text, json, markdown and html", format)
+	return c.paper().Write(w, format, "a calibration", c)
 }
 
 func (r Report) paper() paper.Paper {

@@ -69,15 +69,11 @@ func (s *Server) Trace(ctx context.Context, id string) (judge.Trace, error) {
 // Events calls heard for every event of a rollout, until the stream ends or ctx does. The
 // first comes at once; what happened is asked of [Server.Rollout].
 func (s *Server) Events(ctx context.Context, id string, heard func()) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url+"/r/"+url.PathEscape(id)+"/events", nil)
+	req, err := s.request(ctx, http.MethodGet, "/r/"+url.PathEscape(id)+"/events", nil)
 	if err != nil {
 		return err
 	}
 	req.Header.Set("Accept", "text/event-stream")
-	req.Header.Set("User-Agent", "serin")
-	if s.token != "" {
-		req.Header.Set("Authorization", "Bearer "+s.token)
-	}
 	resp, err := s.client.Do(req)
 	if err != nil {
 		return unreachable(err)

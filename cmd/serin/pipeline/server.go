@@ -129,13 +129,7 @@ func (s *Server) declare(ctx context.Context, id string, percent float64) error 
 
 // live returns the live rollouts of a service in a namespace.
 func (s *Server) live(ctx context.Context, service, namespace string) ([]journal.Summary, error) {
-	q := url.Values{"live": {"true"}, "service": {service}, "limit": {"1000"}}
-	if namespace != "" {
-		q.Set("namespace", namespace)
-	}
-	var list struct{ Rollouts []journal.Summary }
-	_, err := s.call(ctx, http.MethodGet, "/v1/rollouts?"+q.Encode(), exchange{into: &list})
-	return list.Rollouts, err
+	return s.List(ctx, journal.Filter{Service: service, Namespace: namespace, Live: true, Limit: 1000})
 }
 
 // end closes a rollout.
@@ -146,6 +140,19 @@ func (s *Server) end(ctx context.Context, id, why string) error {
 
 // exchange is what is sent, and what the answer is read into; either may be nil.
 type exchange struct{ send, into any }
+
+// request writes a request that says who asks.
+func (s *Server) request(ctx context.Context, method, path string, body io.Reader) (*http.Request, error) {
+	req, err := http.NewRequestWithContext(ctx, method, s.url+path, body)
+	if err != nil {
+		return nil, err
+	}
+	if s.token != "" {
+		req.Header.Set("Authorization", "Bearer "+s.token)
+	}
+	req.Header.Set("User-Agent", "serin")
+	return req, nil
+}
 
 // call makes one request and returns the answer's Location as a whole URL.
 func (s *Server) call(ctx context.Context, method, path string, x exchange) (location string, err error) {
@@ -159,17 +166,13 @@ func (s *Server) call(ctx context.Context, method, path string, x exchange) (loc
 		}
 		body = bytes.NewReader(b)
 	}
-	req, err := http.NewRequestWithContext(ctx, method, s.url+path, body)
+	req, err := s.request(ctx, method, path, body)
 	if err != nil {
 		return "", err
 	}
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
-	if s.token != "" {
-		req.Header.Set("Authorization", "Bearer "+s.token)
-	}
-	req.Header.Set("User-Agent", "serin")
 	resp, err := s.client.Do(req)
 	if err != nil {
 		return "", unreachable(err)

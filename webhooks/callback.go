@@ -14,8 +14,6 @@ import (
 	"syscall"
 	"time"
 
-	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
-
 	"github.com/serin-canary/serin/judge/journal/outbox"
 	"github.com/serin-canary/serin/webhooks/reply"
 )
@@ -62,7 +60,7 @@ type bearer struct {
 // are signed by the Standard Webhooks specification.
 type Callbacks struct {
 	c       CallbackConfig
-	signers []*standardwebhooks.Webhook
+	signers reply.Signers
 	hosts   []hostPattern
 	bearers []bearer
 	client  *http.Client
@@ -86,9 +84,9 @@ func NewCallbacks(c CallbackConfig) (*Callbacks, error) {
 	c.BaseURL = strings.TrimRight(c.BaseURL, "/")
 	cb := &Callbacks{c: c}
 	for i, text := range c.Secrets {
-		s, err := signer(text)
+		s, err := reply.ReadSigner(text)
 		if err != nil {
-			return nil, fmt.Errorf("webhooks: callback secret %d: %w", i+1, err)
+			return nil, fmt.Errorf("webhooks: callback secret %d: it %w", i+1, err)
 		}
 		cb.signers = append(cb.signers, s)
 	}

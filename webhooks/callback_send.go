@@ -3,33 +3,16 @@ package webhooks
 import (
 	"bytes"
 	"context"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 	"time"
 
-	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
-
 	"github.com/serin-canary/serin/judge/journal/outbox"
+	"github.com/serin-canary/serin/webhooks/reply"
 )
-
-// signer reads a secret. The error does not quote it.
-func signer(text string) (*standardwebhooks.Webhook, error) {
-	const form = `it must be "whsec_" and 24 to 64 random bytes in base64; make one with: echo whsec_$(head -c 32 /dev/urandom | base64)`
-	rest, ok := strings.CutPrefix(text, "whsec_")
-	if !ok {
-		return nil, errors.New(form)
-	}
-	key, err := base64.StdEncoding.DecodeString(rest)
-	if err != nil || len(key) < 24 || len(key) > 64 {
-		return nil, errors.New(form)
-	}
-	return standardwebhooks.NewWebhookRaw(key)
-}
 
 // request signs and writes a callback. The ID is the job's key, so that it is the
 // same whenever it is sent again; the time is this attempt's.
@@ -38,21 +21,14 @@ func (cb *Callbacks) request(ctx context.Context, key string, b callbackBody) (*
 	if err != nil {
 		return nil, fmt.Errorf("the callback's URL cannot be used: %w", outbox.ErrPermanent)
 	}
-	now := cb.c.Now()
-	signatures := make([]string, len(cb.signers))
-	for i, s := range cb.signers {
-		if signatures[i], err = s.Sign(key, now, b.Payload); err != nil {
-			return nil, fmt.Errorf("the callback could not be signed: %w", err)
-		}
+	if err := cb.signers.Sign(r.Header, key, cb.c.Now(), b.Payload); err != nil {
+		return nil, fmt.Errorf("the callback could not be signed: %w", err)
 	}
 	if token := cb.tokenFor(r.URL); token != "" {
 		r.Header.Set("Authorization", "Bearer "+token)
 	}
 	r.Header.Set("Content-Type", "application/json")
 	r.Header.Set("User-Agent", "serin")
-	r.Header.Set(standardwebhooks.HeaderWebhookID, key)
-	r.Header.Set(standardwebhooks.HeaderWebhookTimestamp, strconv.FormatInt(now.Unix(), 10))
-	r.Header.Set(standardwebhooks.HeaderWebhookSignature, strings.Join(signatures, " "))
 	return r, nil
 }
 
@@ -87,22 +63,14 @@ func (cb *Callbacks) tokenFor(u *url.URL) string {
 	return ""
 }
 
-// unreachable says why there was no answer. The client's own text has the whole
-// URL; ours has the host.
+// unreachable says why there was no answer, and gives up where the guard forbids it.
 func (cb *Callbacks) unreachable(r *http.Request, err error) error {
-	var ue *url.Error
-	if errors.As(err, &ue) {
-		err = ue.Err
-	}
 	var f *forbiddenError
 	if errors.As(err, &f) {
 		return fmt.Errorf("%s may not be called: %w: %w", r.URL.Host, f, outbox.ErrPermanent)
 	}
-	return fmt.Errorf("%s gave no answer: %w", r.URL.Host, err)
+	return reply.Unreachable(r, err)
 }
-
-// longestWait bounds what a receiver may ask for with Retry-After.
-const longestWait = time.Hour
 
 // judgeAnswer says what an answer means.
 func judgeAnswer(a *http.Response, now time.Time) error {
@@ -117,20 +85,9 @@ func judgeAnswer(a *http.Response, now time.Time) error {
 	}
 	err := fmt.Errorf("%s answered %d %s", host, a.StatusCode, http.StatusText(a.StatusCode))
 	if a.StatusCode == http.StatusTooManyRequests || a.StatusCode == http.StatusServiceUnavailable {
-		if after := retryAfter(a.Header.Get("Retry-After"), now); after > 0 {
+		if after := reply.RetryAfter(a.Header, now); after > 0 {
 			return &outbox.LaterError{Err: err, After: after}
 		}
 	}
 	return err
-}
-
-// retryAfter reads the header: seconds, or a date. What cannot be read is 0.
-func retryAfter(text string, now time.Time) time.Duration {
-	if seconds, err := strconv.ParseUint(strings.TrimSpace(text), 10, 31); err == nil {
-		return min(time.Duration(seconds)*time.Second, longestWait)
-	}
-	if at, err := http.ParseTime(text); err == nil {
-		return min(max(at.Sub(now), 0), longestWait)
-	}
-	return 0
 }

@@ -64,11 +64,8 @@ func (s *Slack) check(at string, fault Fault) {
 func (s *Slack) open(o opening) (channel, error) {
 	c := caller{o.c.Client, o.c.Now}
 	if s.Hook != "" {
-		address, err := secretURL(s.Hook)
-		if err != nil {
-			return nil, err
-		}
-		return slackHook{s.Hook, hostOf(address), c}, nil
+		h, err := newHook(s.Hook, c)
+		return slackHook{h}, err
 	}
 	if _, err := s.Token.Read(); err != nil {
 		return nil, err
@@ -294,44 +291,17 @@ func (s slackBot) probe(ctx context.Context) (string, error) {
 }
 
 // slackHook posts once, to wherever the incoming webhook leads.
-type slackHook struct {
-	address store.Secret
-	at      string
-	caller
-}
-
-func (s slackHook) host() string { return s.at }
+type slackHook struct{ hook }
 
 // tell implements channel.
 func (s slackHook) tell(ctx context.Context, m *message) error {
 	return m.onceEach(ctx, func(int) error {
-		return s.postSecret(ctx, s.address, map[string]any{"text": slackFallback(m), "blocks": slackBlocks(m, ""), "unfurl_links": false, "unfurl_media": false})
+		return s.post(ctx, map[string]any{"text": slackFallback(m), "blocks": slackBlocks(m, ""), "unfurl_links": false, "unfurl_media": false})
 	})
 }
 
 // probe implements channel.
-func (s slackHook) probe(context.Context) (string, error) {
-	_, err := secretURL(s.address)
-	return "has an address; a webhook cannot be tried without posting", err
-}
-
-// postSecret posts JSON to an address that is a credential.
-func (c caller) postSecret(ctx context.Context, s store.Secret, body any) error {
-	address, err := secretURL(s)
-	if err != nil {
-		return err
-	}
-	k, err := jsonCall(address, body)
-	if err != nil {
-		return err
-	}
-	k.secrets = []string{address, strings.TrimPrefix(address, "https://")}
-	a, err := c.do(ctx, k)
-	if err != nil {
-		return err
-	}
-	return c.judged(a, k.secrets...)
-}
+func (s slackHook) probe(context.Context) (string, error) { return s.tried("a webhook") }
 
 // onceEach tells what cannot be changed later: the first final verdict, and after it only
 // what is graver.

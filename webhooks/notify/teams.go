@@ -25,20 +25,11 @@ func (t *Teams) check(at string, fault Fault) {
 }
 
 func (t *Teams) open(o opening) (channel, error) {
-	address, err := secretURL(t.URL)
-	if err != nil {
-		return nil, err
-	}
-	return teamsHook{t.URL, hostOf(address), caller{o.c.Client, o.c.Now}}, nil
+	h, err := newHook(t.URL, caller{o.c.Client, o.c.Now})
+	return teamsHook{h}, err
 }
 
-type teamsHook struct {
-	address store.Secret
-	at      string
-	caller
-}
-
-func (t teamsHook) host() string { return t.at }
+type teamsHook struct{ hook }
 
 // tell implements channel.
 func (t teamsHook) tell(ctx context.Context, m *message) error {
@@ -47,15 +38,12 @@ func (t teamsHook) tell(ctx context.Context, m *message) error {
 		if err != nil {
 			return err
 		}
-		return t.postSecret(ctx, t.address, card)
+		return t.post(ctx, card)
 	})
 }
 
 // probe implements channel.
-func (t teamsHook) probe(context.Context) (string, error) {
-	_, err := secretURL(t.address)
-	return "has an address; a workflow cannot be tried without posting", err
-}
+func (t teamsHook) probe(context.Context) (string, error) { return t.tried("a workflow") }
 
 // element is a part of an adaptive card. Texts are runs of a RichTextBlock, in which no
 // markup is read; a TextBlock would read Markdown, links in it too.

@@ -2,20 +2,16 @@ package notify
 
 import (
 	"context"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
-	"strconv"
-	"strings"
 	"time"
-
-	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 
 	"github.com/serin-canary/serin/judge"
 	"github.com/serin-canary/serin/queries/store"
+	"github.com/serin-canary/serin/webhooks/reply"
 )
 
 // Webhook sends the verdict as JSON, signed by the Standard Webhooks specification as
@@ -126,30 +122,21 @@ func (w webhookTo) tell(ctx context.Context, m *message) error {
 
 // sign returns the headers of a body.
 func (w webhookTo) sign(id string, now time.Time, body []byte) (http.Header, error) {
-	var signatures []string
+	var signers reply.Signers
 	for _, s := range w.Secrets {
 		text, err := s.Read()
 		if err != nil {
 			return nil, err
 		}
-		rest, ok := strings.CutPrefix(text, "whsec_")
-		key, err := base64.StdEncoding.DecodeString(rest)
-		if err != nil || !ok || len(key) < 24 || len(key) > 64 {
-			return nil, fmt.Errorf(`the secret at %s must be "whsec_" and 24 to 64 random bytes in base64; make one with: echo whsec_$(head -c 32 /dev/urandom | base64)`, s)
-		}
-		signer, err := standardwebhooks.NewWebhookRaw(key)
+		signer, err := reply.ReadSigner(text)
 		if err != nil {
-			return nil, errors.New("the secret cannot sign")
+			return nil, fmt.Errorf("the secret at %s %w", s, err)
 		}
-		signature, err := signer.Sign(id, now, body)
-		if err != nil {
-			return nil, errors.New("the secret could not sign")
-		}
-		signatures = append(signatures, signature)
+		signers = append(signers, signer)
 	}
 	h := http.Header{"Content-Type": {"application/json"}}
-	h.Set(standardwebhooks.HeaderWebhookID, id)
-	h.Set(standardwebhooks.HeaderWebhookTimestamp, strconv.FormatInt(now.Unix(), 10))
-	h.Set(standardwebhooks.HeaderWebhookSignature, strings.Join(signatures, " "))
+	if err := signers.Sign(h, id, now, body); err != nil {
+		return nil, errors.New("the secret could not sign")
+	}
 	return h, nil
 }

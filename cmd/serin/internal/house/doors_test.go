@@ -63,7 +63,7 @@ func doors() []door {
 		{library: "github.com/coder/websocket", open: []string{"judge/checks/wscheck"}, why: "WebSockets are one kind of check"},
 		{library: "code.dny.dev/ssrf", open: []string{"judge/checks/*", "webhooks", "cmd/serin", "cmd/serin/*"}, why: "addresses that callers name are checked where they are dialled"},
 		{library: "github.com/cenkalti/backoff/v5", open: []string{"queries/*", "judge/checks/*", "judge/journal", "judge/journal/*", "webhooks", "cmd/serin", "cmd/serin/*"}, why: "only what touches the network or a file tries again"},
-		{library: "github.com/standard-webhooks/standard-webhooks/libraries", open: []string{"webhooks", "webhooks/notify", "cmd/serin/app"}, why: "callbacks are signed where they leave"},
+		{library: "github.com/standard-webhooks/standard-webhooks/libraries", open: []string{"webhooks", "webhooks/reply", "webhooks/notify", "cmd/serin/app"}, why: "callbacks are signed where they leave"},
 		{library: "github.com/wneessen/go-mail", open: []string{"webhooks/notify"}, why: "mail leaves by one door; its headers are not written by hand"},
 		{library: "go.opentelemetry.io", open: []string{"webhooks", "judge", "cmd/serin", "cmd/serin/*"}, why: "traces are made at the edge"},
 		{library: "gonum.org/v1/gonum", open: []string{"stats", "stats/*", "judge", "judge/lab", "judge/aca", "judge/power"}, why: "numbers are computed in stats; judge needs quantiles for its limits"},

@@ -5,6 +5,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/serin-canary/serin/judge/checks/ddapi"
 	"github.com/serin-canary/serin/judge/checks/synthetics"
 	"github.com/serin-canary/serin/queries/store"
 )
@@ -60,7 +61,7 @@ func (d Datadog) check(fault func(path, format string, args ...any)) {
 }
 
 // keys reads both keys; nil where there are none.
-func (d Datadog) keys() synthetics.Keys {
+func (d Datadog) keys() ddapi.Keys {
 	if !d.on() {
 		return nil
 	}

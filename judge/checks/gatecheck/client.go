@@ -5,16 +5,15 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"net/url"
 	"regexp"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/serin-canary/serin/judge/checks"
+	"github.com/serin-canary/serin/judge/checks/ddapi"
 )
 
 // path is that of evaluations.
@@ -22,9 +21,6 @@ const path = "/api/v2/deployments/gates/evaluation"
 
 // maxAnswer bounds an answer, unpacked.
 const maxAnswer = 1 << 20
-
-// pair are the two keys.
-type pair struct{ api, app string }
 
 // attributes are those of a question for an evaluation.
 type attributes struct {
@@ -73,7 +69,7 @@ func newClient(url string, transport http.RoundTripper) client {
 var evaluationID = regexp.MustCompile(`^[A-Za-z0-9_-]{1,100}$`)
 
 // begin asks for an evaluation and returns its ID.
-func (c client) begin(ctx context.Context, keys pair, a attributes) (string, error) {
+func (c client) begin(ctx context.Context, keys ddapi.Pair, a attributes) (string, error) {
 	var ask struct {
 		Data struct {
 			Type       string     `json:"type"`
@@ -102,7 +98,7 @@ func (c client) begin(ctx context.Context, keys pair, a attributes) (string, err
 }
 
 // look returns an evaluation as it is now.
-func (c client) look(ctx context.Context, keys pair, id string) (evaluation, error) {
+func (c client) look(ctx context.Context, keys ddapi.Pair, id string) (evaluation, error) {
 	var answer struct {
 		Data struct {
 			Attributes evaluation `json:"attributes"`
@@ -118,21 +114,21 @@ type request struct {
 }
 
 // do sends a request and reads the answer.
-func (c client) do(ctx context.Context, keys pair, r request, into any) error {
+func (c client) do(ctx context.Context, keys ddapi.Pair, r request, into any) error {
 	req, err := http.NewRequestWithContext(ctx, r.method, c.url+r.path, bytes.NewReader(r.body))
 	if err != nil {
 		return errors.New("Datadog's URL cannot be used")
 	}
 	req.Header.Set("User-Agent", "serin")
 	req.Header.Set("Accept", "application/json")
-	req.Header.Set("DD-API-KEY", keys.api)
-	req.Header.Set("DD-APPLICATION-KEY", keys.app)
+	req.Header.Set("DD-API-KEY", keys.API)
+	req.Header.Set("DD-APPLICATION-KEY", keys.App)
 	if r.body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {
-		return &unreached{err}
+		return &ddapi.Unreached{Err: err}
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode == http.StatusSwitchingProtocols {
@@ -141,53 +137,33 @@ func (c client) do(ctx context.Context, keys pair, r request, into any) error {
 	text, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
 	switch {
 	case err != nil:
-		return &unreached{err}
+		return &ddapi.Unreached{Err: err}
 	case len(text) > maxAnswer:
 		return errors.New("Datadog's answer is larger than 1 MiB")
 	case resp.StatusCode/100 != 2:
-		return &apiError{resp.StatusCode, pause(resp.Header), said(text)}
+		return refusal(resp, text)
 	case json.Unmarshal(text, into) != nil:
 		return errors.New("Datadog's answer is not the JSON that it should be")
 	}
 	return nil
 }
 
-// unreached is a question that was not answered at all.
-type unreached struct{ error }
-
-// Unwrap returns the cause.
-func (u *unreached) Unwrap() error { return u.error }
-
-// apiError is an answer other than success.
-type apiError struct {
-	status int
-	after  time.Duration // for how long not to ask again, where it says so
-	said   string
+// refusal says what to do about an answer other than success.
+func refusal(resp *http.Response, text []byte) error {
+	return &ddapi.Refusal{
+		Status: resp.StatusCode, After: ddapi.Pause(resp.Header), Said: said(text),
+		Denied: "are the keys of this site, and may the application key evaluate deployment gates?",
+		Absent: "is there a gate of this service and env? Else give the check monitors or faulty",
+	}
 }
 
-// Error says what Datadog said, and what to do.
-func (e *apiError) Error() string {
-	text := fmt.Sprintf("Datadog answered %d", e.status)
-	if e.said != "" {
-		text += " (" + e.said + ")"
-	}
-	switch e.status {
-	case http.StatusUnauthorized, http.StatusForbidden:
-		text += "; are the keys of this site, and may the application key evaluate deployment gates?"
-	case http.StatusNotFound:
-		text += "; is there a gate of this service and env? Else give the check monitors or faulty"
-	case http.StatusTooManyRequests:
-		text += "; the organisation's limit of calls is used up"
-	}
-	return text
-}
-
-// later reports whether the same question may be answered later, and after how long.
+// later reports whether the same question may be answered later, and after how long. What
+// is not there may come, where absent says so.
 func later(err error, absent bool) (after time.Duration, yes bool) {
-	if refused := (*apiError)(nil); errors.As(err, &refused) {
-		return refused.after, refused.status == http.StatusTooManyRequests || refused.status >= 500 || absent && refused.status == http.StatusNotFound
+	if refused := (*ddapi.Refusal)(nil); absent && errors.As(err, &refused) && refused.Status == http.StatusNotFound {
+		return refused.After, true
 	}
-	return 0, errors.As(err, new(*unreached))
+	return ddapi.Again(err)
 }
 
 // said finds Datadog's own words about a failure: texts, or objects with a title and a detail.
@@ -210,14 +186,4 @@ func said(text []byte) string {
 		}
 	}
 	return checks.Inert(strings.Join(parts, "; "), 300, nil)
-}
-
-// pause reads for how long Datadog wants to be left alone.
-func pause(h http.Header) time.Duration {
-	for _, name := range []string{"X-RateLimit-Reset", "Retry-After"} {
-		if n, err := strconv.ParseFloat(h.Get(name), 64); err == nil && n > 0 && n < 3600 {
-			return time.Duration(n * float64(time.Second))
-		}
-	}
-	return 0
 }

@@ -9,18 +9,15 @@ import (
 	"time"
 
 	"github.com/serin-canary/serin/judge/checks"
+	"github.com/serin-canary/serin/judge/checks/ddapi"
 )
-
-// Keys gives the API key and the application key. It is asked at each run, so that keys
-// that were changed are used at once. Its errors hold no part of a key.
-type Keys func() (api, app string, err error)
 
 // Config is what a [Runner] is made of.
 type Config struct {
 	// URL is where Datadog's API is: https://api.datadoghq.com.
 	URL string
 	// Keys gives the keys. Without it every check is broken, and says so.
-	Keys Keys
+	Keys ddapi.Keys
 	// Transport sends the requests (default: a new one of net/http's kind).
 	Transport http.RoundTripper
 	Clock     checks.Clock // its Timeout is 2 min by default
@@ -63,15 +60,9 @@ func (r *Runner) Run(ctx context.Context, s checks.Spec, t checks.Target) checks
 // prepare fills in what is asked.
 func (r *Runner) prepare(g checks.DatadogGate, t checks.Target) (checks.Probe, error) {
 	t = t.Veiled()
-	if r.cfg.Keys == nil {
-		return checks.Probe{}, errors.New("no keys of Datadog are configured; a server takes them from datadog: in its configuration, a command line from DD_API_KEY and DD_APP_KEY")
-	}
-	api, app, err := r.cfg.Keys()
+	keys, err := r.cfg.Keys.Read(t.Veil())
 	if err != nil {
-		return checks.Probe{}, fmt.Errorf("the keys of Datadog: %w", err)
-	}
-	if v := t.Veil(); v != nil {
-		v.Learn(api, app)
+		return checks.Probe{}, err
 	}
 	body, err := question(g, t)
 	if err != nil {
@@ -79,7 +70,7 @@ func (r *Runner) prepare(g checks.DatadogGate, t checks.Target) (checks.Probe, e
 	}
 	return checks.Probe{
 		Name: fmt.Sprintf("Datadog gate of %s in %s", checks.Inert(body.Service, 60, nil), checks.Inert(body.Env, 40, nil)), Within: g.Within,
-		Try: func(ctx context.Context) checks.Attempt { return r.try(ctx, body, pair{api, app}) },
+		Try: func(ctx context.Context) checks.Attempt { return r.try(ctx, body, keys) },
 	}, nil
 }
 
@@ -123,7 +114,7 @@ func question(g checks.DatadogGate, t checks.Target) (attributes, error) {
 }
 
 // try asks for an evaluation and waits for its status.
-func (r *Runner) try(ctx context.Context, body attributes, keys pair) checks.Attempt {
+func (r *Runner) try(ctx context.Context, body attributes, keys ddapi.Pair) checks.Attempt {
 	var id string
 	err := r.insist(ctx, false, func() (err error) {
 		id, err = r.client.begin(ctx, keys, body)
@@ -187,7 +178,7 @@ func wait(ctx context.Context, d time.Duration) bool {
 
 // words are those of an error, or that the time was over.
 func words(ctx context.Context, err error) string {
-	if ctx.Err() != nil && errors.As(err, new(*unreached)) {
+	if ctx.Err() != nil && errors.As(err, new(*ddapi.Unreached)) {
 		return "Datadog did not answer in time"
 	}
 	return checks.Cause(err)

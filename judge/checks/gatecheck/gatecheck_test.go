@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/serin-canary/serin/judge/checks"
+	"github.com/serin-canary/serin/judge/checks/ddapi"
 )
 
 const (
@@ -180,7 +181,7 @@ func TestNotAsked(t *testing.T) {
 	target := checks.Target{Service: "checkout", Canary: checks.Arm{Version: `1" OR *`}}
 	for _, c := range []struct {
 		name string
-		keys Keys
+		keys ddapi.Keys
 		spec checks.Spec
 		want string
 	}{

@@ -4,22 +4,16 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
-	"strconv"
 	"strings"
-	"time"
 
 	"github.com/DataDog/datadog-api-client-go/v2/api/datadog"
 	"github.com/DataDog/datadog-api-client-go/v2/api/datadogV1"
 
 	"github.com/serin-canary/serin/judge/checks"
+	"github.com/serin-canary/serin/judge/checks/ddapi"
 )
-
-// Keys gives the API key and the application key. It is asked at each run, so that keys
-// that were changed are used at once. Its errors hold no part of a key.
-type Keys func() (api, app string, err error)
 
 // client asks Datadog's API. It holds no keys.
 type client struct{ api *datadogV1.SyntheticsApi }
@@ -57,27 +51,9 @@ func (b bounded) RoundTrip(r *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// pair are the two keys.
-type pair struct{ api, app string }
-
-// read gives the keys, and hides them in everything that the check says.
-func (k Keys) read(veil *checks.Veil) (pair, error) {
-	if k == nil {
-		return pair{}, errors.New("no keys of Datadog are configured; a server takes them from datadog: in its configuration, a command line from DD_API_KEY and DD_APP_KEY")
-	}
-	api, app, err := k()
-	if err != nil {
-		return pair{}, fmt.Errorf("the keys of Datadog: %w", err)
-	}
-	if veil != nil {
-		veil.Learn(api, app)
-	}
-	return pair{api, app}, nil
-}
-
-// in returns a context that has the keys, where Datadog's client looks for them.
-func (p pair) in(ctx context.Context) context.Context {
-	return context.WithValue(ctx, datadog.ContextAPIKeys, map[string]datadog.APIKey{"apiKeyAuth": {Key: p.api}, "appKeyAuth": {Key: p.app}})
+// with returns a context that has the keys, where Datadog's client looks for them.
+func with(ctx context.Context, keys ddapi.Pair) context.Context {
+	return context.WithValue(ctx, datadog.ContextAPIKeys, map[string]datadog.APIKey{"apiKeyAuth": {Key: keys.API}, "appKeyAuth": {Key: keys.App}})
 }
 
 // trigger has Datadog run tests, and returns the ID of the batch.
@@ -107,44 +83,6 @@ func (c client) look(ctx context.Context, id string) (batch, error) {
 	return readBatch(text)
 }
 
-// apiError is an answer other than success.
-type apiError struct {
-	status int
-	after  time.Duration // for how long not to ask again, where it says so
-	said   string
-}
-
-// Error says what Datadog said, and what to do.
-func (e *apiError) Error() string {
-	text := fmt.Sprintf("Datadog answered %d", e.status)
-	if e.said != "" {
-		text += " (" + e.said + ")"
-	}
-	switch e.status {
-	case http.StatusUnauthorized, http.StatusForbidden:
-		text += "; are the keys of this site, and may the application key run Synthetics tests?"
-	case http.StatusNotFound:
-		text += "; is there a test of that public ID in this organisation?"
-	case http.StatusTooManyRequests:
-		text += "; the organisation's limit of calls is used up"
-	}
-	return text
-}
-
-// unreached is a question that was not answered at all.
-type unreached struct{ error }
-
-// Unwrap returns the cause.
-func (u *unreached) Unwrap() error { return u.error }
-
-// again reports whether the same question may be answered later.
-func again(err error) (after time.Duration, yes bool) {
-	if refused := (*apiError)(nil); errors.As(err, &refused) {
-		return refused.after, refused.status == http.StatusTooManyRequests || refused.status >= 500
-	}
-	return 0, errors.As(err, new(*unreached))
-}
-
 // refusal turns what the client returns into an error in words.
 func refusal(r *http.Response, err error) error {
 	if err == nil && r != nil && r.StatusCode/100 == 2 {
@@ -154,15 +92,19 @@ func refusal(r *http.Response, err error) error {
 		if err == nil {
 			err = errors.New("no answer")
 		}
-		return &unreached{err}
+		return &ddapi.Unreached{Err: err}
 	}
 	if r.StatusCode/100 == 2 {
 		return errors.New("Datadog's answer is not the JSON that it should be")
 	}
-	out := &apiError{status: r.StatusCode, after: pause(r.Header)}
+	out := &ddapi.Refusal{
+		Status: r.StatusCode, After: ddapi.Pause(r.Header),
+		Denied: "are the keys of this site, and may the application key run Synthetics tests?",
+		Absent: "is there a test of that public ID in this organisation?",
+	}
 	text, readErr := io.ReadAll(io.LimitReader(r.Body, 4096))
 	if readErr == nil {
-		out.said = said(text)
+		out.Said = said(text)
 	}
 	return out
 }
@@ -176,14 +118,4 @@ func said(text []byte) string {
 		return ""
 	}
 	return strings.Trim(checks.Excerpt(strings.Join(body.Errors, "; ")), `"`)
-}
-
-// pause reads for how long Datadog wants to be left alone.
-func pause(h http.Header) time.Duration {
-	for _, name := range []string{"X-RateLimit-Reset", "Retry-After"} {
-		if n, err := strconv.ParseFloat(h.Get(name), 64); err == nil && n > 0 && n < 3600 {
-			return time.Duration(n * float64(time.Second))
-		}
-	}
-	return 0
 }

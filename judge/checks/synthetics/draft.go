@@ -175,11 +175,11 @@ func bodyType(headers map[string]string) datadogV1.SyntheticsTestRequestBodyType
 // could make a second test.
 func (r *Runner) Create(ctx context.Context, d Draft) (string, error) {
 	veil := &checks.Veil{}
-	keys, err := r.keys.read(veil)
+	keys, err := r.keys.Read(veil)
 	if err != nil {
 		return "", err
 	}
-	made, resp, err := r.client.api.CreateSyntheticsAPITest(keys.in(ctx), d.test) //nolint:bodyclose // the client has read it whole, and closed it
+	made, resp, err := r.client.api.CreateSyntheticsAPITest(with(ctx, keys), d.test) //nolint:bodyclose // the client has read it whole, and closed it
 	if err := refusal(resp, err); err != nil {
 		return "", errors.New("the test was not created: " + veil.Hide(cause(err)))
 	}

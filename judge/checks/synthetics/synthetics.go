@@ -13,6 +13,7 @@ import (
 	"github.com/DataDog/datadog-api-client-go/v2/api/datadogV1"
 
 	"github.com/serin-canary/serin/judge/checks"
+	"github.com/serin-canary/serin/judge/checks/ddapi"
 )
 
 // Config is what a runner needs.
@@ -20,7 +21,7 @@ type Config struct {
 	// URL is where Datadog's API is: https://api.datadoghq.com.
 	URL string
 	// Keys gives the keys. Without it every check is broken, and says so.
-	Keys Keys
+	Keys ddapi.Keys
 	// Transport sends the requests (default: a new one of net/http's kind).
 	Transport http.RoundTripper
 	Clock     checks.Clock // its Timeout is 5 min by default
@@ -32,7 +33,7 @@ type Config struct {
 // Runner runs checks of kind synthetics.
 type Runner struct {
 	client client
-	keys   Keys
+	keys   ddapi.Keys
 	clock  checks.Clock
 	poll   time.Duration
 }
@@ -64,7 +65,7 @@ func (r *Runner) Run(ctx context.Context, s checks.Spec, t checks.Target) checks
 // prepare fills in what is sent.
 func (r *Runner) prepare(s checks.Synthetics, t checks.Target) (checks.Probe, error) {
 	t = t.Veiled()
-	keys, err := r.keys.read(t.Veil())
+	keys, err := r.keys.Read(t.Veil())
 	if err != nil {
 		return checks.Probe{}, err
 	}
@@ -75,7 +76,7 @@ func (r *Runner) prepare(s checks.Synthetics, t checks.Target) (checks.Probe, er
 	return checks.Probe{
 		Name: "Datadog Synthetics " + few(s.Tests), Within: s.Within,
 		Try: func(ctx context.Context) checks.Attempt {
-			return r.try(keys.in(ctx), tests, s.Tests)
+			return r.try(with(ctx, keys), tests, s.Tests)
 		},
 	}, nil
 }
@@ -182,7 +183,7 @@ const triggers = 3
 func (r *Runner) insist(ctx context.Context, most int, ask func() error) error {
 	for i := 1; ; i++ {
 		err := ask()
-		after, yes := again(err)
+		after, yes := ddapi.Again(err)
 		if err == nil || !yes || i == most || !wait(ctx, max(r.poll, after)) {
 			return err
 		}
@@ -203,7 +204,7 @@ func wait(ctx context.Context, d time.Duration) bool {
 
 // cause says why in one line, and never where the keys are.
 func cause(err error) string {
-	var refused *apiError
+	var refused *ddapi.Refusal
 	if errors.As(err, &refused) {
 		return refused.Error()
 	}

@@ -64,6 +64,8 @@ func importTable() []row {
 		{pkg: "judge/checks", may: nil},
 		// A journey is made of HTTP requests, and sends them as the HTTP checks do.
 		{pkg: "judge/checks/journey", may: []string{"judge/checks", "judge/checks/httpcheck"}},
+		{pkg: "judge/checks/gatecheck", may: []string{"judge/checks", "judge/checks/ddapi"}},
+		{pkg: "judge/checks/synthetics", may: []string{"judge/checks", "judge/checks/ddapi"}},
 		{pkg: "judge/checks/*", may: []string{"judge/checks"}},
 		{pkg: "judge/rollout", may: nil},
 		{pkg: "queries", may: nil},

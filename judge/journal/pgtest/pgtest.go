@@ -222,19 +222,6 @@ func (s *Server) NewDatabase(t testing.TB) string {
 	return s.URL(name)
 }
 
-// Copy creates a database that has what another one has, and returns its URL.
-// Nobody may be connected to the other one.
-func (s *Server) Copy(t testing.TB, of string) string {
-	t.Helper()
-	u, err := url.Parse(of)
-	if err != nil {
-		t.Fatal(err)
-	}
-	name := fmt.Sprintf("test_%d", s.names.Add(1))
-	s.Exec(t, s.URL("postgres"), "create database "+name+" template "+strings.TrimPrefix(u.Path, "/"))
-	return s.URL(name)
-}
-
 // Exec runs a statement, as another program would.
 func (s *Server) Exec(t testing.TB, databaseURL, statement string, args ...any) {
 	t.Helper()

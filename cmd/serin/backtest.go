@@ -81,7 +81,7 @@ type backtestCmd struct {
 	Plan string `short:"p" placeholder:"FILE" help:"The plan. With --journal: another one than the recorded one."`
 
 	From          string  `placeholder:"WHEN" help:"When the rollout began: how long ago (26h) or a time (RFC 3339)."`
-	To            string  `placeholder:"WHEN" help:"When it was over (default: the plan's deadline and its holdFor, or now)."`
+	To            string  `placeholder:"WHEN" help:"When it was over (default: the plan's deadline, the end of the canary's requests after a promotion, or now)."`
 	Revision      string  `default:"past" help:"What was on trial, for the record."`
 	BaselineLabel []label `sep:"none" placeholder:"NAME=VALUE" help:"Label of the baseline's series; repeat it for several. Wins over the plan's arms."`
 	CanaryLabel   []label `sep:"none" placeholder:"NAME=VALUE" help:"Label of the canary's series."`
@@ -157,7 +157,7 @@ func (c backtestCmd) ask(ctx context.Context, s *streams) (backtest.Report, erro
 		return backtest.Report{}, err
 	}
 	now := time.Now()
-	until := now
+	var until time.Time // not known
 	if c.To != "" {
 		if until, err = parseMoment("to", c.To, now); err != nil {
 			return backtest.Report{}, err
@@ -177,7 +177,7 @@ func (c backtestCmd) ask(ctx context.Context, s *streams) (backtest.Report, erro
 	}
 	live := screen.NewLive(s.err, 10*time.Second)
 	defer live.Close()
-	past := backtest.Past{Plan: p, Rollout: r, Source: src, Engine: version()}
+	past := backtest.Past{Plan: p, Rollout: r, Source: src, Engine: version(), Now: now}
 	return backtest.Run(ctx, past, until, func(done, of int) {
 		live.Update(float64(done)/float64(of), fmt.Sprintf("look %d of %d", done, of))
 	})

@@ -19,6 +19,9 @@ type Past struct {
 	Rollout rollout.Rollout
 	Source  queries.Source
 	Engine  string // version written into verdicts
+	// Now, where set, is the present: no look lies after it, since the last blocks before
+	// it reach the store only after the plan's lag.
+	Now time.Time
 }
 
 // Walker is a judge with one past rollout before it. It is not safe for concurrent use.
@@ -82,6 +85,28 @@ func (w *Walker) Look(ctx context.Context, n int) (judge.Verdict, error) {
 		return v, fmt.Errorf("backtest: the judge saw %d blocks where %d had closed", v.Progress.Blocks, n)
 	}
 	return v, nil
+}
+
+// last is how many blocks have closed at the last look, and when the last one ended, of a
+// rollout whose clocks began at a time. It goes to the plan's deadline where nobody knows
+// when it was over, else to that time, or to where a held rollout would be rolled back.
+func (w *Walker) last(until, clock time.Time) (int, time.Time) {
+	p, start := w.past.Plan, w.past.Rollout.Started
+	end := clock.Add(p.MaxDuration.D())
+	if !until.IsZero() {
+		end = earlier(end.Add(p.HoldFor.D()), until)
+	}
+	if !w.past.Now.IsZero() {
+		end = earlier(end, w.past.Now.Add(-p.Lag.D()))
+	}
+	return int(end.Truncate(p.Block.D()).Sub(start.Truncate(p.Block.D())) / p.Block.D()), end
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
 }
 
 // Record returns what has been recorded so far.

@@ -21,7 +21,7 @@ import (
 	"github.com/serin-canary/serin/queries/prometheus/promtest"
 )
 
-// pastPlan judges the past of [pastOf].
+// pastPlan judges the past of [pastSamples].
 const pastPlan = `service: shop
 source: prometheus
 arms:
@@ -36,9 +36,9 @@ minDuration: 10m
 maxDuration: 30m
 `
 
-// pastOf is twelve hours of eight stable pods, of which one request in a hundred fails,
+// pastSamples is twelve hours of eight stable pods, of which one request in a hundred fails,
 // and two pods of a canary that fails three times as often, in the hour from bad on.
-func pastOf(end, bad time.Time) string {
+func pastSamples(end, bad time.Time) string {
 	var h promtest.History
 	const step = 30 * time.Second
 	for pod := range 10 {
@@ -77,7 +77,7 @@ type pastWorld struct {
 func newPastWorld(t *testing.T) pastWorld {
 	end := time.Now().UTC().Truncate(time.Hour)
 	w := pastWorld{t: t, dir: t.TempDir(), end: end, bad: end.Add(-2 * time.Hour)}
-	w.url = promtest.Start(t, promtest.Config{History: pastOf(w.end, w.bad)})
+	w.url = promtest.Start(t, promtest.Config{History: pastSamples(w.end, w.bad)})
 	w.write("shop.yaml", pastPlan)
 	w.write("wide.yaml", strings.Replace(pastPlan, "    required: true\n", "    required: true\n    tolerance: 150%\n    margin: 300%\n", 1))
 	return w

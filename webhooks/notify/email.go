@@ -198,7 +198,11 @@ func (m mailer) letter(ctx context.Context, n *message, rank int) (*gomail.Msg, 
 	l.Subject(fit(oneLine(n.Headline), 180, asIs))
 	l.SetDateWithValue(m.o.c.Now())
 	l.SetMessageIDWithValue(m.id(n, rank))
-	if before := n.entry.Rank; before > 0 {
+	before := n.entry.Rank
+	if before == 0 && n.entry.Paged {
+		before = rankPage
+	}
+	if before != 0 {
 		l.SetGenHeader(gomail.HeaderInReplyTo, "<"+m.id(n, before)+">")
 		l.SetGenHeader(gomail.HeaderReferences, "<"+m.id(n, before)+">")
 	}

@@ -3,6 +3,7 @@ package notify
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/serin-canary/serin/queries/store"
@@ -45,4 +46,38 @@ func (h hook) post(ctx context.Context, body any) error {
 		return err
 	}
 	return h.judged(a, k.secrets...)
+}
+
+// onceEach tells what cannot be changed later: the first final verdict, and after it only
+// what is graver; before it, once, that a person must look now.
+func (m *message) onceEach(ctx context.Context, send func(rank int) error) error {
+	rank := m.grade()
+	told := rank <= m.entry.Rank
+	if rank == rankPage {
+		told = m.entry.Paged || m.entry.Rank > 0
+	}
+	if told {
+		return nil
+	}
+	return m.once(ctx, nil, func() error {
+		err := send(rank)
+		switch {
+		case err == nil && rank == rankPage:
+			m.entry.Paged = true
+		case err == nil:
+			m.entry.Rank = rank
+		}
+		return err
+	})
+}
+
+// grade is the rank of what is asked for of the rollout as it is; 0 is nothing.
+func (m *message) grade() int {
+	switch {
+	case slices.Contains(m.outcomes, m.word()), m.pages() && m.Final:
+		return m.rank()
+	case m.pages():
+		return rankPage
+	}
+	return 0
 }

@@ -39,8 +39,13 @@ type entry struct {
 	Told string `json:"told,omitempty"`
 	// Rank is the gravest that was told, where messages cannot be changed.
 	Rank int `json:"rank,omitempty"`
-	// Pending is an attempt whose end is not known.
+	// Pending is an attempt to send it whose end is not known.
 	Pending *pending `json:"pending,omitempty"`
+	// Busy is when an attempt to change it must be over; zero: none is under way.
+	Busy time.Time `json:"busy,omitzero"`
+	// Paged says that people were called by something that came before the end, where
+	// messages cannot be changed.
+	Paged bool `json:"paged,omitempty"`
 
 	document journal.Document
 }

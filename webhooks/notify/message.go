@@ -66,7 +66,12 @@ func (n *Notices) board(ctx context.Context) func(string) string {
 }
 
 // wanted reports whether the notice begins a message.
-func (m *message) wanted() bool { return slices.Contains(m.outcomes, m.word()) }
+func (m *message) wanted() bool { return slices.Contains(m.outcomes, m.word()) || m.pages() }
+
+// pages reports whether the notice begins a message because a person must look now.
+func (m *message) pages() bool {
+	return m.Page != "" && !m.Shadow && slices.Contains(m.outcomes, pageWord)
+}
 
 // text is the template's text with everything escaped, or "" where there is no template
 // or it cannot write: then the usual text is told.

@@ -110,6 +110,8 @@ func headline(n Notice, v report.View) string {
 	switch {
 	case word == "" && n.Over:
 		word = "Over without a verdict"
+	case word == "" && n.Page != "" && !n.Shadow:
+		word = "A person must look"
 	case word == "":
 		word = "Judging"
 	case n.Outcome == judge.Promote.String() && !n.Final:
@@ -160,6 +162,18 @@ func facts(n Notice, v *judge.Verdict) []Fact {
 	return out
 }
 
+// brief is what is said where there is room for little: why a person must look now comes
+// before why the verdict is what it is, and neither is said twice.
+func (n Notice) brief() string {
+	switch {
+	case n.Page == "":
+		return n.Sentence
+	case strings.Contains(n.Page, n.Sentence):
+		return n.Page
+	}
+	return n.Page + ". " + n.Sentence
+}
+
 // word is the outcome as a target's list has it.
 func (n Notice) word() string {
 	if n.Over && !n.Final {
@@ -168,7 +182,12 @@ func (n Notice) word() string {
 	return n.Outcome
 }
 
-// rank orders what is told once: only what is graver is told after it. Nothing is 0.
+// rankPage is the rank of what calls people before the end. It has no place in the order
+// of ends: each end is told after it, and it after none.
+const rankPage = -1
+
+// rank orders the ends, which are told once: only what is graver is told after one. 0 is
+// no end.
 func (n Notice) rank() int {
 	switch {
 	case n.Final && n.Outcome == judge.Rollback.String():

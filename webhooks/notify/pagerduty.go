@@ -105,44 +105,69 @@ type pagerFacts struct {
 	Details   map[string]string `json:"custom_details,omitempty"`
 }
 
+// The states of an alert, as they are noted; "" is that none was opened.
+const (
+	alertMaybe   = "maybe"   // it is being opened, and may be open
+	alertOpen    = "yes"     // it is open
+	alertClosing = "closing" // it is being resolved, and may be resolved
+	alertClosed  = "no"      // it is resolved
+)
+
 // tell implements channel. All events of a rollout have one key, so that one that is sent
-// twice is one alert. It is resolved when the rollout is over, or its outcome another one
-// again. A rollout that nobody was heard of any more stays open: nobody knows that the
-// canary is away.
+// twice is one alert. It is resolved when the rollout is over, or nothing calls for a
+// person any more. A rollout that was over before PagerDuty could be told is told all the
+// same, once, and resolved at once. A rollback that nobody was heard of any more stays
+// open: nobody knows that the canary is away.
 func (p pager) tell(ctx context.Context, m *message) error {
-	open := m.entry.handle("open") == "yes"
-	calls := m.wanted() && !m.Shadow && (!m.Over || !m.Final)
-	switch {
-	case calls:
-		e := p.event(m)
-		told := digest(e.Payload)
-		if open && m.entry.Told == told {
-			return nil
-		}
-		if open && m.entry.handle("outcome") == m.Outcome {
+	state := m.entry.handle("open")
+	told := state != "" && state != alertMaybe
+	if m.wanted() && !m.Shadow && (!m.Over || m.lasts() || !told) {
+		if state == alertOpen && m.entry.handle("outcome") == m.Outcome {
 			return nil // an alert is not written to again for a number
 		}
-		if err := p.send(ctx, e); err != nil {
+		if err := p.trigger(ctx, m, state == alertOpen); err != nil {
 			return err
 		}
-		m.entry.set("open", "yes")
+		if !m.Over || m.lasts() {
+			return nil
+		}
+	} else if state == "" || state == alertClosed {
+		return nil
+	}
+	if m.abandoned() {
+		return nil
+	}
+	return m.change(ctx, func(e *entry) { e.set("open", alertClosing) }, func() error {
+		if err := p.send(ctx, pagerEvent{Action: "resolve", Dedup: p.dedup(m)}); err != nil {
+			return err
+		}
+		m.entry.set("open", alertClosed)
+		m.updated++
+		return nil
+	})
+}
+
+// trigger opens the alert, or writes to it where it is open.
+func (p pager) trigger(ctx context.Context, m *message, again bool) error {
+	return m.change(ctx, func(e *entry) { e.set("open", alertMaybe) }, func() error {
+		if err := p.send(ctx, p.event(m)); err != nil {
+			return err
+		}
+		m.entry.set("open", alertOpen)
 		m.entry.set("outcome", m.Outcome)
-		m.entry.Told = told
-		if open {
+		if again {
 			m.updated++
 		} else {
 			m.sent++
 		}
-		return m.note(ctx)
-	case open && !m.abandoned():
-		if err := p.send(ctx, pagerEvent{Action: "resolve", Dedup: p.dedup(m)}); err != nil {
-			return err
-		}
-		m.entry.set("open", "no")
-		m.updated++
-		return m.note(ctx)
-	}
-	return nil
+		return nil
+	})
+}
+
+// lasts reports whether an alert of a rollout that is over is for a person to resolve: it
+// was asked for of rollouts that ended without a final verdict.
+func (m *message) lasts() bool {
+	return m.Over && !m.Final && slices.Contains(m.outcomes, closedWord)
 }
 
 // forgotten begins the reason of a rollout that was closed since nobody asked any more.
@@ -159,7 +184,7 @@ func (p pager) dedup(m *message) string { return fit("serin/"+m.Target+"/"+m.ID,
 func (p pager) event(m *message) pagerEvent {
 	summary := m.text(asIs)
 	if summary == "" {
-		summary = m.Headline + ". " + m.Sentence
+		summary = m.Headline + ". " + m.brief()
 	}
 	facts := map[string]string{"rollout": m.ID, "revision": m.Revision, "outcome": m.Outcome}
 	for _, f := range m.Findings {
@@ -170,12 +195,20 @@ func (p pager) event(m *message) pagerEvent {
 	}
 	e := pagerEvent{Action: "trigger", Dedup: p.dedup(m), Client: "Serin", URL: m.Report, Payload: &pagerFacts{
 		Summary: fit(strings.Join(strings.Fields(summary), " "), pagerSummary, asIs), Source: m.Service, Severity: p.Severity, Timestamp: m.At,
-		Component: m.Service, Group: m.Namespace, Class: "canary " + m.Outcome, Details: facts,
+		Component: m.Service, Group: m.Namespace, Class: "canary " + m.class(), Details: facts,
 	}}
 	for _, l := range m.links() {
 		e.Links = append(e.Links, pagerLink{l.Value, l.Name})
 	}
 	return e
+}
+
+// class is what an alert is about, for rules of PagerDuty's.
+func (n Notice) class() string {
+	if n.Page != "" && !n.Final {
+		return pageWord
+	}
+	return n.Outcome
 }
 
 func (p pager) send(ctx context.Context, e pagerEvent) error {

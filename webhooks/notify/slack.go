@@ -302,19 +302,3 @@ func (s slackHook) tell(ctx context.Context, m *message) error {
 
 // probe implements channel.
 func (s slackHook) probe(context.Context) (string, error) { return s.tried("a webhook") }
-
-// onceEach tells what cannot be changed later: the first final verdict, and after it only
-// what is graver.
-func (m *message) onceEach(ctx context.Context, send func(rank int) error) error {
-	rank := m.rank()
-	if rank <= m.entry.Rank || !m.wanted() {
-		return nil
-	}
-	return m.once(ctx, nil, func() error {
-		err := send(rank)
-		if err == nil {
-			m.entry.Rank = rank
-		}
-		return err
-	})
-}

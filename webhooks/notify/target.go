@@ -18,8 +18,9 @@ type Target struct {
 	// An empty list fits everything.
 	Services   []string `yaml:"services"`
 	Namespaces []string `yaml:"namespaces"`
-	// Outcomes begin a message: continue, promote, inconclusive, rollback, closed. Empty
-	// is what the kind has for a default; see docs/notifications.md.
+	// Outcomes begin a message: continue, promote, inconclusive, rollback, closed, and page,
+	// which is any verdict that a person must look at now. Empty is what the kind has for a
+	// default; see docs/notifications.md.
 	Outcomes []string `yaml:"outcomes"`
 	// Template writes the message's text from a [Notice], as text/template does; empty is
 	// the usual text.
@@ -35,6 +36,9 @@ type Target struct {
 
 // closedWord stands among outcomes for a rollout that is over without a final verdict.
 const closedWord = "closed"
+
+// pageWord stands among outcomes for a verdict that a person must look at now.
+const pageWord = "page"
 
 // tongue is what a kind of target can do.
 type tongue struct {
@@ -72,7 +76,7 @@ func (t Target) tongues() []tongue {
 		out = append(out, tongue{"email", false, final, s.check, s.open})
 	}
 	if s := t.PagerDuty; s != nil {
-		out = append(out, tongue{"pagerduty", true, []string{judge.Rollback.String()}, s.check, s.open})
+		out = append(out, tongue{"pagerduty", true, []string{judge.Rollback.String(), pageWord}, s.check, s.open})
 	}
 	if s := t.GitHub; s != nil {
 		out = append(out, tongue{"github", true, everything, s.check, s.open})
@@ -141,12 +145,12 @@ func (t Target) checkOutcomes(k tongue, at string, fault Fault) {
 	for i, o := range t.Outcomes {
 		here := fmt.Sprintf("%s[%d]", at, i)
 		switch {
-		case o == closedWord || o == judge.Promote.String() || o == judge.Inconclusive.String() || o == judge.Rollback.String():
+		case o == closedWord || o == pageWord || o == judge.Promote.String() || o == judge.Inconclusive.String() || o == judge.Rollback.String():
 		case o == judge.Continue.String() && k.live && k.name != "pagerduty":
 		case o == judge.Continue.String():
-			fault(here, "continue is told where a message can be changed later: by slack with a token, and github; %s says the end only", k.name)
+			fault(here, "continue is told where a message can be changed later: by slack with a token, and github; %s says the end only, and with page what a person must look at now", k.name)
 		default:
-			fault(here, "%q is no outcome; write continue, promote, inconclusive, rollback or closed", o)
+			fault(here, "%q is no outcome; write continue, promote, inconclusive, rollback, page or closed", o)
 		}
 	}
 }

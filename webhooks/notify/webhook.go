@@ -86,6 +86,8 @@ type data struct {
 // eventName is the type of a payload, as callbacks have them.
 func (n Notice) eventName() string {
 	switch {
+	case !n.Final && !n.Over:
+		return "rollout." + pageWord
 	case !n.Final:
 		return "rollout." + closedWord
 	case n.Outcome == judge.Promote.String():
@@ -99,7 +101,7 @@ func (w webhookTo) tell(ctx context.Context, m *message) error {
 	return m.onceEach(ctx, func(int) error {
 		text := m.text(asIs)
 		if text == "" {
-			text = m.Headline + ". " + m.Sentence
+			text = m.Headline + ". " + m.brief()
 		}
 		body, err := json.Marshal(payload{m.eventName(), m.At, data{
 			Rollout: m.ID, Service: m.Service, Namespace: m.Namespace, Revision: m.Revision, Plan: m.Plan, Attempt: m.Attempt, Ref: m.Ref,

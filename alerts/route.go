@@ -34,6 +34,7 @@ type (
 		GroupBy  []string  `yaml:"group_by,omitempty"`
 		Wait     string    `yaml:"group_wait,omitempty"`
 		Interval string    `yaml:"group_interval,omitempty"`
+		Repeat   string    `yaml:"repeat_interval,omitempty"` // what fired before a rollout began is heard of then
 		Continue bool      `yaml:"continue,omitempty"`
 		Routes   []amRoute `yaml:"routes,omitempty"`
 	}
@@ -96,7 +97,7 @@ func Route(p plan.Plan, o RouteOptions) ([]byte, error) {
 // serin adds the routes and the receiver.
 func (f *amFile) serin(p plan.Plan, u *url.URL, o RouteOptions) {
 	for _, w := range p.Alertmanager {
-		r := amRoute{Receiver: "serin", GroupBy: []string{"..."}, Wait: "1s", Interval: "5s", Continue: true}
+		r := amRoute{Receiver: "serin", GroupBy: []string{"..."}, Wait: "1s", Interval: "5s", Repeat: "5m", Continue: true}
 		for _, m := range w.Match {
 			r.Matchers = append(r.Matchers, amMatcher(m))
 		}

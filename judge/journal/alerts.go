@@ -53,26 +53,103 @@ func putAlert(ctx context.Context, t tx, id string, a judge.Alert) (bool, error)
 	if err != nil {
 		return false, err
 	}
-	there := false
-	for _, have := range all {
-		if have.Fingerprint != a.Fingerprint || !have.Started.Equal(a.Started) {
-			continue
-		}
-		if have == a || !have.Ended.IsZero() {
-			return false, nil
-		}
-		there = true
+	change := mergeAlert(all, a)
+	if len(change.put) == 0 {
+		return false, nil
 	}
-	if !there && len(all) >= maxAlerts {
+	if len(all)-len(change.drop)+change.added > maxAlerts {
 		return false, fmt.Errorf("rollout %s: %w", id, ErrTooMany)
 	}
-	data, err := json.Marshal(a)
-	if err != nil {
-		return false, fmt.Errorf("journal: write an alert of rollout %s: %w", id, err)
+	for _, d := range change.drop {
+		if _, err := t.Exec(ctx, `delete from alerts where rollout_id = $1 and fingerprint = $2 and started = $3`, id, d.Fingerprint, nanos(d.Started)); err != nil {
+			return false, err
+		}
 	}
-	_, err = t.Exec(ctx, `insert into alerts (rollout_id, fingerprint, started, data) values ($1, $2, $3, $4)
-		on conflict (rollout_id, fingerprint, started) do update set data = excluded.data`, id, a.Fingerprint, nanos(a.Started), string(data))
-	return err == nil, err
+	for _, a := range change.put {
+		data, err := json.Marshal(a)
+		if err != nil {
+			return false, fmt.Errorf("journal: write an alert of rollout %s: %w", id, err)
+		}
+		if _, err := t.Exec(ctx, `insert into alerts (rollout_id, fingerprint, started, data) values ($1, $2, $3, $4)
+			on conflict (rollout_id, fingerprint, started) do update set data = excluded.data`, id, a.Fingerprint, nanos(a.Started), string(data)); err != nil {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// alertChange is what news of an alert changes: what is dropped, then what is put, and how
+// many of those need room of their own.
+type alertChange struct {
+	drop, put []judge.Alert
+	added     int
+}
+
+// mergeAlert holds news of an alert against what is known. Where two Prometheus tell
+// Alertmanager of the same alert it keeps the earlier start of the two, and so moves the
+// start of an alert that it has told of before: one firing may come under several starts,
+// and its resolution under yet another. So a resolution ends whatever of the fingerprint
+// began before its end, and a start that moves back moves what is known. A later start
+// beside one that fires is kept as well: it may be the next one, whose forerunner's end is
+// still on its way.
+func mergeAlert(all []judge.Alert, a judge.Alert) alertChange {
+	var open []judge.Alert
+	over := false // what a tells of was known to be over
+	for _, have := range all {
+		switch {
+		case have.Fingerprint != a.Fingerprint:
+		case have == a:
+			return alertChange{}
+		case have.Ended.IsZero():
+			open = append(open, have)
+		case a.Ended.IsZero():
+			over = over || !a.Started.Before(have.Started) && !a.Started.After(have.Ended)
+		default:
+			over = over || !a.Started.After(have.Ended) && !have.Started.After(a.Ended)
+		}
+	}
+	if a.Ended.IsZero() {
+		return fires(open, a, over)
+	}
+	return resolves(open, a, over)
+}
+
+// fires is what it changes that an alert fires, beside those of its fingerprint that do.
+func fires(open []judge.Alert, a judge.Alert, over bool) alertChange {
+	if over {
+		return alertChange{} // told late
+	}
+	c := alertChange{put: []judge.Alert{a}, added: 1}
+	for _, have := range open {
+		if have.Started.Before(a.Started) {
+			continue
+		}
+		c.added = 0
+		if have.Started.After(a.Started) {
+			c.drop = append(c.drop, have)
+		}
+	}
+	return c
+}
+
+// resolves is what it changes that an alert is resolved.
+func resolves(open []judge.Alert, a judge.Alert, over bool) alertChange {
+	var c alertChange
+	for _, have := range open { // the oldest first
+		if have.Started.After(a.Ended) {
+			continue // it is the next one
+		}
+		if len(c.put) == 0 && !over && have.Started.After(a.Started) {
+			c.drop = append(c.drop, have)
+			have.Started = a.Started
+		}
+		have.Ended = a.Ended
+		c.put = append(c.put, have)
+	}
+	if len(c.put) == 0 && !over {
+		c.put, c.added = append(c.put, a), 1
+	}
+	return c
 }
 
 // alertsOf reads a rollout's alerts, the oldest first, nil where there are none.

@@ -2,6 +2,7 @@ package journal_test
 
 import (
 	"fmt"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -63,4 +64,41 @@ func TestAlertsAreRecorded(t *testing.T) {
 			t.Errorf("got %v, error %v; want a rollout with alerts pruned", got, err)
 		}
 	})
+}
+
+// TestAlertsAreMerged goes through what Alertmanager tells where two Prometheus tell it of
+// one alert, which then has the earlier of two starts.
+func TestAlertsAreMerged(t *testing.T) {
+	at := func(minutes int) time.Time { return start.Add(time.Duration(minutes) * time.Minute).UTC() }
+	alert := func(began, ended int) judge.Alert {
+		a := judge.Alert{Fingerprint: "f", Name: "Burn", Watch: "burn", Started: at(began)}
+		if ended > 0 {
+			a.Ended = at(ended)
+		}
+		return a
+	}
+	for name, c := range map[string]struct{ told, want []judge.Alert }{
+		"resolved under an earlier start":             {[]judge.Alert{alert(2, 0), alert(1, 9)}, []judge.Alert{alert(1, 9)}},
+		"and then told late":                          {[]judge.Alert{alert(2, 0), alert(1, 9), alert(2, 0), alert(1, 0)}, []judge.Alert{alert(1, 9)}},
+		"resolved under a later start":                {[]judge.Alert{alert(1, 0), alert(2, 9)}, []judge.Alert{alert(1, 9)}},
+		"fires under an earlier start":                {[]judge.Alert{alert(2, 0), alert(1, 0)}, []judge.Alert{alert(1, 0)}},
+		"fires under a later start, and ends":         {[]judge.Alert{alert(1, 0), alert(2, 0), alert(2, 9)}, []judge.Alert{alert(1, 9), alert(2, 9)}},
+		"fires again before the end is told":          {[]judge.Alert{alert(1, 0), alert(5, 0), alert(1, 3)}, []judge.Alert{alert(1, 3), alert(5, 0)}},
+		"fires again, and ends under the first start": {[]judge.Alert{alert(1, 0), alert(1, 3), alert(5, 0), alert(1, 9)}, []judge.Alert{alert(1, 3), alert(5, 9)}},
+		"resolved twice, with two ends":               {[]judge.Alert{alert(1, 0), alert(1, 3), alert(1, 4)}, []judge.Alert{alert(1, 3)}},
+		"an end that nobody knew the start of":        {[]judge.Alert{alert(1, 3), alert(1, 0), alert(2, 0), alert(4, 0)}, []judge.Alert{alert(1, 3), alert(4, 0)}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			j, _ := openAt(t, filepath.Join(t.TempDir(), "j.db"))
+			id := announce(t, j, "r1").ID
+			for _, a := range c.told {
+				if _, err := j.Alert(t.Context(), id, a); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if diff := cmp.Diff(c.want, load(t, j, id).Alerts); diff != "" {
+				t.Errorf("loaded (-want +got):\n%s", diff)
+			}
+		})
+	}
 }

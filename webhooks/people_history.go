@@ -45,16 +45,11 @@ func (s *Server) history(c echo.Context) error {
 	return page(c, http.StatusOK, func(b *bytes.Buffer) error { return s.pages.History(b, h) })
 }
 
-// pastOf is a list in the words of pages.
-func pastOf(list []journal.Summary) []pages.Past {
-	var out []pages.Past
+// pastOf is a list in the words of reports.
+func pastOf(list []journal.Summary) []report.Past {
+	var out []report.Past
 	for _, sum := range list {
-		p := pages.Past{Rollout: sum.Rollout, Closed: sum.Closed, Looks: sum.Looks}
-		if sum.Last != nil {
-			v := report.ViewOf(*sum.Last)
-			p.Verdict, p.Outcome = &v, sum.Last.Outcome
-		}
-		out = append(out, p)
+		out = append(out, report.Past{Rollout: sum.Rollout, Closed: sum.Closed, Why: sum.Why, Looks: sum.Looks, Last: sum.Last})
 	}
 	return out
 }

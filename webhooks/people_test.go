@@ -35,7 +35,9 @@ func TestPagesAreShown(t *testing.T) {
 	if a := w.want(w.browse("/"), 200); !strings.Contains(a.body, "No rollout has been announced yet") {
 		t.Errorf("got %s, want an empty list", a.body)
 	}
-	w.judge.say(func(v *judge.Verdict) { v.Outcome, v.Reason = judge.Rollback, "errors are 9 % against 1 %" })
+	w.judge.say(func(v *judge.Verdict) {
+		v.Outcome, v.RollBack, v.Reason = judge.Rollback, yes("errors"), "errors are 9 % against 1 %"
+	})
 	id := w.announceOne(t)
 	for path, want := range map[string][]string{
 		"/":                           {`href="/r/` + id + `"`, "rollback", "errors are 9 % against 1 %"},

@@ -38,7 +38,7 @@ func (w *world) reported(id, accept string) answer {
 func TestWhatIsNotPublishedIsInTheReport(t *testing.T) {
 	places := &shelves{}
 	w := newWorld(t, func(c *Config) { c.Publishing = places })
-	w.judge.verdict.Outcome, w.judge.verdict.Reason = judge.Rollback, "errors are 3.1× baseline"
+	w.judge.verdict.Outcome, w.judge.verdict.RollBack, w.judge.verdict.Reason = judge.Rollback, yes("errors"), "errors are 3.1× baseline"
 	id := strings.TrimPrefix(w.announce(announced1), "/v1/rollouts/")
 	w.want(w.do("POST", "/v1/rollouts/"+id+"/judge", ""), 200)
 	parts := func() (verdict, missing string) {

@@ -39,7 +39,8 @@ func (listCmd) Help() string {
     serin list -o json | jq -r '.rollouts[].rollout.id'
 
 The newest come first. Where there are more, the last line, on standard error, says how to go on. A
-narrow terminal goes without some columns; -o json has everything, newest verdicts included.`
+narrow terminal goes without some columns; -o json has everything, newest verdicts included. STALE says
+that a live rollout's verdict is old: nobody has judged for three blocks, or there is no newer evidence.`
 }
 
 // Validate implements kong's check of what was parsed.
@@ -124,17 +125,23 @@ func (c listCmd) print(s *streams, list []journal.Summary, next string) error {
 	}
 	past := make([]report.Past, len(list))
 	for i, sum := range list {
-		past[i] = report.Past{Rollout: sum.Rollout, Closed: sum.Closed, Looks: sum.Looks, Last: sum.Last}
+		past[i] = pastOf(sum)
 	}
 	var err error
 	if c.Output == "markdown" {
-		err = report.ListMarkdown(s.out, past)
+		err = report.ListMarkdown(s.out, past, time.Now())
 	} else {
 		o := reportOptions(s.out)
+		o.Now = time.Now()
 		err = report.List(s.out, past, o)
 	}
 	if err == nil && next != "" {
 		_, err = fmt.Fprintf(s.err, "There are older ones: the same with --before %s\n", next)
 	}
 	return err
+}
+
+// pastOf is a rollout in the words of reports.
+func pastOf(sum journal.Summary) report.Past {
+	return report.Past{Rollout: sum.Rollout, Closed: sum.Closed, Why: sum.Why, Looks: sum.Looks, Last: sum.Last}
 }

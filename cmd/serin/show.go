@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/alecthomas/kong"
 
@@ -91,9 +92,16 @@ func (c showCmd) writeJSON(w io.Writer, of pipeline.Standing, v *verdict, t judg
 	return e.Encode(doc)
 }
 
-// writeStanding writes a rollout for people: a verdict, how it came to be, what is not
-// published, and whether the rollout is over.
+// writeStanding writes a rollout for people: whether the newest verdict is old, a verdict,
+// how it came to be, what is not published, and whether the rollout is over.
 func (o output) writeStanding(w io.Writer, of pipeline.Standing, v *verdict, t judge.Trace) error {
+	if why := pastOf(of.Summary).Stale(time.Now()); why != "" && v != nil && v.Seq == of.Last.Seq {
+		form := "STALE, %s: what follows is how it stood at %s.\n\n"
+		if o.Output == "markdown" {
+			form = "> **STALE**, %s: what follows is how it stood at %s.\n\n"
+		}
+		fmt.Fprintf(w, form, why, v.At.UTC().Format("2006-01-02 15:04:05 UTC"))
+	}
 	if v == nil {
 		fmt.Fprintf(w, "Rollout %s of %s: nobody has looked yet.\n", report.Plain(of.Rollout.ID), report.Plain(of.Rollout.Service))
 	} else if err := o.writeTraced(w, *v, t); err != nil {

@@ -275,27 +275,10 @@ func (o *onlooker) show(of pipeline.Standing, away error) {
 	o.live.Update(0, text)
 }
 
-// staleBlocks is after how many blocks without a look a live rollout's verdict is old.
-const staleBlocks = 3
-
 // stale says why what is known of a rollout is old; empty: it is not.
 func stale(of pipeline.Standing, now time.Time, away error) string {
 	if away != nil {
 		return report.Plain(away.Error())
 	}
-	v := of.Last
-	if v == nil || !of.Closed.IsZero() {
-		return ""
-	}
-	block, err := time.ParseDuration(v.Progress.Block)
-	if err != nil {
-		block = time.Minute
-	}
-	if old := now.Sub(v.At); old > staleBlocks*block+time.Minute {
-		return fmt.Sprintf("nobody has looked for %s", old.Truncate(time.Second))
-	}
-	if !v.Fresh && v.StaleBlocks > 1 { // one block may be late
-		return fmt.Sprintf("the newest evidence is %d blocks old", v.StaleBlocks)
-	}
-	return ""
+	return pastOf(of.Summary).Stale(now)
 }

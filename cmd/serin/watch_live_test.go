@@ -28,7 +28,7 @@ var noon = time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
 func standing(n int, o judge.Outcome) pipeline.Standing {
 	r := rollout.Rollout{ID: "abcdefghijklmnop", Service: "checkout", Revision: "r2", Started: noon}
 	v := judge.Verdict{
-		Seq: n, At: noon.Add(time.Duration(n) * time.Minute), Rollout: r, Outcome: o, Reason: "for a reason", Fresh: true,
+		Seq: n, At: noon.Add(time.Duration(n) * time.Minute), Rollout: r, Outcome: o, RollBack: judge.Answer{Yes: o == judge.Rollback}, Reason: "for a reason", Fresh: true,
 		Threshold: 1.3, Evidence: float64(n) / 10, Progress: judge.Progress{Block: "1m0s", Blocks: n},
 	}
 	return pipeline.Standing{Summary: journal.Summary{Rollout: r, Looks: n, Last: &v}}

@@ -15,6 +15,7 @@ import (
 type Past struct {
 	Rollout rollout.Rollout
 	Closed  time.Time      // zero while it is live
+	Why     string         // why it was closed
 	Looks   int            // how often it was looked at
 	Last    *judge.Verdict // nil before the first look
 }
@@ -44,18 +45,18 @@ func List(w io.Writer, list []Past, o Options) error {
 		p.line("There are no such rollouts.")
 		return p.flush(w)
 	}
-	p.tabulate(listTable(list))
+	p.tabulate(listTable(list, o.Now))
 	return p.flush(w)
 }
 
-// ListMarkdown writes rollouts as a table of Markdown.
-func ListMarkdown(w io.Writer, list []Past) error {
+// ListMarkdown writes rollouts as a table of Markdown, as they are now.
+func ListMarkdown(w io.Writer, list []Past, now time.Time) error {
 	if len(list) == 0 {
 		_, err := io.WriteString(w, "There are no such rollouts.\n")
 		return err
 	}
 	var b strings.Builder
-	t := listTable(list)
+	t := listTable(list, now)
 	head, rule := "| |", "|---|"
 	for c, h := range t.heads {
 		if !t.show[c] {
@@ -84,7 +85,7 @@ func ListMarkdown(w io.Writer, list []Past) error {
 	return nil
 }
 
-func listTable(list []Past) table {
+func listTable(list []Past, now time.Time) table {
 	t := table{
 		heads: []string{"outcome", "service", "namespace", "revision", "started (UTC)", "state", "looks", "rollout", "why"},
 		show:  make([]bool, listColumns), right: []int{listLooks},
@@ -92,7 +93,7 @@ func listTable(list []Past) table {
 		drop:  []int{listWhy, listLooks, listNamespace, listStarted, listState, listRevision},
 	}
 	for _, one := range list {
-		r := listed(one)
+		r := listed(one, now)
 		for c, cell := range r.cells {
 			t.show[c] = t.show[c] || cell != none
 		}
@@ -101,7 +102,7 @@ func listTable(list []Past) table {
 	return t
 }
 
-func listed(p Past) tableRow {
+func listed(p Past, now time.Time) tableRow {
 	r := tableRow{cells: slices.Repeat([]string{none}, listColumns)}
 	set := func(column int, text string) {
 		if text = clean(text); text != "" {
@@ -111,11 +112,10 @@ func listed(p Past) tableRow {
 	set(listOutcome, "no look yet")
 	if v := p.Last; v != nil {
 		r.tone = outcomeTone(*v)
-		set(listOutcome, v.Outcome.String())
+		set(listOutcome, word(*v))
 		if shadow(*v) {
-			set(listOutcome, v.Outcome.String()+" (shadow)")
+			set(listOutcome, word(*v)+" (shadow)")
 		}
-		set(listWhy, shorten(clean(v.Reason), mostWhy))
 	}
 	set(listService, p.Rollout.Service)
 	set(listNamespace, p.Rollout.Namespace)
@@ -124,10 +124,34 @@ func listed(p Past) tableRow {
 		set(listStarted, p.Rollout.Started.UTC().Format("2006-01-02 15:04"))
 	}
 	set(listState, "live")
-	if !p.Closed.IsZero() {
+	switch {
+	case !p.Closed.IsZero():
 		set(listState, "over")
+	case p.Stale(now) != "":
+		set(listState, "STALE")
 	}
+	set(listWhy, shorten(p.Because(now), mostWhy))
 	set(listLooks, count(float64(p.Looks)))
 	set(listID, p.Rollout.ID)
 	return r
+}
+
+// Because says in a sentence why a list shows of a rollout what it does. Where the verdict is
+// old, or the rollout was over before there was one, it says so first.
+func (p Past) Because(now time.Time) string {
+	over := ""
+	if why := clean(p.Why); !p.Closed.IsZero() && why != "" {
+		over = ": " + why
+	}
+	switch {
+	case p.Last == nil && p.Closed.IsZero():
+		return "nobody has looked yet"
+	case p.Last == nil:
+		return "over, and nobody had looked" + over
+	case !p.Closed.IsZero() && p.Last.Outcome == judge.Continue:
+		return "over without a verdict" + over + "; last: " + sentence(*p.Last)
+	case p.Stale(now) != "":
+		return "STALE, " + p.Stale(now) + ": " + sentence(*p.Last)
+	}
+	return sentence(*p.Last)
 }

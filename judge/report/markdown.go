@@ -12,7 +12,7 @@ import (
 // comes from outside is escaped: it makes no table, link, mention or HTML.
 func Markdown(w io.Writer, v judge.Verdict) error {
 	var b strings.Builder
-	word := v.Outcome.String()
+	word := word(v)
 	fmt.Fprintf(&b, "## %s: %s\n\n", strings.ToUpper(word[:1])+word[1:], md(subject(v)))
 	if q := qualifiers(v); len(q) > 0 {
 		fmt.Fprintf(&b, "**%s.** ", md(strings.Join(q, ", ")))

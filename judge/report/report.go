@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/serin-canary/serin/judge"
 )
@@ -20,6 +21,9 @@ type Options struct {
 	Colour bool // ANSI colour
 	Width  int  // columns; 0 means 100
 	ASCII  bool // as [ASCII] writes it
+	// Now is when it is read, in [List]: then it says which live rollouts nobody judges any
+	// more. Zero: it does not.
+	Now time.Time
 }
 
 // JSON writes the verdict, indented.
@@ -40,7 +44,7 @@ func Line(v judge.Verdict, max int) string {
 	if max == 0 {
 		max = 500
 	}
-	s := v.Outcome.String()
+	s := word(v)
 	if q := qualifiers(v); len(q) > 0 {
 		s += " (" + strings.Join(q, ", ") + ")"
 	}
@@ -48,6 +52,19 @@ func Line(v judge.Verdict, max int) string {
 		s += ": " + reason
 	}
 	return cut(s, max)
+}
+
+// judgedBad is what a rollback that must not be carried out is called: who reads
+// "rollback" at night reverses what cannot be reversed.
+const judgedBad = "judged bad, do not roll back"
+
+// word is what the outcome is called where people read it. Machines are told the
+// outcome, and the answers beside it.
+func word(v judge.Verdict) string {
+	if v.Outcome == judge.Rollback && !v.RollBack.Yes && !shadow(v) {
+		return judgedBad
+	}
+	return v.Outcome.String()
 }
 
 // qualifiers are what must never be missing beside the outcome's word.

@@ -106,7 +106,7 @@ func TestSummaryIsShortAndLast(t *testing.T) {
 		if len(s) >= 1500 || s == "" || !utf8.ValidString(s) {
 			t.Errorf("%s: got a summary of %d bytes, want some, valid, and less than 1500:\n%s", name, len(s), s)
 		}
-		for _, want := range []string{strings.ToUpper(v.Outcome.String()), "roll back now? "} {
+		for _, want := range []string{strings.ToUpper(report.ViewOf(v).Word), "roll back now? "} {
 			if !strings.Contains(s, want) {
 				t.Errorf("%s: the summary lacks %q:\n%s", name, want, s)
 			}
@@ -158,7 +158,7 @@ func TestLine(t *testing.T) {
 		if strings.ContainsAny(whole, "\n\r\x1b") {
 			t.Errorf("%s: got %q, want one line without escapes", name, whole)
 		}
-		if !strings.HasPrefix(whole, v.Outcome.String()) {
+		if !strings.HasPrefix(whole, report.ViewOf(v).Word) {
 			t.Errorf("%s: got %q, want the outcome first", name, whole)
 		}
 		if (v.Mode == "shadow") != strings.Contains(whole, "shadow mode") {

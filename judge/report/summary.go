@@ -17,7 +17,7 @@ func Summary(v judge.Verdict) string {
 		}
 	}
 	// The budgets add up to less than 1,500 with the line breaks.
-	head := strings.ToUpper(v.Outcome.String())
+	head := strings.ToUpper(word(v))
 	if q := qualifiers(v); len(q) > 0 {
 		head += " (" + strings.Join(q, ", ") + ")"
 	}

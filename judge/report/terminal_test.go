@@ -78,7 +78,7 @@ func traceText(t *testing.T, o report.Options) string {
 // nothing but ASCII.
 func TestWidths(t *testing.T) {
 	for _, width := range []int{60, 80, 120} {
-		o := report.Options{Width: width}
+		o := report.Options{Width: width, Now: at.Add(time.Minute)}
 		golden(t, fmt.Sprintf("list-%d.txt", width), listText(t, past(), o))
 		golden(t, fmt.Sprintf("terminal-%d.txt", width), text(t, rolledBack(), o)+traceText(t, o))
 		golden(t, fmt.Sprintf("hostile-%d.txt", width), text(t, hostile(), o))
@@ -86,7 +86,7 @@ func TestWidths(t *testing.T) {
 	o := report.Options{Width: 80, ASCII: true}
 	golden(t, "ascii-80.txt", text(t, rolledBack(), o)+traceText(t, o)+listText(t, past(), o))
 	var b bytes.Buffer
-	if err := report.ListMarkdown(&b, past()); err != nil {
+	if err := report.ListMarkdown(&b, past(), at.Add(time.Minute)); err != nil {
 		t.Fatal(err)
 	}
 	golden(t, "list.md.golden", b.String())

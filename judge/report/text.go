@@ -101,7 +101,7 @@ func faint() lipgloss.Style { return lipgloss.NewStyle().Faint(true) }
 
 // head writes the verdict, its sentence, what a person must do, and the answers.
 func (t *page) head(v judge.Verdict) {
-	word := strings.ToUpper(v.Outcome.String())
+	word := strings.ToUpper(word(v))
 	rest := subject(v)
 	if q := qualifiers(v); len(q) > 0 {
 		word += " (" + strings.Join(q, ", ") + ")"

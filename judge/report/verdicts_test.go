@@ -2,9 +2,12 @@ package report_test
 
 import (
 	"fmt"
+	"strings"
+	"testing"
 	"time"
 
 	"github.com/serin-canary/serin/judge"
+	"github.com/serin-canary/serin/judge/report"
 	"github.com/serin-canary/serin/judge/rollout"
 )
 
@@ -205,4 +208,32 @@ func hostile() judge.Verdict {
 	v.Findings[2].Class = "brand-new-class"
 	v.Findings[3].Reason = "a-word-that-does-not-end-" + fmt.Sprintf("%0150d", 7)
 	return v
+}
+
+// Who is woken reads the word before anything else: a rollback that nobody is to carry out
+// must not be called one.
+func TestARollbackThatMustNotBeCarriedOutIsCalledOtherwise(t *testing.T) {
+	const say = "judged bad, do not roll back"
+	yes := judge.Answer{Yes: true}
+	for name, c := range map[string]struct {
+		v    judge.Verdict
+		want string
+	}{
+		"to be carried out": {judge.Verdict{Outcome: judge.Rollback, RollBack: yes}, "rollback"},
+		"irreversible":      {judge.Verdict{Outcome: judge.Rollback}, say},
+		"shadow":            {judge.Verdict{Outcome: judge.Rollback, Mode: "shadow"}, "rollback"},
+		"another outcome":   {judge.Verdict{Outcome: judge.Inconclusive}, "inconclusive"},
+	} {
+		view := report.ViewOf(c.v)
+		if view.Word != c.want || view.Outcome != c.v.Outcome.String() {
+			t.Errorf("%s: got %q for people and %q for machines, want %q and %q", name, view.Word, view.Outcome, c.want, c.v.Outcome)
+		}
+		for where, text := range map[string]string{
+			"text": text(t, c.v, report.Options{}), "summary": report.Summary(c.v), "line": report.Line(c.v, 0), "markdown": markdown(t, c.v), "list": listText(t, []report.Past{{Last: &c.v}}, report.Options{Width: 140}),
+		} {
+			if got := strings.ToLower(text); strings.Contains(got, say) != (c.want == say) {
+				t.Errorf("%s, %s: got %s, want %q only where it is so", name, where, text, say)
+			}
+		}
+	}
 }

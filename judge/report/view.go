@@ -10,6 +10,7 @@ import (
 // It has no markup, and no control characters.
 type View struct {
 	Outcome    string   // continue, promote, rollback or inconclusive
+	Word       string   // the same for people: a rollback that must not be carried out is called otherwise
 	Tone       string   // good, held, bad or neutral
 	Qualifiers []string // "proven", "shadow mode"
 	Subject    string   // service, namespace, revision
@@ -53,7 +54,7 @@ type Detail struct{ Name, Value string }
 // ViewOf returns a verdict in words.
 func ViewOf(v judge.Verdict) View {
 	out := View{
-		Outcome: v.Outcome.String(), Tone: outcomeTone(v).String(), Qualifiers: qualifiers(v), Subject: subject(v),
+		Outcome: v.Outcome.String(), Word: word(v), Tone: outcomeTone(v).String(), Qualifiers: qualifiers(v), Subject: subject(v),
 		Sentence: sentence(v), Page: clean(v.Page), Shadow: shadow(v), Rests: progress(v), Legend: legend(v.Findings),
 	}
 	for _, a := range answers(v) {

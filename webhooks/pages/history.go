@@ -5,19 +5,8 @@ import (
 	"net/url"
 	"time"
 
-	"github.com/serin-canary/serin/judge"
 	"github.com/serin-canary/serin/judge/report"
-	"github.com/serin-canary/serin/judge/rollout"
 )
-
-// Past is a rollout in the list.
-type Past struct {
-	Rollout rollout.Rollout
-	Closed  time.Time
-	Looks   int
-	Verdict *report.View  // nil before the first look
-	Outcome judge.Outcome // of the verdict, where there is one
-}
 
 // Selection is what the list is narrowed to. Empty fields narrow nothing.
 type Selection struct {
@@ -30,7 +19,7 @@ func (s Selection) Narrowed() bool { return s != Selection{} }
 
 // History is what the list of rollouts shows.
 type History struct {
-	Rollouts []Past // the newest first
+	Rollouts []report.Past // the newest first
 	Selected Selection
 	Outcomes []string // that can be selected
 	Older    string   // address of the next page; empty: there is none
@@ -52,15 +41,23 @@ func (p *Pages) History(w io.Writer, h History) error {
 
 // row is a rollout as the table has it, with the time of the page.
 type row struct {
-	Past
-	Now time.Time
+	report.Past
+	Now           time.Time
+	Tone, Outcome string
+	Old           bool // nobody judges it any more
+	Why           string
 }
 
 // rows hands a table its rollouts.
-func rows(past []Past, now time.Time) []row {
+func rows(past []report.Past, now time.Time) []row {
 	var out []row
 	for _, p := range past {
-		out = append(out, row{p, now})
+		r := row{Past: p, Now: now, Tone: "neutral", Outcome: "announced", Old: p.Stale(now) != "", Why: p.Because(now)}
+		if p.Last != nil {
+			v := report.ViewOf(*p.Last)
+			r.Tone, r.Outcome = v.Tone, v.Word
+		}
+		out = append(out, r)
 	}
 	return out
 }

@@ -34,8 +34,7 @@ func everyPage(t *testing.T, name string) map[string]string {
 	}}}
 	r.Judgements = []pages.Judgement{judged(name)}
 	r.Closed, r.Why = start().Add(time.Hour), name
-	v := report.ViewOf(*r.Verdict)
-	past := []pages.Past{{Rollout: r.Rollout, Closed: r.Closed, Verdict: &v, Outcome: judge.Rollback}, {Rollout: r.Rollout, Verdict: &v}}
+	past := []report.Past{{Rollout: r.Rollout, Closed: r.Closed, Why: name, Last: r.Verdict}, {Rollout: r.Rollout, Last: r.Verdict}}
 	out := map[string]string{"report": write(t, r)}
 	keep := func(page string, write func(*bytes.Buffer) error) {
 		var b bytes.Buffer

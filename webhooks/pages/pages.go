@@ -162,6 +162,7 @@ type common struct {
 	Title  string
 	Charts bool   // somebody may point at plots
 	Live   string // address of the stream of changes; "" where nothing changes
+	Stale  string // why what is shown is old; "" where it is not
 }
 
 // reportPage is a report as its template has it.
@@ -203,6 +204,7 @@ func (p *Pages) Report(w io.Writer, r Report) error {
 	page := reportPage{common: common{Title: title(r), Charts: r.Closed.IsZero() || len(r.Trace.Points) >= fewest}, Report: r}
 	if r.Closed.IsZero() {
 		page.Live = "/r/" + r.Rollout.ID + "/events"
+		page.Stale = report.Past{Closed: r.Closed, Last: r.Verdict}.Stale(r.Now)
 	}
 	var err error
 	if page.Timeline, err = p.pen.timeline(r); err != nil {
@@ -220,7 +222,7 @@ func (p *Pages) Report(w io.Writer, r Report) error {
 func title(r Report) string {
 	s := shorten(report.Plain(r.Rollout.Service), longName)
 	if r.Verdict != nil {
-		s = r.Verdict.Outcome.String() + ": " + s
+		s = report.ViewOf(*r.Verdict).Word + ": " + s
 	}
 	return s
 }

@@ -40,7 +40,7 @@ func some(points int, name string) pages.Report {
 		looks = append(looks, pages.Look{Seq: i + 1, At: end, Outcome: judge.Outcome(i % 4), Evidence: p.Worse, Reason: name})
 	}
 	v := judge.Verdict{
-		ID: r.ID, Seq: points, At: at.Add(time.Hour), Rollout: r, Outcome: judge.Rollback, Proven: true, Reason: name + " 4 % against 1 %", Threshold: 1.3, Evidence: 2,
+		ID: r.ID, Seq: points, At: at.Add(time.Hour), Rollout: r, Outcome: judge.Rollback, RollBack: judge.Answer{Yes: true}, Proven: true, Reason: name + " 4 % against 1 %", Threshold: 1.3, Evidence: 2,
 		Findings: []judge.Finding{
 			{Name: name, About: judge.AboutMetric, Class: judge.Worse, RollsBack: true, Weight: 0.5, Worse: ptr(2), Reason: name, Next: "nothing: " + name, Effect: t.Points[points-1].Effect},
 			{Name: "shown", About: judge.AboutMetric, Class: judge.Shown, Effect: t.Points[points-1].Effect},
@@ -163,10 +163,9 @@ func TestHistory(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := some(3, `<b>checkout</b>`)
-	v := report.ViewOf(*r.Verdict)
 	var b bytes.Buffer
 	err = p.History(&b, pages.History{
-		Rollouts: []pages.Past{{Rollout: r.Rollout, Looks: 3, Verdict: &v}, {Rollout: r.Rollout}}, Outcomes: []string{"rollback"},
+		Rollouts: []report.Past{{Rollout: r.Rollout, Looks: 3, Last: r.Verdict}, {Rollout: r.Rollout}}, Outcomes: []string{"rollback"},
 		Selected: pages.Selection{Service: `"><script>`, Outcome: "rollback"}, Older: "/?before=2026-01-01T00%3A00%3A00Z", Now: start().Add(time.Hour),
 	})
 	if err != nil {
@@ -179,5 +178,79 @@ func TestHistory(t *testing.T) {
 	}
 	if strings.Contains(b.String(), "<script>") {
 		t.Errorf("got a script in %s", b.String())
+	}
+}
+
+// A page's title and badge, and the list's, do not tell anybody to reverse what cannot be.
+func TestNobodyIsToldToReverseWhatCannotBe(t *testing.T) {
+	r := some(3, "errors")
+	r.Verdict.RollBack = judge.Answer{Reason: "held, not rolled back, because the plan says reversible: false"}
+	head, _, _ := strings.Cut(write(t, r), "Timeline")
+	for name, text := range map[string]string{"report": head, "list": listed(t, report.Past{Rollout: r.Rollout, Last: r.Verdict})} {
+		if !strings.Contains(text, `<span class="outcome bad">`) || strings.Contains(text, ">Rollback<") || strings.Contains(text, ">rollback<") || !strings.Contains(strings.ToLower(text), ">judged bad, do not roll back<") {
+			t.Errorf("%s: got %s, want a badge that says not to roll back", name, text)
+		}
+	}
+	if !strings.Contains(head, "<title>judged bad, do not roll back: errors") {
+		t.Errorf("got %s, want a title that says it too", head)
+	}
+}
+
+func listed(t *testing.T, past ...report.Past) string {
+	t.Helper()
+	p, err := pages.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b bytes.Buffer
+	if err := p.History(&b, pages.History{Rollouts: past, Now: start().Add(26 * time.Hour)}); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+// A verdict that nobody keeps up to date is not shown as if it were live.
+func TestAnOldVerdictIsCalledOld(t *testing.T) {
+	r := some(3, "errors")
+	r.Verdict.Outcome, r.Verdict.At, r.Verdict.Fresh = judge.Continue, start().Add(3*time.Minute), true
+	r.Verdict.Advance = judge.Answer{Yes: true, Reason: "fresh evidence"}
+	r.Now = start().Add(26 * time.Hour)
+	const why = "nobody has looked for 25h57m0s"
+	text := write(t, r)
+	for _, want := range []string{`<span id="live" class="stale">as of 2026-03-02 14:00:00 UTC; STALE, ` + why, "<strong>STALE:</strong> " + why} {
+		if !strings.Contains(text, want) {
+			t.Errorf("got no %q in %s", want, text)
+		}
+	}
+	list := listed(t, report.Past{Rollout: r.Rollout, Last: r.Verdict})
+	for _, want := range []string{`<span class="tag bad">STALE</span>`, "STALE, " + why} {
+		if !strings.Contains(list, want) {
+			t.Errorf("got no %q in %s", want, list)
+		}
+	}
+	r.Now = start().Add(6 * time.Minute)
+	if text := write(t, r); strings.Contains(text, "STALE") || !strings.Contains(text, "UTC; live<") {
+		t.Errorf("got %s of a verdict of three minutes ago, want it live", text)
+	}
+	r.Now, r.Closed = start().Add(26*time.Hour), start().Add(time.Hour)
+	if text := write(t, r) + listed(t, report.Past{Rollout: r.Rollout, Closed: r.Closed, Last: r.Verdict}); strings.Contains(text, "STALE") {
+		t.Errorf("got %s of a rollout that is over, want nothing old", text)
+	}
+}
+
+// A rollout that was over before there was a verdict says so in the list, and why.
+func TestTheListSaysHowARolloutEnded(t *testing.T) {
+	r := some(3, "errors")
+	r.Verdict.Outcome, r.Verdict.Reason = judge.Continue, "6 of 10 blocks"
+	over := report.Past{Rollout: r.Rollout, Closed: start().Add(time.Hour), Why: "nobody asked since noon", Last: r.Verdict}
+	never := over
+	never.Last = nil
+	for want, text := range map[string]string{
+		"over without a verdict: nobody asked since noon; last: 6 of 10 blocks": listed(t, over),
+		"over, and nobody had looked: nobody asked since noon":                  listed(t, never),
+	} {
+		if !strings.Contains(text, want) || !strings.Contains(text, `<span class="tag">over</span>`) || strings.Contains(text, ">live<") {
+			t.Errorf("got %s, want %q", text, want)
+		}
 	}
 }

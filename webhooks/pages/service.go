@@ -41,7 +41,7 @@ type Service struct {
 	Blamed          []Blame          // the most frequent first
 	Rates           []judge.SelfRate // of false alarms
 	Reversed        int              // rollbacks that people reversed
-	Past            []Past           // the newest first
+	Past            []report.Past    // the newest first
 	All             string           // address of the list of all of them
 	Judgements      []Judgement      // of Kayenta's callers, the newest first
 	Now             time.Time
@@ -118,10 +118,10 @@ func toneOf(o judge.Outcome) string {
 }
 
 // verdicts draws rollouts over time, each by how long it lasted and how it ended.
-func (p pen) verdicts(past []Past, now time.Time) (template.HTML, error) {
+func (p pen) verdicts(past []report.Past, now time.Time) (template.HTML, error) {
 	past = slices.Clone(past)
 	slices.Reverse(past)
-	past = slices.DeleteFunc(past, func(r Past) bool { return r.Verdict == nil })
+	past = slices.DeleteFunc(past, func(r report.Past) bool { return r.Last == nil })
 	if len(past) < fewest {
 		return "", nil
 	}
@@ -132,7 +132,7 @@ func (p pen) verdicts(past []Past, now time.Time) (template.HTML, error) {
 	first, last := past[0].Rollout.Started, past[len(past)-1].Rollout.Started
 	counts := map[judge.Outcome]int{}
 	for _, r := range past {
-		counts[r.Outcome]++
+		counts[r.Last.Outcome]++
 	}
 	alt := fmt.Sprintf("Verdicts from %s to %s: %d promoted, %d rolled back, %d inconclusive, %d undecided, each as high as it lasted, up to %s.",
 		day(first), day(last), counts[judge.Promote], counts[judge.Rollback], counts[judge.Inconclusive], counts[judge.Continue], took(time.Time{}, time.Time{}.Add(time.Duration(longest*float64(time.Minute)))))
@@ -146,12 +146,12 @@ func (p pen) verdicts(past []Past, now time.Time) (template.HTML, error) {
 			f.values(mark{m, minutes(m)})
 		}
 		for _, r := range past {
-			f.look(r.Outcome, f.at(xy{seconds(r.Rollout.Started), lasted(r, now).Minutes()}))
+			f.look(r.Last.Outcome, f.at(xy{seconds(r.Rollout.Started), lasted(r, now).Minutes()}))
 		}
 	})
 }
 
-func lasted(r Past, now time.Time) time.Duration {
+func lasted(r report.Past, now time.Time) time.Duration {
 	if r.Closed.IsZero() {
 		return max(0, now.Sub(r.Rollout.Started))
 	}

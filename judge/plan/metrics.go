@@ -58,6 +58,7 @@ func (b *builder) metric(d draft[metricFile]) Metric {
 	m.Worse = b.worse(d, m.Kind)
 	m.Required = value(d.row.Required, m.Kind == Errors || m.Kind == Latency)
 	m.Unit = value(d.row.Unit, unitOf(m.Kind, reading))
+	b.sign(d, m)
 	b.margins(d, &m)
 	b.objective(d, &m)
 	m.Block = b.ownBlock(d, m)

@@ -176,28 +176,45 @@ func (g gitHub) state(ctx context.Context, m *message, path string) error {
 		return fmt.Errorf("the status has no name: %w", outbox.ErrPermanent)
 	}
 	s := gitStatus{State: gitState(m.Notice), Target: m.Report, Context: fit(oneLine(name), 100, asIs)}
-	s.Description = fit(oneLine(m.Sentence), gitDescription, asIs)
-	told := digest([]any{s.State, s.Context, m.Headline, m.Over})
-	if m.entry.handle("status") == told {
+	s.Description = fit(oneLine(gitWatched(m.Notice)+m.brief()), gitDescription, asIs)
+	told := digest([]any{s.State, s.Context, m.Headline, m.Over, m.Page != ""})
+	was := m.entry.handle("status")
+	if was == told {
 		return nil
 	}
-	if _, err := g.ask(ctx, http.MethodPost, path, s, nil); err != nil {
-		return err
+	return m.change(ctx, func(e *entry) { e.set("status", unknown) }, func() error {
+		if _, err := g.ask(ctx, http.MethodPost, path, s, nil); err != nil {
+			return err
+		}
+		if was == "" {
+			m.sent++
+		} else {
+			m.updated++
+		}
+		m.entry.set("status", told)
+		return nil
+	})
+}
+
+// unknown stands where what a service shows is not known.
+const unknown = "unknown"
+
+// gitWatched says what a status is that nothing follows from.
+func gitWatched(n Notice) string {
+	switch {
+	case n.Shadow && n.Outcome == judge.Rollback.String():
+		return "only watched, would roll back: "
+	case n.Shadow:
+		return "only watched: "
 	}
-	if m.entry.handle("status") == "" {
-		m.sent++
-	} else {
-		m.updated++
-	}
-	m.entry.set("status", told)
-	return m.note(ctx)
+	return ""
 }
 
 // gitState is a rollout as GitHub has words for: pending, success, failure, error.
 func gitState(n Notice) string {
 	switch {
 	case n.Shadow && n.Final:
-		return "success" // nothing follows from it; the text says what it is
+		return "success" // nothing follows from it; gitWatched says what it is
 	case n.Final && n.Outcome == judge.Promote.String():
 		return "success"
 	case n.Outcome == judge.Rollback.String():
@@ -246,16 +263,18 @@ func (g gitHub) comment(ctx context.Context, m *message, repository, sha string)
 			return err
 		}
 	}
-	code, err := g.ask(ctx, http.MethodPatch, "/repos/"+repository+"/issues/comments/"+m.entry.handle("comment"), map[string]string{"body": body}, nil)
-	if code == http.StatusNotFound || code == http.StatusGone {
-		return fmt.Errorf("somebody took the comment away, and there is not another one: %w", outbox.ErrMoot)
-	}
-	if err != nil {
-		return err
-	}
-	m.updated++
-	m.entry.Told = digest(body)
-	return m.note(ctx)
+	return m.change(ctx, untold, func() error {
+		code, err := g.ask(ctx, http.MethodPatch, "/repos/"+repository+"/issues/comments/"+m.entry.handle("comment"), map[string]string{"body": body}, nil)
+		if code == http.StatusNotFound || code == http.StatusGone {
+			return fmt.Errorf("somebody took the comment away, and there is not another one: %w", outbox.ErrMoot)
+		}
+		if err != nil {
+			return err
+		}
+		m.updated++
+		m.entry.Told = digest(body)
+		return nil
+	})
 }
 
 // begin writes the comment, or finds the one that is there by its hidden mark.

@@ -26,6 +26,9 @@ type Notice struct {
 	// Proven says that evidence, not policy, led to the outcome; Shadow that nothing follows
 	// from it; Final that nothing but harm can change it.
 	Proven, Shadow, Final bool
+	// Irreversible says that the outcome is rollback and that the plan says it cannot be
+	// reversed: nobody may roll it back.
+	Irreversible bool
 	// Tone is good, held, bad or neutral; Mark is the tone as a character.
 	Tone, Mark string
 	// Headline is the outcome and the rollout in a line; Sentence says why.
@@ -85,6 +88,7 @@ func (c composer) compose(target string, s journal.Summary) Notice {
 	n.Outcome, n.Proven, n.Shadow, n.Tone = view.Outcome, v.Proven, view.Shadow, view.Tone
 	n.Mark = markOf(view.Tone)
 	n.Final = v.Outcome == judge.Rollback || v.Outcome == judge.Inconclusive || v.Outcome == judge.Promote && v.Promotion.Yes
+	n.Irreversible = v.Outcome == judge.Rollback && !v.RollBack.Yes && !n.Shadow
 	n.Sentence, n.Page, n.Look, n.At = view.Sentence, view.Page, v.Seq, v.At.UTC()
 	if s.Last == nil {
 		n.Sentence = "Judging begins with the canary's first traffic."
@@ -108,6 +112,8 @@ func headline(n Notice, v report.View) string {
 		judge.Rollback.String(): "Roll back", judge.Promote.String(): "Promote", judge.Inconclusive.String(): "Not decided in time",
 	}[n.Outcome]
 	switch {
+	case n.Irreversible:
+		word = "Judged bad, do not roll back"
 	case word == "" && n.Over:
 		word = "Over without a verdict"
 	case word == "" && n.Page != "" && !n.Shadow:

@@ -1,15 +1,11 @@
 package notify_test
 
 import (
-	"errors"
 	"fmt"
-	"net/http"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/serin-canary/serin/judge"
-	"github.com/serin-canary/serin/judge/journal/outbox"
 	"github.com/serin-canary/serin/webhooks/notify"
 	"github.com/serin-canary/serin/webhooks/notify/notifytest"
 )
@@ -105,68 +101,16 @@ func TestPagerDutyIsNotLeftOpenByAProcessThatIsLate(t *testing.T) {
 	w := newWorld(t, nil, pagerTarget(t, f))
 	w.announce(nil)
 	w.look(judge.Rollback, nil)
-	late := w.slow("enqueue")
+	job, proceed := w.slow("enqueue")
 	w.end("closed")
 	w.work()
 	if got := actions(f); got != "trigger resolve" {
 		t.Fatalf("got %q of the process that overtook", got)
 	}
-	late()
+	w.late(job, proceed())
 	if got := actions(f); got != "trigger resolve trigger trigger resolve" {
 		t.Errorf("got %q, want that what came late is resolved", got)
 	}
-}
-
-// slow begins the first job as another process does, and stops at its first request to a
-// path with this end. What it returns lets it go on, and tries it again, as the outbox
-// does.
-func (w *world) slow(path string) (proceed func()) {
-	w.t.Helper()
-	job := w.jobs[0]
-	w.jobs = nil
-	gate, reached, done := make(chan struct{}), make(chan struct{}), make(chan error, 1)
-	c := w.config
-	c.Client = &http.Client{Timeout: 5 * time.Minute, Transport: &gated{end: path, gate: gate, reached: reached}}
-	n, err := notify.New(c)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	n.Attach(w.journal, w.journal)
-	go func() { done <- n.Handlers()[job.Kind](w.t.Context(), job) }()
-	select {
-	case <-reached:
-	case err := <-done:
-		w.t.Fatalf("the job asked for nothing: %v", err)
-	}
-	return func() {
-		w.t.Helper()
-		close(gate)
-		var later *outbox.LaterError
-		if err := <-done; !errors.As(err, &later) {
-			w.t.Fatalf("got %v, want that it comes again", err)
-		}
-		w.pass(later.After)
-		if err := w.until(n, job); err != nil {
-			w.t.Error(err)
-		}
-	}
-}
-
-// gated is a network in which one request is under way for long.
-type gated struct {
-	end           string
-	gate, reached chan struct{}
-	passed        bool // of one goroutine
-}
-
-// RoundTrip implements http.RoundTripper.
-func (g *gated) RoundTrip(r *http.Request) (*http.Response, error) {
-	if !g.passed && strings.HasSuffix(r.URL.Path, g.end) {
-		g.passed = true
-		close(g.reached)
-		<-g.gate
-	}
-	return http.DefaultTransport.RoundTrip(r)
 }
 
 // A verdict that a person must look at calls one, whatever its outcome.

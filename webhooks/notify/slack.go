@@ -204,16 +204,19 @@ func (s slackBot) change(ctx context.Context, m *message, file string) error {
 		return nil
 	}
 	p.Channel, p.TS, p.Parse = s.Channel, m.entry.handle("ts"), "none"
-	if _, err := s.ask(ctx, "chat.update", p); err != nil {
+	return m.change(ctx, untold, func() error {
+		_, err := s.ask(ctx, "chat.update", p)
 		var e *slackError
 		if errors.As(err, &e) && (e.code == "message_not_found" || e.code == "cant_update_message" || e.code == "edit_window_closed") {
 			return fmt.Errorf("the message cannot be changed any more (%s), and there is not another one: %w", e.code, outbox.ErrMoot)
 		}
-		return err
-	}
-	m.updated++
-	m.entry.Told = told
-	return m.note(ctx)
+		if err != nil {
+			return err
+		}
+		m.updated++
+		m.entry.Told = told
+		return nil
+	})
 }
 
 // slackError is a refusal in Slack's own word.

@@ -69,7 +69,7 @@ func slackEscape(text string) string {
 
 // slackFallback is what phones and screen readers show.
 func slackFallback(m *message) string {
-	return fit(m.Headline+". "+m.Sentence, slackText/4, slackEscape)
+	return fit(m.Headline+". "+m.brief(), slackText/4, slackEscape)
 }
 
 // slackBlocks writes the message. What others named is in plain text, or escaped; file is

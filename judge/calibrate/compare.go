@@ -63,6 +63,9 @@ func Compare(ctx context.Context, f *File, h *History, plans [2]plan.Plan, c Con
 		return Comparison{}, fmt.Errorf("plan %s has blocks of %s and plan %s of %s; the same draws need blocks of the same length",
 			plans[0].Name, plans[0].Block, plans[1].Name, plans[1].Block)
 	}
+	if err := c.Harm.without(plans[:]...); err != nil {
+		return Comparison{}, err
+	}
 	c.Rollout = max(plans[0].MaxDuration.D(), plans[1].MaxDuration.D())
 	c.Before = max(plans[0].PrePeriod.D(), plans[1].PrePeriod.D())
 	c.Paths = -1

@@ -1,27 +1,88 @@
 package calibrate
 
 import (
+	"errors"
 	"hash/fnv"
 	"math"
 	"math/rand/v2"
+	"slices"
 
+	"github.com/serin-canary/serin/judge/plan"
 	"github.com/serin-canary/serin/queries"
 )
 
 // Harm is a regression of known size that is put into a canary's counts.
 type Harm struct {
 	// Errors is added to the canary's share of bad requests, in [0,1): each of its good
-	// requests turns bad with this probability.
+	// requests turns bad with this probability. It touches metrics of kind errors, and
+	// shares that are worse when lower and spend the error budget: a success rate.
 	Errors float64 `json:"errors,omitempty"`
 	// Latency is how many times as long each of its requests takes, at least 1; 0 is no
 	// change. Within a bucket, latencies are taken to be spread evenly on the log scale.
+	// It touches metrics of kind latency.
 	Latency float64 `json:"latency,omitempty"`
 	Seed    uint64  `json:"seed"`
 }
 
-// apply returns a canary's frame with the harm in it. The numbers that it draws follow
-// from the seed, the draw, the process and the block's own time.
-func (h *Harm) apply(f queries.Frame, index int) queries.Frame {
+// touch is what a harm does to a metric's counts.
+type touch string
+
+// The touches. The zero value leaves a metric as it was.
+const (
+	moreBad  touch = "more bad"  // good requests are counted as bad
+	lessGood touch = "less good" // and no longer as good
+	slower   touch = "slower"
+)
+
+// touches is what a harm does to a metric. Other shares, of throttled periods or cache
+// hits, are not what errors are made of.
+func (h *Harm) touches(m plan.Metric) touch {
+	switch {
+	case h == nil:
+	case m.Kind == plan.Errors && h.Errors > 0:
+		return moreBad
+	case m.Kind == plan.Proportion && m.Worse == plan.Lower && m.Weight > 0 && h.Errors > 0:
+		return lessGood
+	case m.Kind == plan.Latency && h.Latency > 1:
+		return slower
+	}
+	return ""
+}
+
+// touched are the names of a plan's metrics that a harm touches.
+func (h *Harm) touched(p plan.Plan) []string {
+	var out []string
+	for _, m := range p.Metrics {
+		if h.touches(m) != "" {
+			out = append(out, m.Name)
+		}
+	}
+	return out
+}
+
+// without refuses a harm of which some part touches no metric of any plan: that it was
+// not found would say nothing.
+func (h *Harm) without(plans ...plan.Plan) error {
+	if h == nil {
+		return nil
+	}
+	touches := func(part Harm) bool {
+		return slices.ContainsFunc(plans, func(p plan.Plan) bool { return len(part.touched(p)) > 0 })
+	}
+	var faults []error
+	if h.Errors > 0 && !touches(Harm{Errors: h.Errors}) {
+		faults = append(faults, errors.New("more errors cannot be put in: no metric has kind: errors, and none is a share that is worse when lower and has a weight (a success rate)"))
+	}
+	if h.Latency > 1 && !touches(Harm{Latency: h.Latency}) {
+		faults = append(faults, errors.New("a longer latency cannot be put in: no metric has kind: latency"))
+	}
+	return errors.Join(faults...)
+}
+
+// apply returns a canary's frame with a touch of the harm. The numbers that it draws
+// follow from the seed, the draw, the process and the block's own time: the same request
+// turns bad in every metric that counts it.
+func (h *Harm) apply(f queries.Frame, how touch, index int) queries.Frame {
 	out := f
 	out.Processes = make([]queries.Process, len(f.Processes))
 	for i, p := range f.Processes {
@@ -32,9 +93,11 @@ func (h *Harm) apply(f queries.Frame, index int) queries.Frame {
 			return rand.New(rand.NewPCG(h.Seed^name.Sum64(), uint64(at)<<24^uint64(index)))
 		}
 		switch {
-		case p.X != nil && h.Errors > 0:
+		case p.X != nil && how == moreBad:
+			p.X = turned(p, h.Errors, luck)
+		case p.X != nil && how == lessGood:
 			p.X = thinned(p, h.Errors, luck)
-		case p.Over != nil && h.Latency > 1:
+		case p.Over != nil && how == slower:
 			p = stretched(p, f.Bounds, h.Latency, luck)
 		}
 		out.Processes[i] = p
@@ -42,13 +105,25 @@ func (h *Harm) apply(f queries.Frame, index int) queries.Frame {
 	return out
 }
 
-// thinned turns good requests bad with a probability.
-func thinned(p queries.Process, by float64, luck func(int) *rand.Rand) queries.Column {
+// turned turns good requests bad with a probability, where the bad ones are counted.
+func turned(p queries.Process, by float64, luck func(int) *rand.Rand) queries.Column {
 	x := make(queries.Column, len(p.X))
 	for t := range x {
 		x[t] = p.X[t]
 		if good := p.N[t] - p.X[t]; good > 0 {
 			x[t] += binomial(luck(t), good, by)
+		}
+	}
+	return x
+}
+
+// thinned does the same where the good ones are counted.
+func thinned(p queries.Process, by float64, luck func(int) *rand.Rand) queries.Column {
+	x := make(queries.Column, len(p.X))
+	for t := range x {
+		x[t] = p.X[t]
+		if good := p.X[t]; good > 0 {
+			x[t] -= binomial(luck(t), good, by)
 		}
 	}
 	return x

@@ -144,8 +144,8 @@ func TestHarmIsAsLargeAsItSays(t *testing.T) {
 	}
 	errs.N[3], errs.X[3] = queries.Gap(), queries.Gap()
 	h := &Harm{Errors: .02, Latency: 1.5, Seed: 1}
-	got := h.apply(queries.Frame{Window: w, Processes: []queries.Process{errs}}, 4)
-	again := h.apply(queries.Frame{Window: w, Processes: []queries.Process{errs}}, 4)
+	got := h.apply(queries.Frame{Window: w, Processes: []queries.Process{errs}}, moreBad, 4)
+	again := h.apply(queries.Frame{Window: w, Processes: []queries.Process{errs}}, moreBad, 4)
 	var sum float64
 	for t, x := range got.Processes[0].X {
 		if t != 3 {
@@ -158,7 +158,7 @@ func TestHarmIsAsLargeAsItSays(t *testing.T) {
 	if !queries.IsGap(got.Processes[0].X[3]) || got.Processes[0].X[0] != again.Processes[0].X[0] || errs.X[0] != 0 {
 		t.Error("a gap was filled, or the harm is another one each time, or the history was changed")
 	}
-	lat := h.apply(queries.Frame{Window: w, Bounds: bounds, Processes: []queries.Process{slow}}, 4)
+	lat := h.apply(queries.Frame{Window: w, Bounds: bounds, Processes: []queries.Process{slow}}, slower, 4)
 	var before, after [4]float64
 	for i := range slow.Over {
 		before[i%4] += slow.Over[i] / 100_000

@@ -70,6 +70,7 @@ type trial struct {
 	canary   map[string]string // the baseline's key by the canary's
 	engine   string
 	harm     *Harm
+	touch    map[string]touch // what the harm does, by the baseline's key
 }
 
 // newTrial prepares a plan for draws. What waits for a person or for a controller is
@@ -79,6 +80,18 @@ func newTrial(h *History, p plan.Plan, baseline rollout.Arm) (trial, error) {
 	p.AtDeadline, p.Reversible = plan.Hold, true
 	canary, err := distinct(p, baseline)
 	return trial{plan: p, baseline: baseline, history: h, canary: canary}, err
+}
+
+// harmed puts a harm into the canaries of a trial. Keys are those of the plan's metrics, in
+// their order.
+func (t trial) harmed(by *Harm, keys []string) trial {
+	t.harm, t.touch = by, map[string]touch{}
+	for i, m := range t.plan.Metrics {
+		if how := by.touches(m); how != "" && t.touch[keys[i]] == "" {
+			t.touch[keys[i]] = how
+		}
+	}
+	return t
 }
 
 // judge judges one draw.
@@ -190,8 +203,8 @@ func (f *fleet) Blocks(_ context.Context, r queries.Reading, w queries.Window) (
 	} else if len(r.Bounds) > 0 {
 		fr.Bounds = r.Bounds
 	}
-	if canary && f.harm != nil {
-		fr = f.harm.apply(fr, f.draw.index)
+	if how := f.touch[of]; canary && how != "" {
+		fr = f.harm.apply(fr, how, f.draw.index)
 	}
 	return fr, nil
 }

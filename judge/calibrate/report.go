@@ -28,6 +28,8 @@ type Report struct {
 	Pods    int     `json:"pods"`   // of a canary
 	Others  float64 `json:"others"` // it was compared with, on average
 	Harm    *Harm   `json:"harm,omitempty"`
+	// HarmedMetrics are the metrics that the harm was put into.
+	HarmedMetrics []string `json:"harmedMetrics,omitempty"`
 	// Stretches are the slots of history, Skipped those with too few pods.
 	Stretches int `json:"stretches"`
 	Skipped   int `json:"skipped,omitempty"`
@@ -91,6 +93,7 @@ func (p prepared) report(ctx context.Context, rs []Result) (Report, error) {
 		Block: paper.Lasting(p.Plan.Block.D()), block: p.Plan.Block.D(), Alpha: p.Plan.Alpha, Seed: p.Seed, Pods: p.Pods, Harm: p.Harm,
 		Stretches: len(p.layout.slots), Skipped: p.layout.skipped, Deadline: paper.Lasting(p.Plan.MaxDuration.D()), Draws: rs, Notes: p.notes,
 	}
+	r.HarmedMetrics = p.Harm.touched(p.trial.plan)
 	for _, s := range p.layout.slots {
 		r.Others += float64(len(s.pods)-p.Pods) / float64(len(p.layout.slots))
 	}

@@ -109,7 +109,8 @@ func prepare(h *History, c Config) (prepared, error) {
 	if out.trial, err = newTrial(h, c.Plan, c.Baseline); err != nil {
 		return prepared{}, err
 	}
-	out.trial.engine, out.trial.harm = c.Engine, c.Harm
+	out.trial.engine = c.Engine
+	out.trial = out.trial.harmed(c.Harm, out.keys)
 	out.layout, err = newLayout(h, c, out.traffic)
 	return out, err
 }
@@ -141,10 +142,11 @@ func (p prepared) digest(f *File) (string, error) {
 		Seed     uint64
 		Harm     *Harm
 		Engine   string
-		Run, Pre time.Duration // of the layout
+		Run, Pre time.Duration    // of the layout
+		Touch    map[string]touch `json:",omitempty"`
 	}{
 		p.trial.plan.Digest(), p.Baseline, f.Span(), f.Except(), f.sumOf(p.keys), p.Pods, p.Seed, p.Harm, p.Engine,
-		time.Duration(p.layout.run) * p.layout.block, p.layout.pre,
+		time.Duration(p.layout.run) * p.layout.block, p.layout.pre, p.trial.touch,
 	})
 	if err != nil {
 		return "", err

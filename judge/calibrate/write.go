@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"strings"
 
 	"github.com/serin-canary/serin/judge/backtest/paper"
 )
@@ -203,8 +204,25 @@ func (c Comparison) paper() paper.Paper {
 	p.Sections = append(p.Sections, paper.Section{Title: "Side by side", Table: t}, c.different())
 	basis := fmt.Sprintf("The same %d draws for both: %s of the baseline stood for the canary; seed %d. Rolled back on healthy draws: by both %d, by %s alone %d, by %s alone %d, by neither %d.",
 		c.Draws, podsWords(c.Pods), c.Seed, c.Alarms.Both, c.Plans[0], c.Alarms.First, c.Plans[1], c.Alarms.Second, c.Alarms.None)
-	p.Sections = append(p.Sections, paper.Section{Title: "What it rests on", Paragraphs: append([]string{basis}, c.Notes...)})
+	p.Sections = append(p.Sections, paper.Section{Title: "What it rests on", Paragraphs: append(append([]string{basis}, c.harmed()...), c.Notes...)})
 	return p
+}
+
+// harmed says which metrics the harm was put into.
+func (c Comparison) harmed() []string {
+	if c.Harmed == nil {
+		return nil
+	}
+	names := func(i int) string {
+		if m := c.Harmed[i].HarmedMetrics; len(m) > 0 {
+			return strings.Join(m, ", ")
+		}
+		return "no metric, so that what it finds is chance"
+	}
+	if a, b := names(0), names(1); a != b {
+		return []string{fmt.Sprintf("The regression (%s) was put into these metrics of the canary: of %s into %s; of %s into %s. All others are as they were.", c.Harm.words(), c.Plans[0], a, c.Plans[1], b)}
+	}
+	return []string{fmt.Sprintf("The regression (%s) was put into these metrics of the canary: %s. All others are as they were.", c.Harm.words(), names(0))}
 }
 
 func (h Harm) words() string {

@@ -145,6 +145,51 @@ func TestCounts(t *testing.T) {
 	}
 }
 
+// TestZerosOfWhatCannotBe ensures that a silent numerator is 0 only where CloudWatch could
+// have counted anything under its name and dimensions.
+func TestZerosOfWhatCannotBe(t *testing.T) {
+	for _, page := range []int{0, 1} {
+		s := shop(t)
+		s.Page = page
+		put := func(space, name string, dims map[string]string) {
+			s.Put(cloudwatchtest.Sample{Namespace: space, Name: name, Dims: dims, At: at(-400, 1), Value: 1})
+		}
+		put(elb, "HTTPCode_ELB_5XX_Count", map[string]string{"LoadBalancer": "app/shop/1"}) // as AWS publishes it
+		for b, failed := range map[int]float64{2: 40, 3: 41} {                              // one connection more than requests
+			s.Put(cloudwatchtest.Sample{Namespace: elb, Name: "RequestCount", Dims: dims("dead"), At: at(b, 1), Value: 1, N: 40})
+			s.Put(cloudwatchtest.Sample{Namespace: elb, Name: "TargetConnectionErrorCount", Dims: dims("dead"), At: at(b, 1), Value: 1, N: failed})
+		}
+		put("Shop", "failed", map[string]string{"Version": "v1"})
+		put("Shop", "failed", map[string]string{"Version": "v1", "Zone": "a"})
+		for b := range 2 {
+			s.Put(cloudwatchtest.Sample{Namespace: "Shop", Name: "orders", Dims: map[string]string{"Version": "v2"}, At: at(b, 1), Value: 20})
+		}
+		src := open(t, s, nil)
+		const all = ` / Sum(AWS/ApplicationELB:RequestCount{LoadBalancer="app/shop/1"})`
+		const zeros, never = "[0 0]/[100 100]", "[0 0]/[100 100] never-seen"
+		for _, tt := range []struct{ name, query, group, want string }{
+			{"no connection failed", `Sum(AWS/ApplicationELB:TargetConnectionErrorCount{LoadBalancer="app/shop/1"})` + all, "blue", zeros},
+			{"a dead target is counted by its connections", `(Sum(AWS/ApplicationELB:HTTPCode_Target_5XX_Count{LoadBalancer="app/shop/1"}) + Sum(AWS/ApplicationELB:TargetConnectionErrorCount{LoadBalancer="app/shop/1"}))` + all, "dead", "[40 NaN]/[40 NaN] not-a-number"},
+			{"of a load balancer, asked of a target group", `Sum(AWS/ApplicationELB:HTTPCode_ELB_5XX_Count{LoadBalancer="app/shop/1"})` + all, "blue", never},
+			{"another load balancer than the requests'", `Sum(AWS/ApplicationELB:HTTPCode_Target_5XX_Count{LoadBalancer="app/shop/TYPO"})` + all, "blue", never},
+			{"no load balancer", `Sum(AWS/ApplicationELB:HTTPCode_Target_5XX_Count)` + all, "blue", never},
+			{"a new version of what is listed", `Sum(Shop:failed{Version="v2"}) / Sum(Shop:orders{Version="v2"})`, "", "[0 0]/[20 20]"},
+			{"another version than the orders'", `Sum(Shop:failed{Version="v3"}) / Sum(Shop:orders{Version="v2"})`, "", "[0 0]/[20 20] never-seen"},
+			{"a dimension fewer than is listed", `Sum(Shop:failed) / Sum(Shop:orders{Version="v2"})`, "", "[0 0]/[20 20] never-seen"},
+		} {
+			w := window(1)
+			w.Start, w.End = at(2, 0), at(4, 0)
+			if strings.Contains(tt.query, "Shop:") {
+				w = window(2)
+			}
+			f, err := ask(t, src, tt.query, tt.group, w)
+			if got := text(f); err != nil || got != tt.want {
+				t.Errorf("%s, pages of %d: got %q, %v, want %q", tt.name, page, got, err, tt.want)
+			}
+		}
+	}
+}
+
 func TestSamplesWithoutARankAreAGap(t *testing.T) {
 	s := shop(t)
 	src := open(t, s, nil)

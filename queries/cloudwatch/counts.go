@@ -2,14 +2,9 @@ package cloudwatch
 
 import (
 	"context"
-	"fmt"
 	"math"
 	"slices"
 	"strings"
-	"time"
-
-	"github.com/aws/aws-sdk-go-v2/aws"
-	api "github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 
 	"github.com/serin-canary/serin/queries"
 	"github.com/serin-canary/serin/queries/binned"
@@ -60,13 +55,13 @@ func (s *Source) counts(ctx context.Context, r queries.Reading, w queries.Window
 		if t.Seen() || !slices.ContainsFunc(total, binned.Term.Seen) {
 			continue
 		}
-		known, err := s.everSeen(ctx, parts[len(r.Total)+i])
+		p := parts[len(r.Total)+i]
+		known, err := s.believed(ctx, p, seenOf(total, parts))
 		if err != nil {
 			return queries.Frame{}, err
 		}
 		if !known {
-			f.Notes = append(f.Notes, queries.Note{Code: queries.NoteNeverSeen,
-				Text: fmt.Sprintf("CloudWatch lists no metric %s in %s; check its name and namespace", parts[len(r.Total)+i].Name, parts[len(r.Total)+i].Space)})
+			f.Notes = append(f.Notes, queries.Note{Code: queries.NoteNeverSeen, Text: neverSeen(p)})
 		}
 	}
 	return f, nil
@@ -117,50 +112,4 @@ func (s *Source) gauge(ctx context.Context, r queries.Reading, w queries.Window)
 	f := binned.Values(w, values)
 	f.Notes = append(f.Notes, a.notes...)
 	return f, nil
-}
-
-// sighting is whether a metric is listed, and when that was asked.
-type sighting struct {
-	seen bool
-	at   time.Time
-}
-
-// blindFor is for how long it is believed that a metric is not listed.
-const blindFor = 10 * time.Minute
-
-// silent lists the metrics of AWS that are reported where something happened only, so
-// that a service without any is in good health.
-func silent() map[string][]string {
-	return map[string][]string{
-		"AWS/ApplicationELB": {"HTTPCode_Target_5XX_Count", "HTTPCode_Target_4XX_Count", "HTTPCode_ELB_5XX_Count", "HTTPCode_ELB_4XX_Count", "TargetConnectionErrorCount", "RejectedConnectionCount"},
-		"AWS/Lambda":         {"Errors", "Throttles", "DeadLetterErrors"},
-		"AWS/ApiGateway":     {"5XXError", "4XXError", "5xx", "4xx"},
-		"AWS/AppMesh":        {"HTTPCode_Target_5XX_Count", "HTTPCode_Target_4XX_Count"},
-	}
-}
-
-// everSeen reports whether a numerator without a value now is believed: one of AWS'
-// own, or one that CloudWatch lists, whatever its dimensions' values.
-func (s *Source) everSeen(ctx context.Context, p queries.Part) (bool, error) {
-	if slices.Contains(silent()[p.Space], p.Name) {
-		return true, nil
-	}
-	key := p.Space + ":" + p.Name
-	s.mu.Lock()
-	was, asked := s.seen[key]
-	s.mu.Unlock()
-	if asked && (was.seen || s.cfg.Now().Sub(was.at) < blindFor) {
-		return was.seen, nil
-	}
-	out, err := s.api.ListMetrics(ctx, &api.ListMetricsInput{Namespace: aws.String(p.Space), MetricName: aws.String(p.Name)})
-	if err != nil {
-		return false, s.fault(err)
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(s.seen) > 1000 {
-		clear(s.seen)
-	}
-	s.seen[key] = sighting{len(out.Metrics) > 0, s.cfg.Now()}
-	return len(out.Metrics) > 0, nil
 }

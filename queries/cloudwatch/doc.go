@@ -11,8 +11,9 @@
 //
 // CloudWatch's own services report what happens and nothing where nothing does. A
 // denominator without a value is a gap. A numerator without one is 0 beside a
-// denominator that has one: of the well-known metrics of AWS always, of others where
-// ListMetrics knows the name; otherwise the frame has the note queries.NoteNeverSeen.
+// denominator that has one: of the well-known metrics of AWS where its dimensions are the
+// denominator's, of others where ListMetrics knows the name with these dimensions;
+// otherwise the frame has the note queries.NoteNeverSeen.
 //
 // # Percentile ranks
 //

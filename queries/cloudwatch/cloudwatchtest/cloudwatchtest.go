@@ -45,6 +45,7 @@ type Server struct {
 
 	mu     sync.Mutex
 	points map[string][]point // by namespace, name and dimensions
+	known  map[string]Sample  // what was put, by the same
 	calls  []Call
 	fault  func(c Call) Fault
 }
@@ -65,7 +66,7 @@ type point struct {
 
 // New starts a server that ends with the test, and sets credentials for the SDK.
 func New(t testing.TB) *Server {
-	s := &Server{points: map[string][]point{}}
+	s := &Server{points: map[string][]point{}, known: map[string]Sample{}}
 	h := httptest.NewServer(s)
 	t.Cleanup(h.Close)
 	for k, v := range map[string]string{ //nolint:gosec // of the fake, and good for nothing else
@@ -96,6 +97,7 @@ func (s *Server) Put(x Sample) {
 	}
 	key := keyOf(x.Namespace, x.Name, x.Dims)
 	s.points[key] = append(s.points[key], point{x.At, x.Value, x.N})
+	s.known[key] = x
 }
 
 // Fail makes calls go wrong as fault says; nil ends it.
@@ -171,7 +173,7 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, in cbor.Map, fau
 	case fault.Body != nil:
 		_, _ = w.Write(fault.Body)
 	case strings.HasSuffix(r.URL.Path, "/ListMetrics"):
-		_, _ = w.Write(cbor.Encode(s.listed(text(in["Namespace"]), text(in["MetricName"]))))
+		_, _ = w.Write(cbor.Encode(s.listed(in)))
 	case strings.HasSuffix(r.URL.Path, "/GetMetricData"):
 		_, _ = w.Write(cbor.Encode(s.data(in, fault)))
 	default:
@@ -182,16 +184,4 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, in cbor.Map, fau
 func refuse(w http.ResponseWriter, f Fault) {
 	w.WriteHeader(f.Status)
 	_, _ = w.Write(cbor.Encode(cbor.Map{"__type": cbor.String("com.amazonaws.cloudwatch#" + f.Code), "message": cbor.String(f.Message)}))
-}
-
-func (s *Server) listed(space, name string) cbor.Map {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	list := cbor.List{}
-	for key := range s.points {
-		if strings.HasPrefix(key, space+":"+name+"{") {
-			list = append(list, cbor.Map{"Namespace": cbor.String(space), "MetricName": cbor.String(name)})
-		}
-	}
-	return cbor.Map{"Metrics": list}
 }

@@ -23,6 +23,8 @@ type Mark struct {
 	At   time.Time
 	// Until ends a region; zero is a moment, or a region that goes on.
 	Until time.Time
+	// Stays says that At is when it was first told: it is not moved where it is there.
+	Stays bool
 }
 
 // Annotate writes a mark, or changes the one of its key. Grafana has no keys for them:
@@ -53,6 +55,9 @@ func (g *Grafana) Annotate(ctx context.Context, m Mark) error {
 		if err := g.removeMark(ctx, extra); err != nil {
 			return err
 		}
+	}
+	if m.Stays {
+		delete(body, "time")
 	}
 	return g.do(ctx, call{http.MethodPatch, markPath(ids[0]), nil, body}, nil)
 }

@@ -216,6 +216,16 @@ func TestAnnotate(t *testing.T) {
 	if err := g.Annotate(t.Context(), m); err != nil || fake.marks[1]["timeEnd"] != float64(m.Until.UnixMilli()) {
 		t.Errorf("got %v, error %v; want the region closed", fake.marks, err)
 	}
+	// A moment that stays is not moved by those who tell of it later; another one is.
+	later := m
+	later.At, later.Stays = at.Add(time.Hour), true
+	if err := g.Annotate(t.Context(), later); err != nil || fake.marks[1]["time"] != float64(at.UnixMilli()) {
+		t.Errorf("got %v, error %v; want the time of before", fake.marks, err)
+	}
+	later.Stays = false
+	if err := g.Annotate(t.Context(), later); err != nil || fake.marks[1]["time"] != float64(later.At.UnixMilli()) {
+		t.Errorf("got %v, error %v; want it moved", fake.marks, err)
+	}
 	// Two replicas were equally fast.
 	fake.marks[9] = map[string]any{"tags": []any{"serin-mark:abc-step-1", "rollout:abc"}}
 	if err := g.Annotate(t.Context(), m); err != nil || len(fake.marks) != 1 {

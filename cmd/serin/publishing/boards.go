@@ -54,7 +54,7 @@ func (p *Publishing) at(j outbox.Job) (BoardPlace, body, error) {
 // board is the handler of [kindBoard]: it draws the rollout as it is now, whatever the
 // work was queued for.
 func (p *Publishing) board(ctx context.Context, j outbox.Job) error {
-	place, b, err := p.at(j)
+	place, _, err := p.at(j)
 	if err != nil {
 		return err
 	}
@@ -66,19 +66,39 @@ func (p *Publishing) board(ctx context.Context, j outbox.Job) error {
 	if over && k.plan.Dashboard.Retire == plan.Delete {
 		return p.gone(ctx, place, k)
 	}
+	if err := p.draw(ctx, place, k); err != nil || over {
+		return err
+	}
+	// Other work may have frozen the board of a rollout that was closed meanwhile, and this
+	// one has just written it as it was before.
+	if k, err = p.load(ctx, j.Rollout); err != nil || k.Closed.IsZero() {
+		return err
+	}
+	if k.plan.Dashboard.Retire == plan.Delete {
+		return p.gone(ctx, place, k)
+	}
+	return p.draw(ctx, place, k)
+}
+
+// draw draws a rollout's board as it is known, and writes it.
+func (p *Publishing) draw(ctx context.Context, place BoardPlace, k known) error {
 	drawn, err := dashboards.Draw(p.subject(k))
 	if err != nil {
 		return fmt.Errorf("%w: %w", err, outbox.ErrPermanent)
 	}
-	if _, err := place.Place.Publish(ctx, drawn, k.plan.Dashboard.Folder); err != nil {
+	if _, err := place.Place.Publish(ctx, drawn, k.plan.Dashboard.Folder); err != nil || k.Closed.IsZero() {
 		return err
 	}
-	if !over {
-		return nil
-	}
+	return p.leave(ctx, place, k)
+}
+
+// leave queues what takes away what a rollout that is over has left at a place, its marks
+// among it.
+func (p *Publishing) leave(ctx context.Context, place BoardPlace, k known) error {
+	at := k.Closed.Add(p.keep(k.plan))
 	return p.c.Add(ctx, outbox.Job{
-		Kind: kindBoardGone, Key: strings.Join([]string{j.Rollout, kindBoardGone, place.Name}, "."), Rollout: j.Rollout, Target: place.Target,
-		Body: b.json(), NotBefore: k.Closed.Add(p.keep(k.plan)), Deadline: k.Closed.Add(p.keep(k.plan) + 30*24*time.Hour),
+		Kind: kindBoardGone, Key: strings.Join([]string{k.Rollout.ID, kindBoardGone, place.Name}, "."), Rollout: k.Rollout.ID, Target: place.Target,
+		Body: body{Place: place.Name}.json(), NotBefore: at, Deadline: at.Add(30 * 24 * time.Hour),
 	})
 }
 
@@ -133,15 +153,24 @@ func (p *Publishing) boardGone(ctx context.Context, j outbox.Job) error {
 	if err != nil {
 		return err
 	}
-	if err := place.Place.Remove(ctx, dashboards.UID(j.Rollout)); err != nil || place.Marks == nil {
-		return err
-	}
-	return place.Marks.RemoveMarks(ctx, "rollout:"+j.Rollout)
+	return place.forget(ctx, j.Rollout)
 }
 
-// gone takes a board away at once. Its marks stay: they are on the team's boards too.
+// forget takes a rollout's board and its marks away.
+func (b BoardPlace) forget(ctx context.Context, id string) error {
+	if err := b.Place.Remove(ctx, dashboards.UID(id)); err != nil || b.Marks == nil {
+		return err
+	}
+	return b.Marks.RemoveMarks(ctx, "rollout:"+id)
+}
+
+// gone takes a board away at once. Its marks stay for as long as a board is kept: they are
+// on the team's boards too.
 func (p *Publishing) gone(ctx context.Context, place BoardPlace, k known) error {
-	return place.Place.Remove(ctx, dashboards.UID(k.Rollout.ID))
+	if err := place.Place.Remove(ctx, dashboards.UID(k.Rollout.ID)); err != nil || place.Marks == nil {
+		return err
+	}
+	return p.leave(ctx, place, k)
 }
 
 // marks is the handler of [kindMarks]: a region for each weight, and a mark for the
@@ -179,10 +208,14 @@ func timeline(k known) []boardplaces.Mark {
 		out = append(out, m)
 	}
 	if v := k.Last; v != nil && v.Outcome != judge.Continue {
-		out = append(out, boardplaces.Mark{
-			Key: r.ID + "-" + v.Outcome.String(), Tags: append(tags[:len(tags):len(tags)], "verdict"), At: v.At,
+		m := boardplaces.Mark{
+			Key: r.ID + "-" + v.Outcome.String(), Tags: append(tags[:len(tags):len(tags)], "verdict"), At: v.At, Stays: true,
 			Text: fmt.Sprintf("%s: %s. %s", r.Service, v.Outcome, v.Reason),
-		})
+		}
+		if v.Outcome == judge.Rollback && v.Latched != nil {
+			m.At, m.Stays = v.Latched.End, false // the block that decided, whenever that is told
+		}
+		out = append(out, m)
 	}
 	if !k.Closed.IsZero() {
 		out = append(out, boardplaces.Mark{

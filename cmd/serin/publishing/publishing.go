@@ -185,6 +185,7 @@ func inOutbox(err error) error {
 type body struct {
 	Place string `json:"place,omitempty"`
 	Round int    `json:"round,omitempty"` // of a removal that waits
+	Late  bool   `json:"late,omitempty"`  // a removal of what was written after another one
 	// Namespace and Service are whose standing board it is; empty is all rollouts'.
 	Namespace string `json:"namespace,omitempty"`
 	Service   string `json:"service,omitempty"`
@@ -203,6 +204,9 @@ func (b body) json() json.RawMessage {
 	}
 	return text
 }
+
+// lastWord is how long it is tried to freeze the board of a rollout that is over.
+const lastWord = 7 * 24 * time.Hour
 
 // boardPace is how often a board is brought up to date where nothing but time passed.
 const boardPace = time.Minute
@@ -225,7 +229,11 @@ func (p *Publishing) shown(e journal.Event) []outbox.Job {
 	case journal.EventOverridden, journal.EventAlerted:
 		return p.soon(e)
 	case journal.EventClosed:
-		return slices.Concat(p.boardJobs(e.Rollout, "closed", time.Time{}), p.markJobs(e.Rollout, "closed"), p.burials(e.Rollout.ID, 0, time.Time{}))
+		last := slices.Concat(p.boardJobs(e.Rollout, "closed", time.Time{}), p.markJobs(e.Rollout, "closed"))
+		for i := range last {
+			last[i].Deadline = e.At.Add(lastWord) // no later look makes up for it
+		}
+		return append(last, p.burials(e.Rollout.ID)...)
 	}
 	return nil
 }
@@ -275,19 +283,21 @@ func (p *Publishing) ruleJobs(r rollout.Rollout) []outbox.Job {
 }
 
 // burials take a rollout's rules away, at each place by itself.
-func (p *Publishing) burials(id string, round int, at time.Time) []outbox.Job {
+func (p *Publishing) burials(id string) []outbox.Job {
 	var out []outbox.Job
 	for _, w := range p.c.Rules {
-		out = append(out, burial(id, w, round, at))
+		out = append(out, burial(id, w, body{}, time.Time{}))
 	}
 	return out
 }
 
-func burial(id string, w RulePlace, round int, at time.Time) outbox.Job {
-	return outbox.Job{
-		Kind: kindRulesGone, Key: strings.Join([]string{id, kindRulesGone, w.Name, strconv.Itoa(round)}, "."), Rollout: id, Target: w.Target,
-		Body: body{Place: w.Name, Round: round}.json(), NotBefore: at,
+func burial(id string, w RulePlace, b body, at time.Time) outbox.Job {
+	b.Place = w.Name
+	key := []string{id, kindRulesGone, w.Name, strconv.Itoa(b.Round)}
+	if b.Late {
+		key = append(key, "late")
 	}
+	return outbox.Job{Kind: kindRulesGone, Key: strings.Join(key, "."), Rollout: id, Target: w.Target, Body: b.json(), NotBefore: at}
 }
 
 // standingJobs draw the board of a service; empty names mean that of all rollouts. They

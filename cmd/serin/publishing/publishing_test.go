@@ -167,6 +167,13 @@ func newScene(t *testing.T, planText string, change func(*Config)) *scene {
 func (s *scene) add(_ context.Context, jobs ...outbox.Job) error {
 	for _, j := range jobs {
 		if _, there := s.queue[j.Key]; !there && !s.done[j.Key] {
+			if j.Deadline.IsZero() {
+				due := s.now
+				if j.NotBefore.After(due) {
+					due = j.NotBefore
+				}
+				j.Deadline = due.Add(Kinds()[j.Kind].Patience)
+			}
 			s.queue[j.Key] = j
 		}
 	}
@@ -191,6 +198,11 @@ func (s *scene) work() map[string]error {
 		again = false
 		for key, j := range s.queue {
 			if j.NotBefore.After(s.now) || errs[key] != nil {
+				continue
+			}
+			if !s.now.Before(j.Deadline) { // it is given up unseen
+				delete(s.queue, key)
+				s.done[key] = true
 				continue
 			}
 			if err := s.p.Handlers()[j.Kind](s.t.Context(), j); err != nil {

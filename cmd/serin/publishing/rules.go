@@ -59,14 +59,24 @@ func (p *Publishing) rules(ctx context.Context, j outbox.Job) error {
 	if err != nil || k.plan.Alerts.Disabled {
 		return err
 	}
-	if !k.Closed.IsZero() {
-		return nil // it was over before anybody could be told; its burial is queued
+	if k.Closed.IsZero() {
+		set, err := p.write(k)
+		if err != nil {
+			return err
+		}
+		if err := place.Place.Publish(ctx, set); err != nil {
+			return err
+		}
+		if k, err = p.load(ctx, j.Rollout); err != nil {
+			return err
+		}
 	}
-	set, err := p.write(k)
-	if err != nil {
-		return err
+	if k.Closed.IsZero() {
+		return nil
 	}
-	return place.Place.Publish(ctx, set)
+	// The rollout was closed while this was under way, or since an attempt that failed and
+	// may have written all the same. Its burial may have found nothing then: one more.
+	return p.c.Add(ctx, burial(j.Rollout, place, body{Late: true}, time.Time{}))
 }
 
 // mostRounds bounds how often a removal waits for alerts to be resolved.
@@ -106,7 +116,8 @@ func (p *Publishing) rulesGone(ctx context.Context, j outbox.Job) error {
 		return err
 	}
 	every := time.Duration(set.Group.Interval)
-	return p.c.Add(ctx, burial(j.Rollout, place, b.Round+1, p.c.Now().Add(2*every)))
+	b.Round++
+	return p.c.Add(ctx, burial(j.Rollout, place, b, p.c.Now().Add(2*every)))
 }
 
 // Begin queues what is not owed to any event: the board of all rollouts, and tidying.
@@ -147,8 +158,8 @@ func (p *Publishing) tidy(ctx context.Context, _ outbox.Job) error {
 		uids, err := place.Place.Owned(ctx)
 		errs = append(errs, err)
 		for _, uid := range uids {
-			if p.forgotten(ctx, strings.TrimPrefix(uid, dashboards.UID("")), true) {
-				errs = append(errs, place.Place.Remove(ctx, uid))
+			if id := strings.TrimPrefix(uid, dashboards.UID("")); p.forgotten(ctx, id, true) {
+				errs = append(errs, place.forget(ctx, id))
 			}
 		}
 	}

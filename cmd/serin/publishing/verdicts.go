@@ -42,9 +42,15 @@ const (
 	verdictSure = time.Minute
 )
 
-// verdictKind is how this work is treated: what was not told in time is over by itself.
+// verdictTries is how long it is tried to tell the same thing: after that it is over by
+// itself, or is told by what was queued next.
+const verdictTries = verdictLasts - time.Minute
+
+// verdictKind is how this work is treated. Its patience is that of a server which is away:
+// each time that an alert is told queues the next, so that work which lapsed unseen would
+// end an alert that lasts.
 func verdictKind() outbox.Kind {
-	return outbox.Kind{Timeout: 15 * time.Second, Patience: verdictLasts - time.Minute, Concurrency: 4, First: time.Second, Longest: 20 * time.Second, Lapses: true}
+	return outbox.Kind{Timeout: 15 * time.Second, Patience: 24 * time.Hour, Concurrency: 4, First: time.Second, Longest: 20 * time.Second, Lapses: true}
 }
 
 // The severities of alerts about verdicts.
@@ -86,6 +92,8 @@ type alertBody struct {
 	// Over is when it ended; zero where it may last. Told counts how often that was said.
 	Over time.Time `json:"over,omitzero"`
 	Told int       `json:"told,omitempty"`
+	// Due is when this is to be told.
+	Due time.Time `json:"due"`
 }
 
 // verdictJobs returns what Alertmanagers must be told because of an event. It is pure.
@@ -123,6 +131,7 @@ func alertJob(e journal.Event, place AlertPlace, b alertBody) outbox.Job {
 	if e.Verdict != nil {
 		key = strconv.Itoa(e.Verdict.Seq)
 	}
+	b.Due = e.At
 	return b.job(e.Rollout.ID, place, time.Time{}, why, key)
 }
 
@@ -130,6 +139,7 @@ func alertJob(e journal.Event, place AlertPlace, b alertBody) outbox.Job {
 // asks for it.
 func alertAgain(id string, place AlertPlace, b alertBody, now time.Time) outbox.Job {
 	at := now.Truncate(verdictAgain).Add(verdictAgain)
+	b.Due = at
 	return b.job(id, place, at, "again", strconv.FormatInt(at.Unix(), 10))
 }
 
@@ -183,14 +193,24 @@ func (p *Publishing) verdictAlert(ctx context.Context, j outbox.Job) error {
 		if err := p.c.Add(ctx, alertAgain(k.Rollout.ID, place, b, now)); err != nil {
 			return err
 		}
-		return place.Place.Tell(ctx, p.fired(k, b, now.Add(verdictLasts)))
+		return p.tell(ctx, place, b, p.fired(k, b, now.Add(verdictLasts)))
 	}
 	if b.Told++; b.Told == 1 {
-		if err := p.c.Add(ctx, b.job(k.Rollout.ID, place, now.Add(verdictSure), "over", "again", strconv.FormatInt(b.Over.UnixNano(), 10))); err != nil {
+		b.Due = now.Add(verdictSure)
+		if err := p.c.Add(ctx, b.job(k.Rollout.ID, place, b.Due, "over", "again", strconv.FormatInt(b.Over.UnixNano(), 10))); err != nil {
 			return err
 		}
 	}
-	return place.Place.Tell(ctx, p.fired(k, b, b.Over))
+	return p.tell(ctx, place, b, p.fired(k, b, b.Over))
+}
+
+// tell tells an Alertmanager. It is not tried for ever.
+func (p *Publishing) tell(ctx context.Context, place AlertPlace, b alertBody, f alertplaces.Fired) error {
+	err := place.Place.Tell(ctx, f)
+	if err != nil && p.c.Now().Sub(b.Due) > verdictTries {
+		return fmt.Errorf("%w: %w", err, outbox.ErrMoot)
+	}
+	return err
 }
 
 // fired writes an alert. Its labels say nothing that changes while it lasts.

@@ -29,7 +29,7 @@ func mailBody(m *message, say func(format string, args ...any)) {
 		say("A person must look now: %s\n", m.Page)
 	}
 	for _, f := range m.Findings {
-		say("%s %s: %s, %s against %s, evidence %s\n  %s", f.Mark, f.Name, f.Class, f.Canary, f.Baseline, f.Odds, f.Reason)
+		say("%s %s: %s\n  %s", f.Mark, f.Name, f.words(), f.Reason)
 	}
 	if len(m.Findings) > 0 {
 		say("")
@@ -79,6 +79,6 @@ func mailHTML(m *message, p Picture) (string, error) {
 		Heads            []string
 		Links            []Fact
 		Picture          bool
-	}{m.Notice, m.text(asIs), colour, p.Alt, []string{"Finding", "", "Canary", "Baseline", "Evidence"}, m.links(), len(p.PNG) > 0})
+	}{m.Notice, m.text(asIs), colour, p.Alt, []string{"Finding", "", "Canary", "Baseline", "Evidence of harm"}, m.links(), len(p.PNG) > 0})
 	return b.String(), err
 }

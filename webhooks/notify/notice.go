@@ -60,6 +60,22 @@ type Finding struct {
 	Reason string
 }
 
+// none stands where there is no number.
+const none = "–"
+
+// words are the finding in a line, after its name. The odds are those of harm, and are
+// called so: beside what is not worse they would be read as evidence of that.
+func (f Finding) words() string {
+	text := f.Class
+	if f.Canary != none && f.Baseline != none {
+		text += ", " + f.Canary + " against " + f.Baseline
+	}
+	if f.Odds != none {
+		text += ", harm " + f.Odds
+	}
+	return text
+}
+
 // Fact is a name and what it is.
 type Fact struct{ Name, Value string }
 

@@ -3,9 +3,11 @@ package notify
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/serin-canary/serin/judge"
 	"github.com/serin-canary/serin/judge/journal"
+	"github.com/serin-canary/serin/judge/plan"
 	"github.com/serin-canary/serin/webhooks/notify/picture"
 )
 
@@ -23,32 +25,48 @@ func (n *Notices) picture(ctx context.Context, s journal.Summary) (Picture, erro
 	if err != nil {
 		return Picture{}, err
 	}
-	png, alt, err := picture.Of(judge.TraceOfRecord(rec, *s.Last), metric)
+	trace := judge.TraceOfRecord(rec, *s.Last)
+	png, alt, err := picture.Of(trace, picture.Metric{Name: metric, Tolerated: tolerated(rec.Plan, s.Last, metric)})
 	if errors.Is(err, picture.ErrTooLittle) {
 		return Picture{}, nil
 	}
 	return Picture{PNG: png, Alt: alt}, err
 }
 
-// culprit is the metric to blame: what the rollback latched on, or what is proven worse,
-// or the one with the most evidence of harm.
+// tolerated is what a plan tolerates of a metric, as canary over baseline at the
+// baseline's value so far; 0 where that is not known.
+func tolerated(p plan.Plan, v *judge.Verdict, metric string) float64 {
+	i := slices.IndexFunc(p.Metrics, func(m plan.Metric) bool { return m.Name == metric })
+	j := slices.IndexFunc(v.Findings, func(f judge.Finding) bool { return f.Name == metric && f.About == judge.AboutMetric && f.Effect != nil })
+	if i < 0 || j < 0 {
+		return 0
+	}
+	m, worse := p.Metrics[i], p.Metrics[i].Tolerance.Relative
+	if by := m.Tolerance.Absolute; by != 0 {
+		baseline := v.Findings[j].Effect.Baseline
+		if !(baseline > 0) {
+			return 0
+		}
+		worse += by / baseline
+	}
+	if m.Worse == plan.Lower {
+		return max(1-worse, 0)
+	}
+	return 1 + worse
+}
+
+// culprit is the metric to blame: what the rollback latched on, or the one with the most
+// evidence of harm that counts. Where a check or a limit rolled back, no metric is to
+// blame.
 func culprit(v *judge.Verdict) string {
-	metrics := map[string]bool{}
+	blamed := func(string) bool { return true }
+	if v.Latched != nil && len(v.Latched.Metrics) > 0 {
+		blamed = func(name string) bool { return slices.Contains(v.Latched.Metrics, name) }
+	}
 	most, name := 0.0, ""
 	for _, f := range v.Findings {
-		if f.About != judge.AboutMetric {
-			continue
-		}
-		metrics[f.Name] = true
-		if f.Worse != nil && (name == "" || *f.Worse > most) {
+		if f.About == judge.AboutMetric && f.Weight > 0 && f.Worse != nil && *f.Worse > most && blamed(f.Name) {
 			most, name = *f.Worse, f.Name
-		}
-	}
-	if v.Latched != nil {
-		for _, m := range v.Latched.Metrics {
-			if metrics[m] {
-				return m
-			}
 		}
 	}
 	return name

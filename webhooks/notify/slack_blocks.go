@@ -1,7 +1,6 @@
 package notify
 
 import (
-	"fmt"
 	"strings"
 )
 
@@ -94,7 +93,7 @@ func slackBlocks(m *message, file string) []slackBlock {
 		out = append(out, slackBlock{Type: "section", Fields: slackFields(m)})
 	}
 	if file != "" {
-		out = append(out, slackBlock{Type: "image", File: &slackFile{file}, Alt: fit("How the evidence against "+m.Headline+" came to be", slackAlt, asIs)})
+		out = append(out, slackBlock{Type: "image", File: &slackFile{file}, Alt: fit("How the evidence against "+m.Service+", revision "+m.Revision+", came to be", slackAlt, asIs)})
 	}
 	return append(out, slackBlock{Type: "context", Elements: []slackWords{slackMarkup(slackFoot(m), slackField)}})
 }
@@ -102,23 +101,14 @@ func slackBlocks(m *message, file string) []slackBlock {
 func slackFindings(m *message) string {
 	var lines []string
 	for _, f := range m.Findings {
-		line := "*" + fit(f.Name, 100, slackEscape) + "*: " + slackEscape(f.Class)
+		line := "*" + fit(f.Name, 100, slackEscape) + "*: " + slackEscape(f.words())
 		if f.Mark != "" {
 			line = f.Mark + " " + line
-		}
-		if f.Canary != none && f.Baseline != none {
-			line += slackEscape(fmt.Sprintf(", %s against %s", f.Canary, f.Baseline))
-		}
-		if f.Odds != none {
-			line += ", evidence " + slackEscape(f.Odds)
 		}
 		lines = append(lines, line)
 	}
 	return strings.Join(lines, "\n")
 }
-
-// none stands where there is no number.
-const none = "–"
 
 func slackFields(m *message) []slackWords {
 	var out []slackWords
@@ -135,9 +125,9 @@ func slackFoot(m *message) string {
 		parts = append(parts, "<"+slackEscape(l.Value)+"|"+l.Name+">")
 	}
 	if m.Over {
-		parts = append(parts, "over since "+m.Ended.Format("15:04 MST")+": "+fit(m.Why, 300, slackEscape))
+		parts = append(parts, "over since "+m.Ended.Format("2006-01-02 15:04 MST")+": "+fit(m.Why, 300, slackEscape))
 	} else {
-		parts = append(parts, "as of "+m.At.Format("15:04 MST"))
+		parts = append(parts, "as of "+m.At.Format("2006-01-02 15:04 MST"))
 	}
 	return strings.Join(parts, "  ·  ")
 }

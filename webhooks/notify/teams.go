@@ -95,7 +95,7 @@ func teamsBody(m *message, findings int) []element {
 		body = append(body, paragraph(run("A person must look now: ", element{"weight": "Bolder"}), run(fit(m.Page, 1000, asIs), nil)))
 	}
 	for _, f := range m.Findings[:findings] {
-		line := fmt.Sprintf(": %s, %s against %s, evidence %s", f.Class, f.Canary, f.Baseline, f.Odds)
+		line := ": " + f.words()
 		body = append(body, paragraph(run(strings.TrimSpace(f.Mark+" "+fit(f.Name, 200, asIs)), element{"weight": "Bolder"}), run(line, nil)))
 	}
 	var facts []element

@@ -20,7 +20,8 @@ import (
 	"github.com/serin-canary/serin/judge/report"
 )
 
-// ErrTooLittle is returned where there are not two points to draw a line between.
+// ErrTooLittle is returned where there are not two points to draw a line between, and of
+// a metric without weight, from whose evidence nothing follows.
 var ErrTooLittle = errors.New("picture: there is too little to draw")
 
 // The size of a picture, in points, and how many pixels a point has.
@@ -38,43 +39,63 @@ func canary() color.Color   { return color.RGBA{0xb5, 0x6a, 0x00, 0xff} }
 func bad() color.Color      { return color.RGBA{0xb3, 0x26, 0x1e, 0xff} }
 func interval() color.Color { return color.RGBA{0xf3, 0xe3, 0xc8, 0xff} }
 
-// Of draws the metric of a trace: canary over baseline with its always-valid interval
-// above, and below how the evidence that it is worse than tolerated went, up to what rolls
-// back. It returns the picture and, for whom it cannot be seen by, a sentence.
-func Of(t judge.Trace, metric string) (png []byte, alt string, err error) {
+// Metric is what is drawn.
+type Metric struct {
+	Name string
+	// Tolerated is what the plan tolerates, as canary over baseline; 0 is unknown.
+	Tolerated float64
+}
+
+// Of draws a metric of a trace: canary over baseline with its always-valid interval
+// above, and below how the evidence that it is worse than tolerated went, up to where it
+// rolls back by itself, the others having nothing. It returns the picture and, for whom it
+// cannot be seen by, a sentence.
+func Of(t judge.Trace, of Metric) (png []byte, alt string, err error) {
 	var m judge.MetricTrace
 	for _, x := range t.Metrics {
-		if x.Name == metric {
+		if x.Name == of.Name {
 			m = x
 		}
 	}
-	upper, ratio := ratios(m)
-	lower, err := evidence(m, t.Threshold)
+	if !(m.Weight > 0) {
+		return nil, "", ErrTooLittle
+	}
+	alone := t.Threshold - math.Log10(m.Weight)
+	upper, ratio := ratios(m, of.Tolerated)
+	lower, err := evidence(m, t.Threshold, alone)
 	if err != nil {
 		return nil, "", err
 	}
 	c := vgimg.NewWith(vgimg.UseWH(width, height), vgimg.UseDPI(dpi), vgimg.UseBackgroundColor(color.White))
-	all := draw.New(c)
-	all = draw.Crop(all, 6, -12, 4, -6)
+	all := draw.Crop(draw.New(c), 6, -12, 4, -6)
+	rolls := report.Odds(alone) + " rolls back"
 	if upper == nil {
-		lower.Title.Text = report.Plain(m.Name)
+		lower.Title.Text = short(report.Plain(m.Name)) + ": evidence that it is worse than tolerated; " + rolls
 		lower.Draw(all)
 	} else {
-		upper.Title.Text = short(report.Plain(m.Name)) + ": canary over baseline"
-		lower.Title.Text = "evidence that it is worse than tolerated; " + report.Odds(t.Threshold) + " rolls back"
+		upper.Title.Text = short(report.Plain(m.Name)) + ": canary over baseline" + tolerance(of.Tolerated)
+		lower.Title.Text = "evidence that it is worse than tolerated; " + rolls
 		upper.X.Min, upper.X.Max = lower.X.Min, lower.X.Max
-		half := (all.Max.Y - all.Min.Y) / 2
-		upper.Draw(draw.Crop(all, 0, 0, half+4, 0))
-		lower.Draw(draw.Crop(all, 0, 0, 0, -half-4))
+		parts := plot.Align([][]*plot.Plot{{upper}, {lower}}, draw.Tiles{Rows: 2, Cols: 1, PadY: 8}, all)
+		upper.Draw(parts[0][0])
+		lower.Draw(parts[1][0])
 	}
 	var b bytes.Buffer
 	if _, err := (vgimg.PngCanvas{Canvas: c}).WriteTo(&b); err != nil {
 		return nil, "", fmt.Errorf("picture: write: %w", err)
 	}
 	last := m.Points[len(m.Points)-1]
-	alt = fmt.Sprintf("Evidence that %s is worse than tolerated, at %s: %s; %s rolls back.%s",
-		report.Plain(m.Name), last.End.UTC().Format("15:04 MST"), report.Odds(last.Worse), report.Odds(t.Threshold), ratio)
+	alt = fmt.Sprintf("Evidence that %s is worse than tolerated, at %s: %s; %s.%s",
+		report.Plain(m.Name), last.End.UTC().Format("15:04 MST"), report.Odds(last.Worse), rolls, ratio)
 	return b.Bytes(), alt, nil
+}
+
+// tolerance says what is tolerated, where that is known.
+func tolerance(ratio float64) string {
+	if !(ratio > 0) {
+		return ""
+	}
+	return fmt.Sprintf("; dashed: %.3g× is tolerated", ratio)
 }
 
 // frame is an empty plot.
@@ -132,10 +153,11 @@ func level(p *plot.Plot, points plotter.XYs, at float64, c color.Color) error {
 // asks how much.
 const lowest, highest = -1, 6
 
-// evidence draws the log10 evidence of harm after each block.
-func evidence(m judge.MetricTrace, threshold float64) (*plot.Plot, error) {
+// evidence draws the log10 evidence of harm after each block, up to where it rolls back
+// alone; the threshold is that of all metrics together.
+func evidence(m judge.MetricTrace, threshold, alone float64) (*plot.Plot, error) {
 	var points plotter.XYs
-	top := max(threshold, 1)
+	top := max(alone, 1)
 	for _, k := range m.Points {
 		points = append(points, plotter.XY{X: float64(k.End.Unix()), Y: min(max(k.Worse, lowest), highest)})
 		top = max(top, min(k.Worse, highest))
@@ -145,9 +167,9 @@ func evidence(m judge.MetricTrace, threshold float64) (*plot.Plot, error) {
 	}
 	p := frame()
 	p.Y.Min, p.Y.Max = lowest, max(top*1.1, highest/2)
-	ticks := plot.ConstantTicks{{Value: 0, Label: "1:1"}, {Value: threshold, Label: report.Odds(threshold)}}
+	ticks := plot.ConstantTicks{{Value: 0, Label: "1:1"}, {Value: alone, Label: report.Odds(alone)}}
 	for v := math.Ceil(p.Y.Max / 4); v < p.Y.Max; v += math.Ceil(p.Y.Max / 4) {
-		if math.Abs(v-threshold) > p.Y.Max/8 {
+		if math.Abs(v-alone) > p.Y.Max/8 {
 			ticks = append(ticks, plot.Tick{Value: v, Label: report.Odds(v)})
 		}
 	}
@@ -156,7 +178,7 @@ func evidence(m judge.MetricTrace, threshold float64) (*plot.Plot, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := errors.Join(level(p, points, 0, grid()), level(p, points, threshold, bad())); err != nil {
+	if err := errors.Join(level(p, points, 0, grid()), level(p, points, alone, bad())); err != nil {
 		return nil, err
 	}
 	p.Add(l)
@@ -164,11 +186,13 @@ func evidence(m judge.MetricTrace, threshold float64) (*plot.Plot, error) {
 	return p, nil
 }
 
-// widest is the largest ratio that is drawn.
+// widest is the largest ratio that is drawn; what is larger is drawn there, where the
+// axis says so.
 const widest = 20
 
-// ratios draws canary over baseline, and says what it is now; nil where it is unknown.
-func ratios(m judge.MetricTrace) (p *plot.Plot, now string) {
+// ratios draws canary over baseline and what is tolerated of it, and says what it is now;
+// nil where it is unknown.
+func ratios(m judge.MetricTrace, tolerated float64) (p *plot.Plot, now string) {
 	var middle, upper, under plotter.XYs
 	for _, k := range m.Points {
 		e := k.Effect
@@ -208,13 +232,26 @@ func ratios(m judge.MetricTrace) (p *plot.Plot, now string) {
 	}
 	p = frame()
 	p.Add(area)
-	if err := level(p, middle, 1, faint()); err != nil {
+	p.Y.Min, p.Y.Max = bounds(middle, upper)
+	if tolerated > 0 && tolerated < widest {
+		p.Y.Max = max(p.Y.Max, tolerated*1.05)
+		err = level(p, middle, tolerated, bad())
+	}
+	if err := errors.Join(err, unity(p, middle)); err != nil {
 		return nil, now
 	}
 	p.Add(l)
-	p.Y.Min, p.Y.Max = bounds(middle, upper)
 	p.Y.Tick.Marker = plot.TickerFunc(times)
 	return p, now
+}
+
+// unity draws a line where canary and baseline are alike.
+func unity(p *plot.Plot, points plotter.XYs) error {
+	l, err := line(plotter.XYs{{X: points[0].X, Y: 1}, {X: points[len(points)-1].X, Y: 1}}, faint(), 0.5)
+	if err == nil {
+		p.Add(l)
+	}
+	return err
 }
 
 // bounds is what of the axis is drawn: the ratio, one, and of the interval the later half,
@@ -233,15 +270,18 @@ func bounds(middle, upper plotter.XYs) (low, high float64) {
 // times names round ratios.
 func times(low, high float64) []plot.Tick {
 	step := math.Pow(10, math.Floor(math.Log10(high-low)))
-	for _, by := range []float64{0.2, 0.25, 0.5, 1, 2} {
+	for _, by := range []float64{0.2, 0.25, 0.5, 1, 2, 5} {
 		if (high-low)/(step*by) <= 4 {
 			step *= by
 			break
 		}
 	}
 	var out []plot.Tick
-	for v := math.Ceil(low/step) * step; v <= high; v += step {
+	for v := math.Ceil(low/step) * step; v <= high && v < widest; v += step {
 		out = append(out, plot.Tick{Value: v, Label: fmt.Sprintf("%.3g×", v)})
+	}
+	if high >= widest {
+		out = append(out, plot.Tick{Value: widest, Label: fmt.Sprintf("≥%d×", widest)})
 	}
 	return out
 }

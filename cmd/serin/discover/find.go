@@ -315,10 +315,16 @@ func nameOf(selector string) string {
 
 // known reports whether the store has any of the metrics that a query names.
 func (f *finder) known(query string) bool {
+	_, ok := f.named(query)
+	return ok
+}
+
+// named returns the first metric that a query names and the store has.
+func (f *finder) named(query string) (string, bool) {
 	for _, word := range regexp.MustCompile(`[a-zA-Z_:][a-zA-Z0-9_:]*`).FindAllString(query, -1) {
 		if f.names[word] {
-			return true
+			return word, true
 		}
 	}
-	return false
+	return "", false
 }

@@ -99,10 +99,8 @@ func (f *finder) choose(offers []Beside) error {
 // metricOf names the first metric of a family that the store has.
 func (f *finder) metricOf(p presets.Preset) string {
 	for _, m := range p.Metrics {
-		for name := range f.names {
-			if strings.Contains(m.Query, name+"{") || strings.Contains(m.Query, name+"[") || strings.Contains(m.Query, name+")") {
-				return name
-			}
+		if name, ok := f.named(m.Query); ok {
+			return name
 		}
 	}
 	return "its metric"

@@ -35,7 +35,7 @@ func (e *exporter) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	e.seen[r.URL.Path]++
-	fmt.Fprint(w, target.Page(e.t, e.blocks))
+	fmt.Fprint(w, target.Page(e.t, e.blocks, time.Now()))
 }
 
 // grow lets every counter grow by blocks.
@@ -82,7 +82,7 @@ func TestPresetsCountWhatIsScraped(t *testing.T) {
 	e := &exporter{t: t, pages: map[string]presettest.Target{}, seen: map[string]int{}}
 	for _, p := range proofs {
 		for i, target := range p.Targets {
-			e.pages[fmt.Sprintf("/%s/%d", p.Family, i)] = target
+			e.pages[fmt.Sprintf("/%s/%d", p.Service, i)] = target
 		}
 	}
 	server := httptest.NewServer(e)

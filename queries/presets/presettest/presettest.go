@@ -1,9 +1,9 @@
 // Package presettest holds each preset family against series in the shape in which
 // its mesh, exporter or library writes them. Only tests import it.
 //
-// A proof is a YAML file in queries/presets/testdata/proofs: what two arms and their
-// neighbours expose, and what the family must count of it. It can be written as a page
-// to scrape, or as a history that a server loads.
+// A proof is a YAML file in queries/presets/testdata/proofs, FAMILY.yaml or a further
+// FAMILY.WHAT.yaml: what two arms and their neighbours expose, and what the family must
+// count of it. It can be written as a page to scrape, or as a history that a server loads.
 package presettest
 
 import (
@@ -22,7 +22,7 @@ import (
 
 // Proof is what one family must count.
 type Proof struct {
-	Family string `yaml:"-"` // the file's name, without its ending
+	Family string `yaml:"-"` // the file's name, up to its first dot
 	// Service is who is on trial; its name is in no other proof.
 	Service string `yaml:"service"`
 	// With are families beside it: those whose requests it divides by.
@@ -51,6 +51,19 @@ type Target struct {
 	// or histogram NAME{LABELS} BOUND:GROWTH ... sum:GROWTH with cumulative counts. A
 	// growth is that of one block.
 	Series string `yaml:"series"`
+	// Late is how old its newest samples are when they are scraped, as the exporter's own
+	// times say; 0 where it gives none.
+	Late Lateness `yaml:"late"`
+}
+
+// Lateness is a duration, as YAML writes it: 11m.
+type Lateness time.Duration
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (l *Lateness) UnmarshalText(text []byte) error {
+	d, err := time.ParseDuration(string(text))
+	*l = Lateness(d)
+	return err
 }
 
 // dir is where the proofs are, from a package's folder.
@@ -82,7 +95,8 @@ func load(t testing.TB, root string) []Proof {
 		if err != nil {
 			t.Fatal(err)
 		}
-		p := Proof{Family: strings.TrimSuffix(filepath.Base(file), ".yaml")}
+		family, _, _ := strings.Cut(filepath.Base(file), ".")
+		p := Proof{Family: family}
 		d := yaml.NewDecoder(bytes.NewReader(text))
 		d.KnownFields(true)
 		if err := d.Decode(&p); err != nil {
@@ -107,9 +121,14 @@ func (p Proof) YAML(t testing.TB) string {
 // base is what a counter has before it is watched: growth is counted, not values.
 const base = 5000
 
-// Page returns a target's page after it has grown for some blocks, in Prometheus' text format.
-func (t Target) Page(tb testing.TB, blocks float64) string {
+// Page returns a target's page at a time, after it has grown for some blocks, in
+// Prometheus' text format.
+func (t Target) Page(tb testing.TB, blocks float64, now time.Time) string {
 	tb.Helper()
+	at := ""
+	if t.Late > 0 {
+		at = fmt.Sprintf(" %d", now.Add(-time.Duration(t.Late)).UnixMilli())
+	}
 	var out strings.Builder
 	typed := map[string]bool{}
 	for _, s := range t.series(tb) {
@@ -117,7 +136,7 @@ func (t Target) Page(tb testing.TB, blocks float64) string {
 			typed[s.family] = true
 			fmt.Fprintf(&out, "# TYPE %s %s\n", s.family, s.kind)
 		}
-		fmt.Fprintf(&out, "%s{%s} %v\n", s.name, s.labels, s.value(blocks))
+		fmt.Fprintf(&out, "%s{%s} %v%s\n", s.name, s.labels, s.value(blocks), at)
 	}
 	return out.String()
 }
@@ -139,7 +158,7 @@ func History(tb testing.TB, ps []Proof, over Span) string {
 		for _, target := range p.Targets {
 			for _, s := range target.series(tb) {
 				s.labels = join(s.labels, labelText(target.Labels))
-				lines[s.name] = append(lines[s.name], over.lines(s)...)
+				lines[s.name] = append(lines[s.name], over.earlier(time.Duration(target.Late)).lines(s)...)
 			}
 		}
 	}
@@ -148,6 +167,12 @@ func History(tb testing.TB, ps []Proof, over Span) string {
 		fmt.Fprintf(&out, "# TYPE %s unknown\n%s", name, strings.Join(lines[name], ""))
 	}
 	return out.String() + "# EOF\n"
+}
+
+// earlier is the same span, by so much before.
+func (o Span) earlier(by time.Duration) Span {
+	o.Start, o.End = o.Start.Add(-by), o.End.Add(-by)
+	return o
 }
 
 // lines are the samples of one series.

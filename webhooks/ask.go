@@ -26,7 +26,9 @@ type trial struct {
 //
 // One run of a pipeline is one attempt. A run that was told to roll back is told so
 // again, and one whose revision was superseded does not take it back from the newer
-// one; only another run tries anew. Where the promotion was granted and the same run asks at
+// one; only another run tries anew, and ends the attempt of the run before: that one is
+// told from the record, so that two runs never share, or take from each other, what is
+// known of a canary. Where the promotion was granted and the same run asks at
 // another gate, it has deployed again, and nothing is known of that yet.
 func (s *Server) onTrial(ctx context.Context, t trial) (journal.Summary, error) {
 	r := t.rollout
@@ -37,23 +39,30 @@ func (s *Server) onTrial(ctx context.Context, t trial) (journal.Summary, error) 
 	if r, err = applyPlan(r, p); err != nil {
 		return journal.Summary{}, err
 	}
-	sum, err := s.cfg.Journal.Newest(ctx, rollout.KeyOf(r))
-	if err != nil && !isNotFound(err) {
-		return journal.Summary{}, err
-	}
-	known, sameRun := err == nil, sum.Rollout.Ref == r.Ref
+	sum, known, err := s.ofRun(ctx, r)
 	switch {
-	case known && live(sum) && (sameRun || !rolledBack(sum)):
-		return sum, nil
-	case known && live(sum):
-		if err := s.end(ctx, sum.Rollout, r.Controller+": another run of this revision began"); err != nil {
-			return journal.Summary{}, err
-		}
-	case known && sameRun && (t.polled || !granted(sum)):
+	case err != nil:
+		return journal.Summary{}, err
+	case known && (live(sum) || t.polled || !granted(sum)):
 		return sum, nil
 	}
-	opened, err := s.open(ctx, r, p)
-	return journal.Summary{Rollout: opened.Rollout}, err
+	f, err := s.begin(ctx, r, p, func(other rollout.Rollout, over bool) bool {
+		return !over && other.Ref == r.Ref && other.Revision == r.Revision
+	})
+	return f.Summary, err
+}
+
+// ofRun returns the newest rollout that a run of a pipeline opened for a revision, live
+// or over, where there is one.
+func (s *Server) ofRun(ctx context.Context, r rollout.Rollout) (journal.Summary, bool, error) {
+	sum, err := s.cfg.Journal.Newest(ctx, rollout.KeyOf(r))
+	switch {
+	case isNotFound(err):
+		return sum, false, nil
+	case err != nil || sum.Rollout.Ref == r.Ref:
+		return sum, err == nil, err
+	}
+	return s.amongNewest(ctx, r, func(other rollout.Rollout) bool { return other.Ref == r.Ref && other.Revision == r.Revision })
 }
 
 // rolledBack reports whether a rollout's last verdict says that the canary must go.

@@ -86,6 +86,8 @@ type CodeDeployment struct {
 	// Canary and Baseline are the two that it shifts traffic between: a function's
 	// versions, or task sets.
 	Canary, Baseline rollout.Arm
+	// Over says that it has ended.
+	Over bool
 }
 
 // AWSService says what the deployments of a service are about. Exactly one of ECS and
@@ -262,26 +264,24 @@ type found struct {
 
 // ofRef returns the rollout of a deployment, live or over, where there is one.
 func (s *Server) ofRef(ctx context.Context, r rollout.Rollout) (journal.Summary, bool, error) {
-	const newest = 50 // a delivery that comes again later than so many attempts is lost anyway
+	return s.amongNewest(ctx, r, func(other rollout.Rollout) bool { return other.Ref == r.Ref })
+}
+
+// amongNewest returns the newest rollout of a service and a controller that is meant.
+func (s *Server) amongNewest(ctx context.Context, r rollout.Rollout, meant func(rollout.Rollout) bool) (journal.Summary, bool, error) {
+	const newest = 50 // what comes again later than so many attempts is lost anyway
 	list, err := s.cfg.Journal.List(ctx, journal.Filter{Service: r.Service, Namespace: r.Namespace, Limit: newest})
-	if err != nil {
-		return journal.Summary{}, false, err
-	}
 	for _, sum := range list {
-		if sum.Rollout.Controller == r.Controller && sum.Rollout.Ref == r.Ref {
-			return sum, true, nil
+		if sum.Rollout.Controller == r.Controller && sum.Rollout.Namespace == r.Namespace && meant(sum.Rollout) {
+			return sum, true, err
 		}
 	}
-	return journal.Summary{}, false, nil
+	return journal.Summary{}, false, err
 }
 
 // onDeployment finds the rollout of a deployment, or opens it. A deployment is one
 // attempt: what is over is not opened again by a delivery that comes late.
 func (s *Server) onDeployment(ctx context.Context, d deployment) (found, error) {
-	// A deployment's event and its first hook come at the same moment, and may call the
-	// revision by two names: the one that comes second must see the first.
-	s.opening.Lock()
-	defer s.opening.Unlock()
 	sum, known, err := s.ofRef(ctx, d.rollout)
 	if known || err != nil {
 		return found{Summary: sum}, err
@@ -294,17 +294,11 @@ func (s *Server) onDeployment(ctx context.Context, d deployment) (found, error) 
 	if err != nil {
 		return found{}, &unfitError{err}
 	}
-	// A deployment group has one deployment at a time, and so has a service: whatever
-	// was live of the same revision is over.
-	before, err := s.cfg.Journal.Newest(ctx, rollout.KeyOf(r))
-	if err == nil && live(before) && before.Rollout.Ref != r.Ref {
-		err = s.end(ctx, before.Rollout, r.Controller+": deployment "+r.Ref+" began")
-	}
-	if err != nil && !isNotFound(err) {
-		return found{}, err
-	}
-	a, err := s.open(ctx, r, p)
-	return found{Summary: journal.Summary{Rollout: a.Rollout}, opened: a.New}, err
+	// A deployment's event and its first hook come at the same moment, maybe to two
+	// replicas, and may call the revision by two names: the one that comes second must see
+	// the first. A deployment group has one deployment at a time, and so has a service:
+	// whatever was live, of the same revision too, is over.
+	return s.begin(ctx, r, p, func(other rollout.Rollout, _ bool) bool { return other.Ref == r.Ref })
 }
 
 // unfitError is a deployment that the plan and the configuration do not fit, as they are

@@ -214,6 +214,11 @@ func (s *Server) openDeploy(ctx context.Context, w caller, e busEvent, d deployS
 		return eventTaken{}, err
 	case about.RollsBack:
 		return eventTaken{Ignored: "this deployment undoes another one, and a rollback is not judged"}, nil
+	case about.Over:
+		return eventTaken{Ignored: "the deployment has ended already, and the event comes late"}, nil
+	}
+	if late, err := s.overtaken(ctx, e.Time, rule, refOf(d.Region, d.DeploymentID)); late || err != nil {
+		return eventTaken{Ignored: "a later deployment of the service is judged already, and the event comes late"}, err
 	}
 	f, err := s.onDeployment(ctx, deployment{plan: rule.Plan, rollout: rollout.Rollout{
 		Controller: controllerCodeDeploy, Namespace: rule.Namespace, Service: rule.Service, Revision: d.DeploymentID,
@@ -223,6 +228,24 @@ func (s *Server) openDeploy(ctx context.Context, w caller, e busEvent, d deployS
 		return eventTaken{}, err
 	}
 	return eventTaken{Rollout: f.Rollout.ID}, nil
+}
+
+// overtaken reports whether a deployment that began at a moment is older than the one
+// that is live: EventBridge delivers for a day, in any order, and what is judged now must
+// not end because of what began before it. Clocks may differ, but not by what lies between
+// two deployments.
+func (s *Server) overtaken(ctx context.Context, began time.Time, rule AWSService, ref string) (bool, error) {
+	if began.IsZero() {
+		return false, nil
+	}
+	list, err := s.cfg.Journal.List(ctx, journal.Filter{Service: rule.Service, Namespace: rule.Namespace, Live: true})
+	for _, sum := range list {
+		r := sum.Rollout
+		if r.Controller == controllerCodeDeploy && r.Namespace == rule.Namespace && r.Ref != ref && r.Started.After(began) {
+			return true, err
+		}
+	}
+	return false, err
 }
 
 // endMeant ends the live rollouts that an event speaks of, as far as its sender may

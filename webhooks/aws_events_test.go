@@ -196,7 +196,7 @@ func TestWhatEventBridgeSendsAgain(t *testing.T) {
 		"no plan":           func(a *amazon) { a.server.cfg.AWS.Services[0].Plan = "nope" },
 		"ECS does not say":  func(a *amazon) { a.failed = errBroken },
 		"arms are the same": func(a *amazon) { a.described = map[string]ECSDeployment{} },
-		"journal":           func(a *amazon) { a.faults.set("Announce", fmt.Errorf("%w", errBroken)) },
+		"journal":           func(a *amazon) { a.faults.set("Begin", fmt.Errorf("%w", errBroken)) },
 		"desk":              func(a *amazon) { a.desk.failed = errBroken },
 		"weight is not kept": func(a *amazon) {
 			a.described[serviceDeployment("NCWGC2ZR")] = ECSDeployment{Canary: rollout.Arm{Hash: "2"}, Baseline: rollout.Arm{Hash: "1"}, Weight: percent(9)}
@@ -351,4 +351,32 @@ func FuzzAWSEvents(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body []byte) {
 		a.try(t, "/aws/events", string(body)).object(t)
 	})
+}
+
+// A delivery that comes late is of a deployment that is over, or was when the newer one
+// began: it must not end what is judged now.
+func TestAStartThatComesLate(t *testing.T) {
+	a := newAmazon(t)
+	a.clock.add(3 * time.Hour)
+	a.want(a.do("POST", "/codedeploy/hook", codeDeployHookBody(t, map[string]any{"deploymentId": "d-SECOND"})), 202)
+	a.clock.add(5 * time.Minute)
+	if got := a.want(a.do("POST", "/aws/events", deployEvent(t, "START", "d-FIRST")), 200).object(t); got["ignored"] == nil {
+		t.Errorf("got %v, want it ignored", got)
+	}
+	if sum := a.only(); !live(sum) || a.question(t).Rollout != sum.Rollout.ID {
+		t.Errorf("got %+v, want the second deployment judged on", sum)
+	}
+	a.over = map[string]bool{"d-THIRD": true}
+	if got := a.want(a.do("POST", "/aws/events", strings.Replace(deployEvent(t, "START", "d-THIRD"), "T11:59:59Z", "T16:00:00Z", 1)), 200).object(t); got["ignored"] == nil {
+		t.Errorf("got %v, want it ignored: the deployment has ended", got)
+	}
+	a.want(a.do("POST", "/codedeploy/hook", codeDeployHookBody(t, map[string]any{"deploymentId": "d-THIRD"})), 202)
+	if sum := a.only(); !live(sum) || len(a.desk.asked) != 1 || len(a.told) != 1 {
+		t.Errorf("got %+v, want it live", sum)
+	}
+	// The start of a newer one is not late.
+	a.want(a.do("POST", "/aws/events", strings.Replace(deployEvent(t, "START", "d-FOURTH"), "T11:59:59Z", "T16:00:00Z", 1)), 200)
+	if list := a.rollouts(); len(list) != 2 || live(list[1]) {
+		t.Errorf("got %+v, want a second rollout", list)
+	}
 }

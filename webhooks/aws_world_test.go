@@ -21,6 +21,7 @@ type amazon struct {
 
 	described map[string]ECSDeployment
 	rollbacks map[string]bool
+	over      map[string]bool // deployments of CodeDeploy that have ended
 	failed    error
 	unknown   bool // deployments of CodeDeploy may not be asked about
 }
@@ -60,7 +61,7 @@ func (a *amazon) CodeDeployment(_ context.Context, _, id string) (CodeDeployment
 		return CodeDeployment{}, nil
 	}
 	return CodeDeployment{
-		Known: true, Application: "Checkout", Group: "live", RollsBack: a.rollbacks[id], Canary: rollout.Arm{Workload: "fn", Version: "8"}, Baseline: rollout.Arm{Workload: "fn", Version: "7"},
+		Known: true, Application: "Checkout", Group: "live", RollsBack: a.rollbacks[id], Over: a.over[id], Canary: rollout.Arm{Workload: "fn", Version: "8"}, Baseline: rollout.Arm{Workload: "fn", Version: "7"},
 	}, a.failed
 }
 

@@ -16,7 +16,9 @@ func TestShadowIsNotRolledBack(t *testing.T) {
 	w.judge.say(func(v *judge.Verdict) { v.Mode, v.Outcome, v.RollBack.Yes = string(plan.Shadow), judge.Rollback, true })
 	dark := map[string]string{"service": "dark"}
 	first := w.want(w.check(dark), 200).object(t)
-	dark["run"] = "1208"
+	if err := w.journal.End(t.Context(), w.only().Rollout.ID, w.clock.Now(), "forgotten"); err != nil {
+		t.Fatal(err)
+	}
 	if a := w.want(w.check(dark), 200).object(t); a["rollout"] != first["rollout"] || a["verdict"] != "promote" {
 		t.Errorf("got %v, want the same rollout, promoted", a)
 	}

@@ -396,3 +396,45 @@ func FuzzAzureCall(f *testing.F) {
 		}
 	})
 }
+
+// TestAnotherRunWhileOneIsJudged: two runs of one revision never share a rollout, so that
+// what is found of it is told to whoever it is about, as often as it asks.
+func TestAnotherRunWhileOneIsJudged(t *testing.T) {
+	w := newWorld(t)
+	step := func(run string) map[string]any {
+		t.Helper()
+		w.clock.add(time.Minute)
+		return w.want(w.check(map[string]string{"run": run, "gate": "step", "weight": "10"}), 200).object(t)
+	}
+	first, second := step("1207.1")["rollout"], step("1207.2")["rollout"] // the stage was run again
+	if first == second {
+		t.Fatal("got one rollout for two runs, want another attempt")
+	}
+	harm, none := judge.Answer{Yes: true, Reason: "errors 84:1"}, judge.Answer{}
+	w.judge.say(func(v *judge.Verdict) { v.Outcome, v.RollBack = judge.Rollback, harm })
+	// Serin itself looks, between two polls. What the judge says later is of other attempts.
+	if _, err := w.judge.Decide(t.Context(), w.rollouts()[0].Rollout, w.clock.Now()); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if a := step("1207.2"); a["verdict"] != "rollback" || a["rollout"] != second {
+			t.Errorf("got %v, want rollback, of %v", a, second)
+		}
+	}
+	w.judge.say(func(v *judge.Verdict) {
+		v.Outcome, v.RollBack, v.Advance, v.Progress.Paired = judge.Continue, none, judge.Answer{Yes: true, Reason: "no harm so far"}, 2
+	})
+	third := step("1208")
+	if third["rollout"] == second || third["verdict"] != "promote" {
+		t.Errorf("got %v, want another attempt that goes on", third)
+	}
+	// The older runs neither take it back nor share what is said of it.
+	for run, want := range map[string]string{"1207.1": "inconclusive", "1207.2": "rollback"} {
+		if a := step(run); a["verdict"] != want || a["rollout"] == third["rollout"] {
+			t.Errorf("run %s: got %v, want %s", run, a, want)
+		}
+	}
+	if got := w.rollouts(); len(got) != 3 || !live(got[0]) || got[0].Rollout.ID != third["rollout"] {
+		t.Errorf("got %d rollouts, want 3 of which the newest is live", len(got))
+	}
+}

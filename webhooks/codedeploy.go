@@ -292,6 +292,8 @@ func (s *Server) takeHook(ctx context.Context, w caller, h codeDeployHook) (take
 		return taken{}, err
 	case about.RollsBack:
 		return s.tellNow(ctx, q, to, reply.Answer{Yes: true, Reason: "this deployment undoes another one, and a rollback is not judged"})
+	case about.Over:
+		return s.tellNow(ctx, q, to, reply.Answer{Reason: "the deployment has ended already, so nothing is judged"})
 	}
 	d := h.deployment()
 	d.rollout.Canary, d.rollout.Baseline = override(about.Canary, h.Canary), override(about.Baseline, h.Baseline)

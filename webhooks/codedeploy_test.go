@@ -249,7 +249,7 @@ func TestCodeDeployStateChanges(t *testing.T) {
 
 func TestCodeDeployIsAskedAgainWhenTheJournalIsAway(t *testing.T) {
 	a := newAmazon(t)
-	for _, method := range []string{"List", "Newest", "Announce"} {
+	for _, method := range []string{"List", "Begin"} {
 		a.faults.set(method, errors.Join(errBroken))
 		if got := a.do("POST", "/codedeploy/hook", codeDeployHookBody(t, nil)); got.code < 500 || strings.Contains(got.body, "hunter2") {
 			t.Errorf("%s: got %d %s, want a failure without its cause", method, got.code, got.body)

@@ -22,15 +22,32 @@ func (s *Server) decide(ctx context.Context, r rollout.Rollout, last bool) (judg
 // open announces a rollout and logs what that closed.
 func (s *Server) open(ctx context.Context, r rollout.Rollout, p plan.Plan) (journal.Announced, error) {
 	a, err := s.cfg.Journal.Announce(ctx, r, p)
+	if err == nil && a.New {
+		s.opened(ctx, a)
+	}
+	return a, err
+}
+
+// begin opens the attempt that a rollout's Ref names, or finds the one that mine
+// accepts, which may be over.
+func (s *Server) begin(ctx context.Context, r rollout.Rollout, p plan.Plan, mine func(r rollout.Rollout, over bool) bool) (found, error) {
+	a, err := s.cfg.Journal.Begin(ctx, r, p, mine)
 	if err != nil {
-		return a, err
+		return found{}, err
 	}
-	if a.New {
-		s.note(ctx, "announce", a.Rollout.ID, r.Namespace+"/"+r.Service+" "+r.Revision)
-		s.cfg.Log.InfoContext(ctx, "rollout opened", "rollout", a.Rollout.ID, "controller", r.Controller, "namespace", r.Namespace,
-			"service", r.Service, "revision", r.Revision, "attempt", a.Rollout.Attempt, "plan", p.Name, "superseded", a.Superseded)
+	if !a.New {
+		sum, err := s.cfg.Journal.Get(ctx, a.Rollout.ID)
+		return found{Summary: sum}, err
 	}
-	return a, nil
+	s.opened(ctx, a)
+	return found{Summary: journal.Summary{Rollout: a.Rollout}, opened: true}, nil
+}
+
+func (s *Server) opened(ctx context.Context, a journal.Announced) {
+	r := a.Rollout
+	s.note(ctx, "announce", r.ID, r.Namespace+"/"+r.Service+" "+r.Revision)
+	s.cfg.Log.InfoContext(ctx, "rollout opened", "rollout", r.ID, "controller", r.Controller, "namespace", r.Namespace,
+		"service", r.Service, "revision", r.Revision, "attempt", r.Attempt, "plan", r.Plan, "superseded", a.Superseded)
 }
 
 // end closes a rollout and logs it.

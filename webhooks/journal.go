@@ -28,12 +28,27 @@ type Rollouts interface {
 type Shown interface {
 	Reader
 	Counter
+	Decisions
+}
+
+// Decisions shows what people decided in the judge's place.
+type Decisions interface {
+	// Overrides returns a rollout's, in order.
+	Overrides(ctx context.Context, id string) ([]judge.Override, error)
+}
+
+// Announcer opens rollouts.
+type Announcer interface {
+	// Announce opens a rollout, or finds the live one of the same key.
+	Announce(ctx context.Context, r rollout.Rollout, p plan.Plan) (journal.Announced, error)
+	// Begin opens a rollout whose Ref names the attempt, or finds the one that mine accepts,
+	// live or over. What else is live of the service is closed.
+	Begin(ctx context.Context, r rollout.Rollout, p plan.Plan, mine func(r rollout.Rollout, over bool) bool) (journal.Announced, error)
 }
 
 // Opener opens rollouts and finds them by what controllers know of them.
 type Opener interface {
-	// Announce opens a rollout, or finds the live one of the same key.
-	Announce(ctx context.Context, r rollout.Rollout, p plan.Plan) (journal.Announced, error)
+	Announcer
 	// Newest returns the rollout of a key that started last, live or closed, or
 	// journal.ErrNotFound.
 	Newest(ctx context.Context, k rollout.Key) (journal.Summary, error)

@@ -196,6 +196,13 @@ func (f *faulty) Announce(ctx context.Context, r rollout.Rollout, p plan.Plan) (
 	return f.Journal.Announce(ctx, r, p)
 }
 
+func (f *faulty) Begin(ctx context.Context, r rollout.Rollout, p plan.Plan, mine func(rollout.Rollout, bool) bool) (journal.Announced, error) {
+	if err := f.err("Begin"); err != nil {
+		return journal.Announced{}, err
+	}
+	return f.Journal.Begin(ctx, r, p, mine)
+}
+
 func (f *faulty) Audit(ctx context.Context, e journal.Entry) error {
 	if err := f.err("Audit"); err != nil {
 		return err

@@ -37,6 +37,23 @@ type Announced struct {
 // the key's last rollout is over, this is a new attempt. Only an announcement that
 // names the very start of a rollout that is over is that rollout, and ErrClosed.
 func (j *Journal) Announce(ctx context.Context, r rollout.Rollout, p plan.Plan) (Announced, error) {
+	return j.announce(ctx, r, p, nil)
+}
+
+// Begin is [Journal.Announce] for controllers that name their attempts, by Ref. Where
+// mine accepts one of the service's newest rollouts of this controller, of whatever
+// revision, that is the attempt, live or over, and nothing is opened or closed.
+// Otherwise this is a new one, and what is live is closed, also where it is of the
+// same revision. It is found and opened in one step: two replicas that hear of an
+// attempt at the same moment open one rollout. Mine must be pure; it may be asked again.
+func (j *Journal) Begin(ctx context.Context, r rollout.Rollout, p plan.Plan, mine func(r rollout.Rollout, over bool) bool) (Announced, error) {
+	if r.Ref == "" || mine == nil {
+		return Announced{}, fmt.Errorf("journal: an attempt of %s at %s has no name of its own; announce it", r.Controller, r.Service)
+	}
+	return j.announce(ctx, r, p, mine)
+}
+
+func (j *Journal) announce(ctx context.Context, r rollout.Rollout, p plan.Plan, mine func(rollout.Rollout, bool) bool) (Announced, error) {
 	if r.Service == "" || r.Revision == "" || r.Controller == "" {
 		return Announced{}, fmt.Errorf("journal: a rollout needs a service, a revision and a controller; got %q, %q, %q",
 			r.Service, r.Revision, r.Controller)
@@ -45,7 +62,7 @@ func (j *Journal) Announce(ctx context.Context, r rollout.Rollout, p plan.Plan) 
 	if err != nil {
 		return Announced{}, fmt.Errorf("journal: write plan %s: %w", p.Name, err)
 	}
-	a := announcing{plan: pinned, given: !r.Started.IsZero()}
+	a := announcing{plan: pinned, given: !r.Started.IsZero(), mine: mine}
 	a.rollout = normal(r)
 	a.rollout.PlanDigest = p.Digest()
 	if a.rollout.Plan == "" {
@@ -72,7 +89,39 @@ func (j *Journal) Announce(ctx context.Context, r rollout.Rollout, p plan.Plan) 
 type announcing struct {
 	rollout rollout.Rollout
 	plan    []byte
-	given   bool // the caller named the start
+	given   bool                                    // the caller named the start
+	mine    func(r rollout.Rollout, over bool) bool // see Begin; nil for an announcement
+}
+
+// ofMine is how many of a service's newest rollouts an attempt is looked for among.
+const ofMine = 50
+
+// begun returns the rollout of an attempt that is known by its name.
+func (a announcing) begun(ctx context.Context, t tx) (rollout.Rollout, bool, error) {
+	if a.mine == nil {
+		return rollout.Rollout{}, false, nil
+	}
+	k := rollout.KeyOf(a.rollout)
+	found, err := rows(ctx, t, ask(`where r.controller = $1 and r.namespace = $2 and r.service = $3 order by r.started desc, r.id desc limit $4`,
+		k.Controller, k.Namespace, k.Service, ofMine))
+	for _, f := range found {
+		if a.mine(f.rollout, f.over()) {
+			return f.rollout, true, err
+		}
+	}
+	return rollout.Rollout{}, false, err
+}
+
+// instead says why a live rollout is closed by this announcement, and nothing where it
+// is the one that is announced.
+func (a announcing) instead(live rollout.Rollout) string {
+	switch {
+	case live.Revision != a.rollout.Revision:
+		return "superseded by revision " + a.rollout.Revision
+	case a.mine != nil:
+		return "superseded by another attempt at this revision: " + a.rollout.Ref
+	}
+	return ""
 }
 
 func (a announcing) run(ctx context.Context, t tx, j *Journal) (Announced, error) {
@@ -81,16 +130,20 @@ func (a announcing) run(ctx context.Context, t tx, j *Journal) (Announced, error
 	if err := t.lock(ctx, fmt.Sprintf("service %q %q %q", k.Controller, k.Namespace, k.Service)); err != nil {
 		return Announced{}, err
 	}
+	if known, found, err := a.begun(ctx, t); found || err != nil {
+		return Announced{Rollout: known}, err
+	}
 	live, err := liveOf(ctx, t, k)
 	if err != nil {
 		return Announced{}, err
 	}
 	var superseded []string
 	for _, other := range live {
-		if other.Revision == r.Revision {
+		why := a.instead(other)
+		if why == "" {
 			return Announced{Rollout: other}, nil
 		}
-		if err := j.end(ctx, t, other, closing{utc(j.now()), "superseded by revision " + r.Revision}); err != nil {
+		if err := j.end(ctx, t, other, closing{utc(j.now()), why}); err != nil {
 			return Announced{}, err
 		}
 		superseded = append(superseded, other.ID)

@@ -362,3 +362,53 @@ func TestRevisionsAnnouncedAtOnce(t *testing.T) {
 		}
 	})
 }
+
+// Two replicas hear of one attempt at the same moment, by two names of its revision.
+func TestAnAttemptBeginsOnce(t *testing.T) {
+	onEach(t, func(t *testing.T, db backend) {
+		j, c := openAt(t, db.fresh(t))
+		begin := func(revision, ref string) journal.Announced {
+			r := trial(revision)
+			r.Ref = ref
+			a, err := j.Begin(t.Context(), r, aPlan(), func(other rollout.Rollout, _ bool) bool { return other.Ref == ref })
+			if err != nil {
+				t.Error(err)
+			}
+			return a
+		}
+		var all sync.WaitGroup
+		var got [4]journal.Announced
+		for i := range got {
+			all.Go(func() { got[i] = begin(fmt.Sprint("r", i%2), "d-1") })
+		}
+		all.Wait()
+		opened := 0
+		for _, a := range got {
+			if a.New {
+				opened++
+			}
+			if a.Rollout.ID != got[0].Rollout.ID || len(a.Superseded) != 0 {
+				t.Errorf("got %+v, want one rollout", a)
+			}
+		}
+		if opened != 1 {
+			t.Errorf("got %d opened, want 1", opened)
+		}
+		first := got[0].Rollout
+		// Another attempt at the same revision ends it, and it does not come back.
+		c.t = c.t.Add(time.Minute)
+		second := begin(first.Revision, "d-2")
+		if !second.New || second.Rollout.Attempt != 2 || !cmp.Equal(second.Superseded, []string{first.ID}) {
+			t.Errorf("got %+v, want a second attempt in place of %s", second, first.ID)
+		}
+		if s, err := j.Get(t.Context(), first.ID); err != nil || !strings.Contains(s.Why, "another attempt at this revision: d-2") {
+			t.Errorf("got %q, error %v; want why it ended", s.Why, err)
+		}
+		if late := begin(first.Revision, "d-1"); late.New || late.Rollout.ID != first.ID {
+			t.Errorf("got %+v, want the first, which is over", late)
+		}
+		if _, err := j.Begin(t.Context(), trial("r1"), aPlan(), nil); err == nil {
+			t.Error("got an attempt without a name, want it refused")
+		}
+	})
+}

@@ -300,15 +300,16 @@ func TestOrigin(t *testing.T) {
 	for id, tt := range map[string]struct {
 		deployment string
 		want       bool
+		over       bool
 	}{
-		"d-USER":      {`{"applicationName":"checkout","deploymentGroupName":"live","deploymentId":"d-USER","creator":"user","status":"InProgress"}`, false},
-		"d-ROLLBACK":  {`{"applicationName":"checkout","deploymentGroupName":"live","deploymentId":"d-ROLLBACK","creator":"codeDeployRollback"}`, true},
-		"d-TRIGGERED": {`{"applicationName":"checkout","deploymentGroupName":"live","deploymentId":"d-TRIGGERED","creator":"user","rollbackInfo":{"rollbackTriggeringDeploymentId":"d-USER"}}`, true},
-		"d-FAILED":    {`{"applicationName":"checkout","deploymentGroupName":"live","deploymentId":"d-FAILED","creator":"user","rollbackInfo":{"rollbackDeploymentId":"d-ROLLBACK"}}`, false},
+		"d-USER":      {`{"applicationName":"checkout","deploymentGroupName":"live","deploymentId":"d-USER","creator":"user","status":"InProgress"}`, false, false},
+		"d-ROLLBACK":  {`{"applicationName":"checkout","deploymentGroupName":"live","deploymentId":"d-ROLLBACK","creator":"codeDeployRollback","status":"Succeeded"}`, true, true},
+		"d-TRIGGERED": {`{"applicationName":"checkout","deploymentGroupName":"live","deploymentId":"d-TRIGGERED","creator":"user","status":"Stopped","rollbackInfo":{"rollbackTriggeringDeploymentId":"d-USER"}}`, true, true},
+		"d-FAILED":    {`{"applicationName":"checkout","deploymentGroupName":"live","deploymentId":"d-FAILED","creator":"user","status":"Failed","rollbackInfo":{"rollbackDeploymentId":"d-ROLLBACK"}}`, false, true},
 	} {
 		f.Put(id, tt.deployment)
-		if got, err := c.Origin(t.Context(), "eu-west-1", id); err != nil || got != (Origin{"checkout", "live", tt.want}) {
-			t.Errorf("%s: got %v, %v, want %v", id, got, err, tt.want)
+		if got, err := c.Origin(t.Context(), "eu-west-1", id); err != nil || got != (Origin{"checkout", "live", tt.want, tt.over}) {
+			t.Errorf("%s: got %v, %v, want %v, over %v", id, got, err, tt.want, tt.over)
 		}
 	}
 	if _, err := c.Origin(t.Context(), "eu-west-1", "d-NONE"); err == nil || errors.Is(err, ErrDenied) {

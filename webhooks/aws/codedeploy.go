@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	awssdk "github.com/aws/aws-sdk-go-v2/aws"
@@ -111,6 +112,8 @@ type Origin struct {
 	// RollsBack says that it undoes another one: CodeDeploy rolls back by a new
 	// deployment of an older revision.
 	RollsBack bool
+	// Over says that it has ended: it succeeded, failed, or was stopped.
+	Over bool
 }
 
 // Origin asks whose a deployment is.
@@ -126,9 +129,11 @@ func (c *Client) Origin(ctx context.Context, region, deployment string) (Origin,
 	if d == nil {
 		return Origin{}, unexpected("codedeploy:GetDeployment")
 	}
+	over := []types.DeploymentStatus{types.DeploymentStatusSucceeded, types.DeploymentStatusFailed, types.DeploymentStatusStopped}
 	triggered := d.RollbackInfo != nil && d.RollbackInfo.RollbackTriggeringDeploymentId != nil
 	return Origin{
 		Application: text(d.ApplicationName), Group: text(d.DeploymentGroupName),
+		Over:      slices.Contains(over, d.Status),
 		RollsBack: d.Creator == types.DeploymentCreatorCodeDeployRollback || triggered && *d.RollbackInfo.RollbackTriggeringDeploymentId != deployment,
 	}, nil
 }

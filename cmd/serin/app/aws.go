@@ -160,7 +160,7 @@ func (r awsReader) CodeDeployment(ctx context.Context, region, id string) (webho
 	if err != nil && !errors.Is(err, aws.ErrDenied) {
 		return webhooks.CodeDeployment{}, err
 	}
-	out := webhooks.CodeDeployment{Known: err == nil, Application: o.Application, Group: o.Group, RollsBack: o.RollsBack}
+	out := webhooks.CodeDeployment{Known: err == nil, Application: o.Application, Group: o.Group, RollsBack: o.RollsBack, Over: o.Over}
 	sides, err := r.client.Targets(ctx, region, id)
 	if errors.Is(err, aws.ErrDenied) {
 		return out, nil

@@ -72,7 +72,10 @@ func (f *forwarder) codeDeploy(ctx context.Context, e shape, size int) (hookResu
 	}
 	short, cancel := asking(ctx)
 	defer cancel()
-	_, err = f.serin.post(short, pathHook, body, f.serin.tries)
+	answer, err := f.serin.post(short, pathHook, body, f.serin.tries)
+	if err == nil {
+		err = wasTaken(answer)
+	}
 	var refused *refusedError
 	switch {
 	case err == nil:
@@ -83,6 +86,19 @@ func (f *forwarder) codeDeploy(ctx context.Context, e shape, size int) (hookResu
 		return f.settle(ctx, d, failed, err)
 	}
 	return f.settle(ctx, d, s.fallback, err)
+}
+
+// wasTaken checks that it was Serin that took a hook: what stands between, such as a page
+// that asks to sign in, answers 200 too, and nobody would ever report the hook's result.
+func wasTaken(answer []byte) error {
+	var t struct{ Question string }
+	switch err := json.Unmarshal(answer, &t); {
+	case err != nil:
+		return &refusedError{200, "its answer is not that of a Serin: " + printable(answer)}
+	case t.Question == "":
+		return &refusedError{200, "its answer names no question that it took: " + printable(answer)}
+	}
+	return nil
 }
 
 // settle reports a result because of a cause. Where that fails, so does the call,

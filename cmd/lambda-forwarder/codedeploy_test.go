@@ -10,9 +10,12 @@ import (
 
 const deployed = `{"DeploymentId":"d-ABC","LifecycleEventHookExecutionId":"exec-1"}`
 
+// took is what Serin answers to a hook that it took.
+const took = `{"question":"codedeploy/eu-central-1/d-ABC/BeforeAllowTraffic/1","rollout":"abcdefghijklmnop","gate":"start"}`
+
 // TestAHookIsHandedToSerin: Serin takes it, and the function reports nothing.
 func TestAHookIsHandedToSerin(t *testing.T) {
-	serin, aws := newFake(t, always(202, `{"status":"running"}`)), newCodeDeploy(t)
+	serin, aws := newFake(t, always(202, took)), newCodeDeploy(t)
 	f := start(t, environmentOf(callerCodeDeploy, serin.URL, aws.URL))
 	if text, failed := f.invoke(deployed); failed || text != `{"forwarded":true}` {
 		t.Errorf("got %s (failed: %v), want it forwarded", text, failed)
@@ -52,11 +55,14 @@ func TestWhatHappensWhereSerinDoesNotTakeAHook(t *testing.T) {
 		strict string // what is reported with the default fallback
 		lax    string // and with SERIN_FALLBACK=Succeeded
 	}{
-		"accepted":          {always(200, `{}`), 1, "", ""},
+		"accepted":          {always(202, took), 1, "", ""},
+		"a sign-in page":    {always(200, `<html>please sign in`), 1, failed, failed},
+		"another's answer":  {always(202, `{"ok":true}`), 1, failed, failed},
+		"no answer":         {always(202, ``), 1, failed, failed},
 		"away":              {nil, 0, failed, succeeded},
 		"broken":            {always(503, `{"error":"starting"}`), 3, failed, succeeded},
 		"crowded":           {always(429, ``), 3, failed, succeeded},
-		"back in time":      {func(n int, _ call) (int, string) { return map[bool]int{true: 500, false: 202}[n < 3], "" }, 3, "", ""},
+		"back in time":      {func(n int, _ call) (int, string) { return map[bool]int{true: 500, false: 202}[n < 3], took }, 3, "", ""},
 		"token not good":    {always(401, `{"error":"no accepted token was presented"}`), 1, failed, failed},
 		"not its namespace": {always(403, ``), 1, failed, failed},
 		"no plan":           {always(404, `{"error":"no plan"}`), 1, failed, failed},
@@ -95,7 +101,7 @@ func TestWhatHappensWhereSerinDoesNotTakeAHook(t *testing.T) {
 // TestASerinThatHangsIsGivenUpInTime: the report leaves before Lambda ends the process.
 func TestASerinThatHangsIsGivenUpInTime(t *testing.T) {
 	hang := make(chan struct{})
-	serin, aws := newFake(t, func(int, call) (int, string) { <-hang; return 202, "" }), newCodeDeploy(t)
+	serin, aws := newFake(t, func(int, call) (int, string) { <-hang; return 202, took }), newCodeDeploy(t)
 	t.Cleanup(func() { close(hang) })
 	env := environmentOf(callerCodeDeploy, serin.URL, aws.URL)
 	env["SERIN_TIMEOUT"] = "60s"
@@ -141,7 +147,7 @@ func TestTheReportIsRepeatedUntilItArrives(t *testing.T) {
 // where CodeDeploy can.
 func TestEventsThatNobodySends(t *testing.T) {
 	big := `{"DeploymentId":"d-ABC","LifecycleEventHookExecutionId":"exec-1","x":"` + strings.Repeat("x", maxEvent) + `"}`
-	serin, aws := newFake(t, always(202, "")), newCodeDeploy(t)
+	serin, aws := newFake(t, always(202, took)), newCodeDeploy(t)
 	f := start(t, environmentOf(callerCodeDeploy, serin.URL, aws.URL))
 	for event, want := range map[string]string{
 		`[]`:                     "not a JSON object",
@@ -193,7 +199,7 @@ func TestAFunctionWithoutSettingsFailsDeploymentsAtOnce(t *testing.T) {
 
 // TestAFunctionForAnotherCaller fails what it is not meant for.
 func TestAFunctionForAnotherCaller(t *testing.T) {
-	serin, aws := newFake(t, always(202, "")), newCodeDeploy(t)
+	serin, aws := newFake(t, always(202, took)), newCodeDeploy(t)
 	f := start(t, environmentOf(callerECS, serin.URL, aws.URL))
 	if text, bad := f.invoke(deployed); bad || reported(t, aws) != failed || !strings.Contains(text, "SERIN_CALLER=ecs") {
 		t.Errorf("got %s (failed: %v), want Failed reported", text, bad)

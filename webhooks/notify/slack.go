@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
 	"regexp"
 	"strconv"
@@ -127,10 +128,14 @@ type slackPost struct {
 	Unfurl   *bool          `json:"unfurl_links,omitempty"` // of postMessage alone
 	Media    *bool          `json:"unfurl_media,omitempty"`
 	Metadata *slackMetadata `json:"metadata,omitempty"`
+	// Thread is the message that is replied to; Broadcast shows the reply in the channel.
+	Thread    string `json:"thread_ts,omitempty"`
+	Broadcast bool   `json:"reply_broadcast,omitempty"`
 }
 
-// tell implements channel: the message is posted once, then changed; the picture of what
-// failed comes with a change of its own, so that nobody waits for it.
+// tell implements channel: the message is posted once, then changed; where it turns bad,
+// a reply calls the channel; the picture of what failed comes with a change of its own, so
+// that nobody waits for it.
 func (s slackBot) tell(ctx context.Context, m *message) error {
 	if m.entry.handle("ts") == "" {
 		if m.entry.Pending == nil && !m.wanted() {
@@ -143,16 +148,26 @@ func (s slackBot) tell(ctx context.Context, m *message) error {
 	if err := s.change(ctx, m, m.entry.handle("file")); err != nil {
 		return err
 	}
+	if err := s.alarm(ctx, m); err != nil {
+		return err
+	}
 	return s.illustrate(ctx, m)
 }
 
 func (s slackBot) post(ctx context.Context, m *message) error {
 	no := false
-	p := slackPost{
-		Channel: s.Channel, Text: slackFallback(m), Blocks: slackBlocks(m, ""), Parse: "none", Unfurl: &no, Media: &no,
-		Metadata: &slackMetadata{slackEvent, map[string]string{"rollout": m.ID, "target": m.Target}},
+	mark := slackMetadata{slackEvent, map[string]string{"rollout": m.ID, "target": m.Target}}
+	p := slackPost{Channel: s.Channel, Text: slackFallback(m), Blocks: slackBlocks(m, ""), Parse: "none", Unfurl: &no, Media: &no, Metadata: &mark}
+	if m.entry.Pending == nil { // else what was posted, if it was, called by less
+		m.setCalled(m.call())
 	}
-	find := func(ctx context.Context, since time.Time) (bool, error) { return s.find(ctx, m, since) }
+	find := func(ctx context.Context, since time.Time) (bool, error) {
+		ts, err := s.find(ctx, m, mark, since)
+		if ts != "" {
+			m.entry.set("ts", ts)
+		}
+		return ts != "", err
+	}
 	return m.once(ctx, find, func() error {
 		said, err := s.ask(ctx, "chat.postMessage", p)
 		if err != nil {
@@ -164,9 +179,9 @@ func (s slackBot) post(ctx context.Context, m *message) error {
 	})
 }
 
-// find looks for the message that an attempt may have posted. Where the app may not look,
-// it is posted again.
-func (s slackBot) find(ctx context.Context, m *message, since time.Time) (bool, error) {
+// find looks by its mark for what an attempt may have posted, and returns its name or "".
+// Where the app may not look, it is posted again.
+func (s slackBot) find(ctx context.Context, m *message, mark slackMetadata, since time.Time) (ts string, err error) {
 	q := url.Values{
 		"channel": {s.Channel}, "include_all_metadata": {"true"}, "limit": {"100"}, "inclusive": {"true"},
 		"oldest": {strconv.FormatInt(since.Add(-time.Minute).Unix(), 10) + ".000000"},
@@ -177,23 +192,22 @@ func (s slackBot) find(ctx context.Context, m *message, since time.Time) (bool, 
 		if errors.As(err, &e) && (e.code == "missing_scope" || e.code == "not_in_channel") {
 			m.log.Warn("Serin may not look whether a notice was posted before; it may be there twice. Give the app channels:history or groups:history",
 				"target", m.Target, "rollout", m.ID)
-			return false, nil
+			return "", nil
 		}
 		if err != nil {
-			return false, err
+			return "", err
 		}
 		for _, x := range said.Messages {
-			if d := x.Metadata; d != nil && d.Type == slackEvent && d.Payload["rollout"] == m.ID && d.Payload["target"] == m.Target {
-				m.entry.set("ts", x.TS)
-				return true, nil
+			if d := x.Metadata; d != nil && d.Type == mark.Type && maps.Equal(d.Payload, mark.Payload) {
+				return x.TS, nil
 			}
 		}
 		if said.Metadata.Cursor == "" {
-			return false, nil
+			return "", nil
 		}
 		q.Set("cursor", said.Metadata.Cursor)
 	}
-	return false, nil
+	return "", nil
 }
 
 // change brings the message up to date where it says something else.

@@ -62,7 +62,7 @@ func TestSlackHasOneMessageOfARollout(t *testing.T) {
 	if got := f.Messages(); len(got) != 1 || got[0].Edits != edits+1 || !strings.Contains(blocksOf(got[0]), "over since 2026-03-01 12:03 UTC: rolled back by the controller") {
 		t.Errorf("got %d messages, %d changes: %s; want the end in the same message", len(got), got[0].Edits, blocksOf(got[0]))
 	}
-	w.counted("ops", map[string]int{"sent": 1, "updated": 4})
+	w.counted("ops", map[string]int{"sent": 2, "updated": 4})
 	w.hides(f.Token)
 }
 

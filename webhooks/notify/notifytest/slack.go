@@ -18,19 +18,24 @@ type Slack struct {
 	Token, Channel string
 	// Scopes are the app's; without one, its methods answer missing_scope.
 	Scopes []string
+	// Locked says that nobody may reply to messages.
+	Locked bool
 	// Slow is how many times a file is shown before it is ready.
 	Slow int
 
 	messages []*SlackMessage
+	replies  []*SlackMessage
 	files    map[string]*slackUpload
 	posts    int
 	hooks    []SlackMessage
 	calls    map[string]int
 }
 
-// SlackMessage is a message of the channel as it is now.
+// SlackMessage is a message of the channel as it is now, or a reply to the message Thread
+// that is shown in the channel.
 type SlackMessage struct {
 	TS, Text string
+	Thread   string
 	Blocks   []json.RawMessage
 	Metadata map[string]any
 	Edits    int
@@ -71,6 +76,17 @@ func (s *Slack) Messages() []SlackMessage {
 	defer s.mu.Unlock()
 	out := slices.Clone(s.hooks)
 	for _, m := range s.messages {
+		out = append(out, *m)
+	}
+	return out
+}
+
+// Replies returns what was replied and shown in the channel, the oldest first.
+func (s *Slack) Replies() []SlackMessage {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := []SlackMessage{}
+	for _, m := range s.replies {
 		out = append(out, *m)
 	}
 	return out
@@ -140,7 +156,9 @@ func (s *Slack) who(*http.Request) (map[string]any, string) {
 type slackBody struct {
 	Channel, TS, Text string
 	Parse             string
-	Names             bool `json:"link_names"`
+	Names             bool   `json:"link_names"`
+	Thread            string `json:"thread_ts"`
+	Broadcast         bool   `json:"reply_broadcast"`
 	Blocks            []json.RawMessage
 	Metadata          map[string]any
 }
@@ -167,9 +185,23 @@ func (s *Slack) post(r *http.Request) (map[string]any, string) {
 	if wrong != "" {
 		return nil, wrong
 	}
+	if s.Locked && b.Thread != "" {
+		return nil, "restricted_action_thread_locked"
+	}
 	s.posts++
 	m := &SlackMessage{TS: fmt.Sprintf("%d.%06d", 1_800_000_000+s.posts, s.posts), Text: b.Text, Blocks: b.Blocks, Metadata: b.Metadata}
-	s.messages = append(s.messages, m)
+	if b.Thread == "" {
+		s.messages = append(s.messages, m)
+		return map[string]any{"ts": m.TS, "channel": b.Channel}, ""
+	}
+	if !slices.ContainsFunc(s.messages, func(m *SlackMessage) bool { return m.TS == b.Thread }) {
+		return nil, "thread_not_found"
+	}
+	if !b.Broadcast {
+		s.t.Error("a reply that is not shown in the channel notifies nobody")
+	}
+	m.Thread = b.Thread
+	s.replies = append(s.replies, m)
 	return map[string]any{"ts": m.TS, "channel": b.Channel}, ""
 }
 
@@ -193,7 +225,7 @@ func (s *Slack) history(r *http.Request) (map[string]any, string) {
 		return nil, "channel_not_found"
 	}
 	var out []map[string]any
-	for _, m := range slices.Backward(s.messages) {
+	for _, m := range slices.Backward(slices.Concat(s.messages, s.replies)) {
 		x := map[string]any{"ts": m.TS, "text": m.Text}
 		if r.Form.Get("include_all_metadata") == "true" && m.Metadata != nil {
 			x["metadata"] = m.Metadata

@@ -35,17 +35,16 @@ type Arms struct {
 func Look(ctx context.Context, src *prometheus.Source, p plan.Plan, m plan.Metric, at time.Time) (Arms, error) {
 	out := Arms{Metric: m.Name, Why: map[string]string{}}
 	over := prometheus.Since{Start: at.Add(-lookBack), End: at}
+	readings, err := scopedTo(p, m)
+	if err != nil {
+		return out, err
+	}
 	var sets [2]map[string]bool
 	for i, arm := range []struct {
 		name string
-		arm  plan.Arm
 		n    *int
-	}{{"baseline", p.Arms.Baseline, &out.Baseline}, {"canary", p.Arms.Canary, &out.Canary}} {
-		r, err := m.Scoped(arm.arm)
-		if err != nil {
-			return out, err
-		}
-		ss, err := queries.Selections(r.Query)
+	}{{"baseline", &out.Baseline}, {"canary", &out.Canary}} {
+		ss, err := queries.Selections(readings[i].Query)
 		if err != nil || len(ss) == 0 {
 			return out, err
 		}
@@ -77,6 +76,11 @@ func Look(ctx context.Context, src *prometheus.Source, p plan.Plan, m plan.Metri
 	}
 	out.same(sets[0], sets[1])
 	out.Remarks = append(out.Remarks, typed(ctx, src, m)...)
+	never, err := narrowed(ctx, src, readings, over)
+	if err != nil {
+		return out, err
+	}
+	out.Remarks = append(out.Remarks, never...)
 	out.block(max(p.Block.D(), m.Block.D()))
 	return out, nil
 }

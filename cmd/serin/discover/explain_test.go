@@ -40,6 +40,9 @@ func TestWhatIsMissingIsSaid(t *testing.T) {
 			"baseline: looked for response_total: there is no such metric, and none that begins with response_"},
 		{"another metric of the mesh", "service: a\nmetrics: [{ name: errors, query: 'sum(rate(istio_total{code=\"5\"}[2m])) / sum(rate(istio_total[2m]))' }]\narms:\n  baseline: { labels: { a: b } }\n  canary: { labels: { a: c } }\n",
 			"looked for istio_total: there is no such metric; there are istio_request_duration_milliseconds_bucket"},
+		{"codes that nobody has", "service: a\nmetrics: [{ name: errors, query: 'sum(rate(http_requests_total{code=~\"5XX|E.+\"}[2m])) / sum(rate(http_requests_total[2m]))' }]\n" +
+			"arms:\n  baseline: { labels: { app: cart-http, track: stable } }\n  canary: { labels: { app: cart-http, track: canary } }\n",
+			`no series of http_requests_total has code=~"5XX|E.+" in the last hour, in the arms or elsewhere; the arms have code 200, 404, 503. That is right where`},
 		{"blocks shorter than two scrapes", http("app: cart-http, track: stable", "app: cart-http, track: canary"),
 			"and a block of 1m0s is shorter than two of them, so that a scrape that fails is a block that is missing; write block: 2m0s"},
 	} {
@@ -53,8 +56,12 @@ func TestWhatIsMissingIsSaid(t *testing.T) {
 			t.Errorf("%s: %v", c.name, err)
 			continue
 		}
-		if text := got.text(); !strings.Contains(text, c.want) {
+		text := got.text()
+		if !strings.Contains(text, c.want) {
 			t.Errorf("%s: got\n%s\nwant %q in it", c.name, text, c.want)
+		}
+		if said := strings.Contains(text, "never counts it"); said != strings.Contains(c.want, "in the arms or elsewhere") {
+			t.Errorf("%s: got\n%s\nwant codes remarked on where nobody has them, and only there", c.name, text)
 		}
 	}
 }

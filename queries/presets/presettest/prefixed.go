@@ -10,7 +10,7 @@ import (
 // canary's name begins. A pattern that lets anything follow the name counts the canary
 // within the baseline. It is false of proofs whose arms have other names.
 func Prefixed(p Proof) (Proof, bool) {
-	rename := strings.NewReplacer("cart", "pay", "-primaryupstream", "", "-canaryupstream", "-canary", "-primary", "", "_primary", "").Replace
+	rename := strings.NewReplacer("cart", "pay", "search", "find", "-primaryupstream", "", "-canaryupstream", "-canary", "-primary", "", "_primary", "").Replace
 	arms := map[string]any{}
 	changed := false
 	for name, facts := range p.Arms {

@@ -121,10 +121,9 @@ func (b *builder) valueLimit(l plan.Limit, a *alert) error {
 
 // limited is what a limit compares with its bound.
 func (b *builder) limited(l plan.Limit, r queries.Reading) (parser.Expr, error) {
-	whole := b.t.until.Sub(b.s.Rollout.Started)
 	view := queries.View{What: queries.ShowValue, Over: model.Duration(b.t.short).String()}
 	if r.Kind == queries.Counter {
-		return b.limitedCount(l, r, whole)
+		return b.limitedCount(l, r)
 	}
 	text, err := r.Show(view)
 	if err != nil {
@@ -158,10 +157,10 @@ func (b *builder) limited(l plan.Limit, r queries.Reading) (parser.Expr, error) 
 }
 
 // limitedCount is how much a counter grew in a block, or since the start.
-func (b *builder) limitedCount(l plan.Limit, r queries.Reading, whole time.Duration) (parser.Expr, error) {
+func (b *builder) limitedCount(l plan.Limit, r queries.Reading) (parser.Expr, error) {
 	d := max(b.s.Plan.Block.D(), r.Range)
 	if l.Growth {
-		d = whole
+		d = b.t.short
 	}
 	view := queries.View{What: queries.ShowValue, Over: model.Duration(d.Round(time.Second)).String()}
 	if l.Each {
@@ -174,6 +173,10 @@ func (b *builder) limitedCount(l plan.Limit, r queries.Reading, whole time.Durat
 	e, err := parse(text)
 	if err != nil {
 		return nil, err
+	}
+	if l.Growth {
+		// All the rates since the start, each for as long as it is until the next.
+		return binary(parser.MUL, call("sum_over_time", b.sinceStart(e)), number(b.t.step().Seconds())), nil
 	}
 	return binary(parser.MUL, e, number(d.Seconds())), nil
 }

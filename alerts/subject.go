@@ -75,6 +75,10 @@ type times struct {
 	overdue time.Time     // the rollout should be over
 }
 
+// step is how far apart values over the range of rates are looked at where all of a rollout
+// is: no sample falls between two.
+func (t times) step() time.Duration { return max(t.every, t.short/4).Round(time.Second) }
+
 const (
 	shortest = time.Second
 	longest  = 30 * time.Second

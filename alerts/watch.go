@@ -86,9 +86,8 @@ func (b *builder) silence(ws []watched) {
 	none := func(e parser.Expr) parser.Expr {
 		return binary(parser.LOR, binary(parser.EQLC, e, number(0)), call("absent", e))
 	}
-	whole := b.t.until.Sub(b.s.Rollout.Started)
 	busy := binary(parser.GTE, binary(parser.MUL, baseline, number(b.t.short.Seconds())), number(fewest))
-	had := binary(parser.GTR, call("max_over_time", over(canary, whole)), number(0))
+	had := binary(parser.GTR, call("max_over_time", b.sinceStart(canary)), number(0))
 	e := both(none(canary), busy, had)
 	if b.s.Self != nil {
 		// What is meant to have no traffic is not silent.
@@ -111,9 +110,24 @@ func (b *builder) silence(ws []watched) {
 	})
 }
 
+// sinceStart is what an expression over the range of rates was at each evaluation since
+// the rollout began. Ranges that reach before it are left out: most selectors know a
+// service's canary, and not which. Only what the range can reach is, because the time of
+// promtool's unit tests begins in 1970.
+func (b *builder) sinceStart(e parser.Expr) parser.Expr {
+	began := b.s.Rollout.Started
+	whole := b.t.until.Sub(began)
+	before := binary(parser.LSS, binary(parser.GTE, now(), moment(began.Add(-whole))), moment(began.Add(b.t.short)))
+	return &parser.SubqueryExpr{Expr: bracket(binary(parser.LUNLESS, e, before)), Range: whole, Step: b.t.step()}
+}
+
 // own selects one of Serin's metrics about this rollout, of any replica.
 func (b *builder) own(name string, more ...*labels.Matcher) parser.Expr {
-	v := series(name, "rollout", b.s.Rollout.ID).(*parser.VectorSelector)
+	return b.serins(series(name, "rollout", b.s.Rollout.ID).(*parser.VectorSelector), more...)
+}
+
+// serins selects a metric where Serin's own are, of any replica.
+func (b *builder) serins(v *parser.VectorSelector, more ...*labels.Matcher) parser.Expr {
 	for _, m := range b.s.Self {
 		kind := map[queries.Op]labels.MatchType{
 			queries.Equal: labels.MatchEqual, queries.NotEqual: labels.MatchNotEqual, queries.Match: labels.MatchRegexp, queries.NotMatch: labels.MatchNotRegexp,
@@ -139,8 +153,10 @@ func (b *builder) self() {
 	last := b.own("serin_rollout_last_look_timestamp_seconds")
 	patience := 5*time.Minute + 5*b.s.Plan.Block.D() + b.s.Plan.Lag.D()
 	late := binary(parser.GTR, binary(parser.SUB, call("time"), last), number(patience.Seconds()))
+	// A judge that is there and does not tell of the rollout knows that it is over.
+	up := binary(parser.EQLC, b.serins(series("serin_journal_up").(*parser.VectorSelector)), number(1))
 	silent := alert{
-		name: "JudgeSilent", severity: Page, expr: binary(parser.LOR, late, call("absent", inside(last))),
+		name: "JudgeSilent", severity: Page, expr: binary(parser.LOR, late, binary(parser.LUNLESS, call("absent", last), up)),
 		hold: max(2*time.Minute, b.t.hold), keep: b.t.keep, after: patience,
 		summary:     "nobody has looked at the rollout",
 		description: fmt.Sprintf("The judge has not looked at it for %s, or its metrics are gone. A caller may have stopped asking; the rollout is not guarded.", span(patience)),

@@ -44,6 +44,37 @@ func (w *world) play(steps []step) {
 	}
 }
 
+// A person's confirm-promotion hook that stands after Serin's says no: Flagger waits at the
+// full weight and goes on asking, and the canary goes bad meanwhile.
+func TestAGrantThatFlaggerMakesNoUseOf(t *testing.T) {
+	w := newWorld(t)
+	w.judge.say(func(v *judge.Verdict) { v.Outcome, v.Promotion = judge.Promote, yes("proven") })
+	two := call{checksum: "2", metadata: map[string]string{"canary": "web"}}
+	bare := call{checksum: "2", phase: "WaitingPromotion"}
+	w.play([]step{
+		{hook: "pre-rollout", call: two, code: 200, live: 1, all: 1},
+		{hook: "event", event: "Advance checkout.shop canary weight 50", call: two, code: 200, live: 1, all: 1},
+		{hook: "confirm-promotion", call: two, code: 200, all: 1},
+		{after: grantSettles, hook: "rollback", call: bare, code: 409, all: 1}, // it may be promoting still
+	})
+	w.judge.say(func(v *judge.Verdict) { v.Outcome, v.Promotion = judge.Continue, judge.Answer{} })
+	w.play([]step{
+		{after: time.Second, hook: "rollback", call: call{checksum: "2"}, code: 409, all: 1}, // in blue/green, between the two questions
+		{hook: "rollback", call: bare, code: 409, live: 1, all: 2},
+		{hook: "rollout", call: two, code: 200, live: 1, all: 2},
+		{hook: "confirm-promotion", call: two, code: 409, live: 1, all: 2}, // what was granted is not granted for ever
+	})
+	first, again := w.rollouts()[1].Rollout, w.rollouts()[0].Rollout
+	if again.Attempt != 2 || again.Canary.Workload != "web" || len(again.Weights) != 1 || again.Weights[0].Percent != 50 || again.PlanDigest != first.PlanDigest {
+		t.Errorf("got %+v, want a second attempt at the same canary and weight", again)
+	}
+	w.judge.say(func(v *judge.Verdict) { v.Outcome, v.RollBack = judge.Rollback, yes("errors 84:1") })
+	w.play([]step{
+		{after: time.Minute, hook: "rollback", call: bare, code: 200, live: 1, all: 2},
+		{hook: "post-rollout", call: call{checksum: "2", phase: "Failed"}, code: 200, all: 2},
+	})
+}
+
 func TestLivesOfRollouts(t *testing.T) {
 	grant := func(w *world) {
 		w.judge.say(func(v *judge.Verdict) { v.Outcome, v.Promotion = judge.Promote, yes("proven") })

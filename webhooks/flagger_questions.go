@@ -22,6 +22,14 @@ const whyGranted = reply.WhyGranted
 // in blue/green Flagger asks twice, an interval apart.
 const grantHolds = time.Hour
 
+// grantSettles is how long after a grant Flagger may still be on its way to promote: the
+// two questions of blue/green are an interval apart. phaseWaiting is Flagger's word for
+// a confirm-promotion hook that said no.
+const (
+	grantSettles = 10 * time.Minute
+	phaseWaiting = "WaitingPromotion"
+)
+
 // question is a hook that asks the judge.
 type question struct {
 	hook string
@@ -143,6 +151,9 @@ func (s *Server) attempt(ctx context.Context, q question, p flaggerCall) (journa
 	case err != nil:
 		return sum, err
 	case !live(sum):
+		if q.signal && s.ungranted(p, sum) {
+			return s.reopen(ctx, sum)
+		}
 		if !q.first {
 			return sum, nil
 		}
@@ -168,6 +179,35 @@ func (s *Server) attempt(ctx context.Context, q question, p flaggerCall) (journa
 	return journal.Summary{Rollout: a.Rollout}, err
 }
 
+// ungranted reports whether Flagger has not made use of a grant: another
+// confirm-promotion hook, a person's, has said no since. Then the canary goes on serving,
+// and somebody must look at it.
+func (s *Server) ungranted(p flaggerCall, sum journal.Summary) bool {
+	return sum.Why == whyGranted && p.Phase == phaseWaiting && s.now().Sub(sum.Closed) > grantSettles
+}
+
+// reopen begins another attempt at what was granted and not promoted. The hook that asks
+// for a rollback lacks what the Canary's author wrote at others, so that arms, plan and
+// weight are those of the attempt before.
+func (s *Server) reopen(ctx context.Context, sum journal.Summary) (journal.Summary, error) {
+	newest, err := s.newestOf(ctx, sum.Rollout)
+	if err != nil || newest != sum.Rollout.ID {
+		return sum, err
+	}
+	rec, err := s.cfg.Journal.Load(ctx, sum.Rollout.ID)
+	if err != nil {
+		return sum, err
+	}
+	r, now := sum.Rollout, s.now()
+	percent, known := r.WeightAtTime(now)
+	r.ID, r.Started, r.FinalStep, r.Attempt, r.Weights = "", time.Time{}, time.Time{}, 0, nil
+	if known {
+		r.Weights = []rollout.WeightAt{{At: now, Percent: percent}}
+	}
+	a, err := s.open(ctx, r, rec.Plan)
+	return journal.Summary{Rollout: a.Rollout}, err
+}
+
 // hadTraffic reports whether the rollout was past the weight 0 at which
 // pre-rollout is asked. A constant weight from the metadata says nothing of when.
 func hadTraffic(p flaggerCall, r rollout.Rollout) bool {
@@ -187,6 +227,11 @@ func (s *Server) late(ctx context.Context, q question, sum journal.Summary) (rul
 	no := ruling{id: sum.Rollout.ID, text: fmt.Sprintf(
 		"rollout %s of this revision ended at %s (%s) and is judged no more; a pre-rollout hook opens a new attempt: add one to the Canary",
 		sum.Rollout.ID, sum.Closed.UTC().Format(time.RFC3339), sum.Why)}
+	if sum.Why == whyGranted {
+		no.text = fmt.Sprintf("rollout %s of this revision ended at %s (%s) and is judged no more; "+
+			"where another confirm-promotion hook holds it, list that one before Serin's, and add a rollback hook",
+			sum.Rollout.ID, sum.Closed.UTC().Format(time.RFC3339), sum.Why)
+	}
 	if q.signal {
 		return no, nil
 	}

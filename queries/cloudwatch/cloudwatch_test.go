@@ -205,7 +205,7 @@ func TestSamplesWithoutARankAreAGap(t *testing.T) {
 
 func TestALookIsOneCall(t *testing.T) {
 	s := shop(t)
-	src := open(t, s, func(c *Config) { c.Pause = 300 * time.Millisecond })
+	src := open(t, s, func(c *Config) { c.Pause = 2 * time.Second })
 	var wg sync.WaitGroup
 	for _, q := range []string{errorShare, requests, `PR(0.5:)(AWS/ApplicationELB:TargetResponseTime{LoadBalancer="app/shop/1"})`} {
 		for _, g := range []string{"blue", "green"} {

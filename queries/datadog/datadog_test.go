@@ -138,7 +138,7 @@ func TestALookIsOneCall(t *testing.T) {
 			s.Add("slow", tags(v), at(b, 30), 2)
 		}
 	}
-	src := open(t, s, func(c *Config) { c.Pause = 300 * time.Millisecond })
+	src := open(t, s, func(c *Config) { c.Pause = 2 * time.Second })
 	var wg sync.WaitGroup
 	for _, q := range []string{errorShare, "sum:slow{*}.as_count() / sum:hits{service:shop}.as_count()", "sum:hits{service:shop}.as_count()"} {
 		for _, v := range []string{"v1", "v2"} {
@@ -192,7 +192,7 @@ func TestStepsThatWereNotAsked(t *testing.T) {
 		want        string
 		kind        queries.Fault
 	}{
-		{"coarse", "sum:hits{*}.as_count()", datadogtest.Fault{Coarse: 5 * time.Minute}, "in steps of 5m0s where blocks are 1m0s, so that its counts belong to no one block: write block: 5m", queries.Rejected},
+		{"coarse", "sum:hits{*}.as_count()", datadogtest.Fault{Coarse: 5 * time.Minute}, "in steps of 5m0s where blocks are 1m0s, so that its counts belong to no one block; or nothing", queries.Rejected},
 		{"so coarse that there is one point", "sum:hits{*}.as_count()", datadogtest.Fault{Coarse: 24 * time.Hour}, "one point only", queries.Malformed},
 		{"odd", "sum:hits{*}.as_count()", datadogtest.Fault{Step: 40 * time.Second}, "do not divide", queries.Malformed},
 		{"finer gauge", "avg:depth{*}", datadogtest.Fault{Step: 30 * time.Second}, "finer steps", queries.Malformed},

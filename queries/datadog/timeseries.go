@@ -2,7 +2,6 @@ package datadog
 
 import (
 	"encoding/json"
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -92,53 +91,6 @@ type series struct {
 	values queries.Column
 }
 
-// axis says how the times of an answer lie on the blocks of a window.
-type axis struct {
-	window queries.Window
-	step   int64 // milliseconds; 0 where there are no times
-	times  []int64
-}
-
-// maxStep is the longest step that is taken for one, in milliseconds.
-const maxStep = int64(24 * time.Hour / time.Millisecond)
-
-// newAxis reads the step that was answered in. It refuses an axis that cannot be put
-// on the blocks: what is coarser than a block spreads over several.
-func newAxis(times []int64, w queries.Window) (axis, *queries.Error) {
-	malformed := func(format string, args ...any) *queries.Error {
-		return &queries.Error{Fault: queries.Malformed, Text: fmt.Sprintf(format, args...)}
-	}
-	a := axis{window: w, times: times}
-	block := w.Block.Milliseconds()
-	for i := 1; i < len(times); i++ {
-		d := times[i] - times[i-1]
-		if d <= 0 {
-			return axis{}, malformed("its times are not ascending")
-		}
-		if a.step == 0 || d < a.step {
-			a.step = d
-		}
-	}
-	switch {
-	case len(times) == 0:
-		return a, nil
-	case len(times) == 1:
-		return axis{}, malformed("it answered one point only, from which its step cannot be read; the next look asks again")
-	case a.step > block && a.step <= maxStep:
-		step := time.Duration(a.step) * time.Millisecond
-		return axis{}, &queries.Error{Fault: queries.Rejected, Text: fmt.Sprintf(
-			"it answered in steps of %s where blocks are %s, so that its counts belong to no one block: write block: %s in the plan, or ask for a metric that is reported more often", step, w.Block, step)}
-	case block%a.step != 0:
-		return axis{}, malformed("it answered in steps of %v, which blocks of %v do not divide into", time.Duration(a.step)*time.Millisecond, w.Block)
-	}
-	for _, t := range times {
-		if t%a.step != 0 {
-			return axis{}, malformed("its times are not aligned to their step of %v", time.Duration(a.step)*time.Millisecond)
-		}
-	}
-	return a, nil
-}
-
 // column puts values on the blocks: what lies outside is dropped, and what is finer is
 // added up. Gauges are never added up.
 func (a axis) column(values []*float64) queries.Column {
@@ -190,9 +142,6 @@ func (r response) read(w queries.Window, formulas int) ([][]series, int64, *quer
 	a, fault := newAxis(at.Times, w)
 	if fault != nil {
 		return nil, 0, fault
-	}
-	malformed := func(text string) *queries.Error {
-		return &queries.Error{Fault: queries.Malformed, Text: text}
 	}
 	if len(at.Series) != len(at.Values) {
 		return nil, 0, malformed("it does not answer as many lists of values as series")

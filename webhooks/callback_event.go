@@ -57,7 +57,7 @@ func (cb *Callbacks) Follow(e journal.Event) []outbox.Job {
 	what := ""
 	switch e.Kind {
 	case journal.EventClosed:
-		what, d.Reason = callbackClosed, e.Why
+		what, d.Reason = closing(e.Why), e.Why
 	case journal.EventLooked:
 		what = terminal(e.Verdict)
 		d.describe(e.Verdict)
@@ -75,6 +75,18 @@ func (cb *Callbacks) Follow(e journal.Event) []outbox.Job {
 		return nil
 	}
 	return []outbox.Job{{Kind: KindCallback, Key: r.ID + "." + what, Rollout: r.ID, Target: u.Host, Body: body}}
+}
+
+// closing returns the type of the callback that the end of a rollout is worth. Where it
+// ended because its promotion was granted, that is what is told, by the ID under which the
+// verdict told it: a receiver that acts on the first callback must not take the end for
+// a failure because the one before had to be sent again. A grant without a decision is
+// no promotion that was proven.
+func closing(why string) string {
+	if why == whyGranted {
+		return callbackPromoted
+	}
+	return callbackClosed
 }
 
 // describe takes over what a verdict says.

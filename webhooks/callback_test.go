@@ -127,12 +127,16 @@ func TestWhatIsCalledBack(t *testing.T) {
 		event journal.Event
 		want  string
 	}{
-		"rollback":             {verdict(judge.Rollback, false), "rollout.rollback"},
-		"inconclusive":         {verdict(judge.Inconclusive, false), "rollout.inconclusive"},
-		"promotion granted":    {verdict(judge.Promote, true), "rollout.promoted"},
-		"promotion not final":  {verdict(judge.Promote, false), ""},
-		"shadow goes on":       {verdict(judge.Continue, true), ""},
-		"closed":               {with(func(e *journal.Event) { e.Kind, e.Verdict, e.Why = journal.EventClosed, nil, "done" }), "rollout.closed"},
+		"rollback":            {verdict(judge.Rollback, false), "rollout.rollback"},
+		"inconclusive":        {verdict(judge.Inconclusive, false), "rollout.inconclusive"},
+		"promotion granted":   {verdict(judge.Promote, true), "rollout.promoted"},
+		"promotion not final": {verdict(judge.Promote, false), ""},
+		"shadow goes on":      {verdict(judge.Continue, true), ""},
+		"closed":              {with(func(e *journal.Event) { e.Kind, e.Verdict, e.Why = journal.EventClosed, nil, "done" }), "rollout.closed"},
+		"closed by its grant": {with(func(e *journal.Event) { e.Kind, e.Verdict, e.Why = journal.EventClosed, nil, whyGranted }), "rollout.promoted"},
+		"granted undecided": {with(func(e *journal.Event) {
+			e.Kind, e.Verdict, e.Why = journal.EventClosed, nil, whyGranted+" without a decision: none was reached in time"
+		}), "rollout.closed"},
 		"announced":            {with(func(e *journal.Event) { e.Kind, e.Verdict = journal.EventAnnounced, nil }), ""},
 		"nobody asked for any": {with(func(e *journal.Event) { e.Rollout.Callback = "" }), ""},
 	} {

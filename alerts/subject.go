@@ -15,6 +15,9 @@ import (
 type Subject struct {
 	Plan    plan.Plan
 	Rollout rollout.Rollout
+	// Traffic is when the canary's first requests came, from which the plan's time counts;
+	// zero where none has come yet.
+	Traffic time.Time
 	// Links lead from an alert to what helps.
 	Links Links
 	// Self selects Serin's own metrics in the store that evaluates the rules, for
@@ -101,6 +104,9 @@ func (s Subject) times() times {
 	t.hold = 2 * t.every
 	t.keep = min(10*block, mostKept).Round(time.Second)
 	end := s.Rollout.Started.Add(s.Plan.MaxDuration.D())
+	if s.Traffic.After(s.Rollout.Started) {
+		end = s.Traffic.Add(s.Plan.MaxDuration.D())
+	}
 	t.overdue = end.Add(max(10*block, s.Plan.MaxDuration.D()/4))
 	t.until = end.Add(s.Plan.HoldFor.D() + slack)
 	return t

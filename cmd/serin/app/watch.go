@@ -84,12 +84,27 @@ type pace struct {
 	Block time.Duration `json:"block"`
 	Lag   time.Duration `json:"lag"`
 	Until time.Time     `json:"until"`
+	// Span is how long looks go on from when the plan's clocks started.
+	Span time.Duration `json:"span,omitempty"`
 }
 
 // paceOf reads the pace out of the pinned plan. Looks go on as long as the plan can
 // say anything, and a while longer, for traffic that comes late.
 func paceOf(p plan.Plan, r rollout.Rollout) pace {
-	return pace{Block: p.Block.D(), Lag: p.Lag.D(), Until: limit(p, r)}
+	until := limit(p, r)
+	return pace{Block: p.Block.D(), Lag: p.Lag.D(), Until: until, Span: until.Sub(r.Started)}
+}
+
+// since counts from the first requests, once a look has seen them: a canary may have waited
+// for hours until somebody let traffic in.
+func (p pace) since(last *judge.Verdict) pace {
+	if last == nil || last.Progress.From.IsZero() {
+		return p
+	}
+	if until := last.Progress.From.Add(p.Span); until.After(p.Until) {
+		p.Until = until
+	}
+	return p
 }
 
 // limit is when a rollout is past its time. Its plan's clocks start with the first
@@ -129,7 +144,7 @@ func (w *watcher) look(ctx context.Context, j outbox.Job) error {
 	if err != nil {
 		return fmt.Errorf("the plan's pace cannot be read: %w", err)
 	}
-	if err := w.queueNext(ctx, j.Rollout, p); err != nil {
+	if err := w.queueNext(ctx, j.Rollout, p.since(sum.Last)); err != nil {
 		return err
 	}
 	if _, err := w.judge.Decide(ctx, sum.Rollout, w.now()); err != nil && !errors.Is(err, journal.ErrClosed) {

@@ -27,6 +27,7 @@ type forgotten struct {
 	id      string
 	queued  map[string]outbox.Job
 	looks   int
+	traffic time.Time // of the canary, its first
 	fail    error
 }
 
@@ -74,6 +75,9 @@ func (f *forgotten) Decide(ctx context.Context, r rollout.Rollout, now time.Time
 		return judge.Verdict{}, err
 	}
 	v := judge.Verdict{ID: r.ID, Seq: rec.Looks + 1, At: now, Rollout: rec.Rollout}
+	if !f.traffic.IsZero() && now.After(f.traffic) {
+		v.Progress.From = f.traffic
+	}
 	return v, f.journal.Commit(ctx, judge.Look{Rollout: r.ID, Verdict: v})
 }
 
@@ -291,5 +295,21 @@ func TestAlertsOfRolloutsThatAreAskedAbout(t *testing.T) {
 	a := judge.Alert{Fingerprint: "a", Started: f.clock, Name: "Burn", Watch: "burn"}
 	if jobs := follow(journal.Event{Kind: journal.EventAlerted, Rollout: f.state().Rollout, Alert: &a}); jobs != nil {
 		t.Errorf("got %v, want none: its caller asks", jobs)
+	}
+}
+
+// A canary that waited for hours is looked at for as long as any other.
+func TestLooksGoOnFromTheFirstTraffic(t *testing.T) {
+	f := newForgotten(t, true)
+	began := f.clock
+	f.traffic = began.Add(3*time.Hour + 50*time.Minute) // of four hours
+	for range 1000 {
+		if f.next() == "" {
+			break
+		}
+	}
+	last := f.state().Last.At.Sub(f.traffic)
+	if last < 4*time.Hour-5*time.Minute || last > 4*time.Hour+5*time.Minute {
+		t.Errorf("the last look was %s after the first traffic, want four hours", last)
 	}
 }

@@ -3,6 +3,8 @@ package publishing
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -203,5 +205,30 @@ func TestARollbacksMarkIsWhereItWasProven(t *testing.T) {
 	s.end("rolled back")
 	if m := s.shelf.marks[id+"-rollback"]; !m.At.Equal(proven) || m.Stays {
 		t.Errorf("got %+v, want it at %s", m, proven)
+	}
+}
+
+// A canary that waited for hours has its alerts for as long as any other.
+func TestRulesCountFromTheFirstTraffic(t *testing.T) {
+	s := newScene(t, "", nil)
+	s.tell(journal.Event{Kind: journal.EventAnnounced})
+	expressions := func() (out string) {
+		for _, r := range s.ruler.sets[alerts.NameOf(id)].Group.Rules {
+			out += r.Expr + "\n"
+		}
+		return out
+	}
+	// An hour, four to hold, and one of slack.
+	gate := func(from time.Time) string { return fmt.Sprintf("vector(time()) < %d", from.Add(6*time.Hour).Unix()) }
+	if !strings.Contains(expressions(), gate(began())) {
+		t.Fatalf("got\n%s\nwant alerts until six hours from the start", expressions())
+	}
+	first := s.look(1, judge.Continue, nil)
+	s.now = s.now.Add(3 * time.Hour)
+	v := &judge.Verdict{Seq: 2, Reason: "because", At: s.now, Rollout: s.journal.sum.Rollout, Progress: judge.Progress{From: s.now}}
+	s.journal.sum.Last = v
+	s.tell(journal.Event{Kind: journal.EventLooked, Verdict: v, Before: first})
+	if got := expressions(); !strings.Contains(got, gate(s.now)) || strings.Contains(got, gate(began())) {
+		t.Errorf("got\n%s\nwant alerts until six hours from the first traffic", got)
 	}
 }

@@ -213,14 +213,18 @@ const boardPace = time.Minute
 
 // Follow returns the work that follows from an event. It is pure.
 func (p *Publishing) Follow(e journal.Event) []outbox.Job {
-	return slices.Concat(p.shown(e), p.verdictJobs(e))
+	all := slices.Concat(p.shown(e), p.verdictJobs(e))
+	if e.Kind == journal.EventLooked {
+		all = append(all, p.clockJobs(e)...)
+	}
+	return all
 }
 
 // shown is what boards and rules must follow of an event.
 func (p *Publishing) shown(e journal.Event) []outbox.Job {
 	switch e.Kind {
 	case journal.EventAnnounced:
-		return slices.Concat(p.boardJobs(e.Rollout, "announced", time.Time{}), p.ruleJobs(e.Rollout), p.standingJobs(e.Rollout.Namespace, e.Rollout.Service))
+		return slices.Concat(p.boardJobs(e.Rollout, "announced", time.Time{}), p.ruleJobs(e.Rollout, ""), p.standingJobs(e.Rollout.Namespace, e.Rollout.Service))
 	case journal.EventLooked:
 		if e.Before == nil || e.Before.Outcome != e.Verdict.Outcome || e.Before.Page != e.Verdict.Page {
 			return append(p.boardJobs(e.Rollout, "look."+strconv.Itoa(e.Verdict.Seq), time.Time{}), p.markJobs(e.Rollout, "look."+strconv.Itoa(e.Verdict.Seq))...)
@@ -272,14 +276,27 @@ func (p *Publishing) markJobs(r rollout.Rollout, why string) []outbox.Job {
 	return out
 }
 
-func (p *Publishing) ruleJobs(r rollout.Rollout) []outbox.Job {
+func (p *Publishing) ruleJobs(r rollout.Rollout, why string) []outbox.Job {
 	var out []outbox.Job
 	for _, w := range p.c.Rules {
 		out = append(out, outbox.Job{
-			Kind: kindRules, Key: strings.Join([]string{r.ID, kindRules, w.Name}, "."), Rollout: r.ID, Target: w.Target, Body: body{Place: w.Name}.json(),
+			Kind: kindRules, Key: strings.Join([]string{r.ID, kindRules, w.Name}, ".") + why, Rollout: r.ID, Target: w.Target, Body: body{Place: w.Name}.json(),
 		})
 	}
 	return out
+}
+
+// waited is how long after its start a canary's first requests are late: rules that were
+// written before count the plan's time from the start.
+const waited = 5 * time.Minute
+
+// clockJobs write the rules anew where the plan's time has begun, and late.
+func (p *Publishing) clockJobs(e journal.Event) []outbox.Job {
+	from := e.Verdict.Progress.From
+	if from.Sub(e.Rollout.Started) <= waited || e.Before != nil && !e.Before.Progress.From.IsZero() {
+		return nil
+	}
+	return p.ruleJobs(e.Rollout, ".clock")
 }
 
 // burials take a rollout's rules away, at each place by itself.

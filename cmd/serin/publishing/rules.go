@@ -34,6 +34,9 @@ func (p *Publishing) write(k known) (alerts.Set, error) {
 		Plan: k.plan, Rollout: k.Rollout, Self: p.c.Self, Labels: p.c.Labels,
 		Links: alerts.Links{Report: p.report(k.Rollout.ID), Runbook: p.c.Runbook},
 	}
+	if k.Last != nil {
+		s.Traffic = k.Last.Progress.From
+	}
 	for _, b := range p.c.Boards {
 		if b.Page == "" || k.plan.Dashboard.Disabled {
 			continue

@@ -2,10 +2,7 @@ package judge
 
 import (
 	"context"
-	"slices"
 	"time"
-
-	"github.com/serin-canary/serin/judge/checks"
 )
 
 // A caller waits for a bounded time, and a look that takes longer is lost with all
@@ -58,12 +55,4 @@ func (g *gathering) inTime() string {
 		return "within " + g.within.Round(time.Millisecond).String()
 	}
 	return "within " + g.within.Round(100*time.Millisecond).String()
-}
-
-// settled reports whether a check has left a result that stands: one that could
-// not be run, was given up with its look's time, or fails on both arms, is run again.
-func settled(s checks.Spec, rec Record) bool {
-	return slices.ContainsFunc(rec.Checks, func(r checks.Result) bool {
-		return r.Name == s.Name && (r.Status == checks.Passed || r.Status == checks.Failed)
-	})
 }

@@ -148,9 +148,20 @@ func (e *evaluator) findChecks() {
 			f.Next = "mend what both arms depend on; the check is run again at the next look"
 		default:
 			f.Class, f.Reason, f.Holds, f.Stops = CheckBroken, r.Reason, s.Required, s.Required
+			f.Next = e.againBeside(r)
 		}
 		e.findings = append(e.findings, f)
 	}
+}
+
+// againBeside says of a check that outlasted a look how far it is beside the looks.
+func (e *evaluator) againBeside(r checks.Result) string {
+	for _, u := range e.in.Record.Underway {
+		if r.Cut && u.Name == r.Name {
+			return u.words()
+		}
+	}
+	return ""
 }
 
 func whenWords(w checks.When) string {

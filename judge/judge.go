@@ -86,7 +86,7 @@ func (j *Judge) look(ctx context.Context, id string, now time.Time) (Verdict, er
 		Closed: closedBlocks(rec.Plan, rec.Rollout, clock), Skew: skew,
 	}
 	probed := make(chan []checks.Result, 1)
-	go func() { probed <- j.runChecks(reading, rec, now) }()
+	go func() { probed <- j.runChecks(ctx, reading, rec, now) }()
 	got := j.gather(reading, rec, clock)
 	in.Checks = <-probed
 	if err := ctx.Err(); err != nil {
@@ -184,54 +184,4 @@ func joinFrames(a, b queries.Frame) (queries.Frame, error) {
 		return b, nil
 	}
 	return a.Append(b)
-}
-
-// runChecks runs the checks that are due at this look, a few at a time.
-func (j *Judge) runChecks(ctx context.Context, rec Record, now time.Time) []checks.Result {
-	target := checkTarget(rec.Rollout)
-	var due []checks.Spec
-	for _, s := range rec.Plan.Checks {
-		if s.Load == nil && !(j.cfg.Work && s.Long()) && checkDue(s, rec, now) {
-			due = append(due, s)
-		}
-	}
-	out := make([]checks.Result, len(due))
-	slots := make(chan struct{}, checkConcurrency)
-	done := make(chan struct{})
-	for i, s := range due {
-		go func() {
-			slots <- struct{}{}
-			out[i] = j.cfg.Checks.Run(ctx, s, target)
-			out[i].Name = s.Name
-			out[i].At = now.UTC()
-			<-slots
-			done <- struct{}{}
-		}()
-	}
-	for range due {
-		<-done
-	}
-	return out
-}
-
-// checkDue says whether a check is run now.
-func checkDue(s checks.Spec, rec Record, now time.Time) bool {
-	switch s.When {
-	case checks.BeforeTraffic:
-		w, known := rec.Rollout.WeightAtTime(now)
-		return (known && w == 0) || !settled(s, rec)
-	case checks.AtEnd:
-		return !rec.Rollout.FinalStep.IsZero()
-	}
-	return true
-}
-
-func checkTarget(r rollout.Rollout) checks.Target {
-	arm := func(a rollout.Arm) checks.Arm {
-		return checks.Arm{URL: a.URL, Workload: a.Workload, Namespace: a.Namespace, Version: a.Version, Labels: a.Labels}
-	}
-	return checks.Target{
-		Service: r.Service, Namespace: r.Namespace, Revision: r.Revision,
-		Canary: arm(r.Canary), Baseline: arm(r.Baseline),
-	}
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/serin-canary/serin/judge/rollout"
 )
 
-// Some checks take minutes: loads, and others with a long total. They do not run within
-// a look, for which somebody waits. A look says which of them should begin; they are
+// Some checks take minutes: loads, others with a long total, and those that outlasted a
+// look. They do not run within a look, for which somebody waits. A look says which of them should begin; they are
 // done as work of their own, their results are recorded, and the next look uses each
 // once.
 
@@ -69,21 +69,25 @@ func (j *Judge) beginnings(in Input, v Verdict) []Beginning {
 	rec.Checks = latest(rec.Checks, in.Checks)
 	var out []Beginning
 	for _, s := range rec.Plan.Checks {
-		if !s.Long() || !checkDue(s, rec, in.At) || concluded(s, v) {
+		if !j.asWork(s, rec.Checks) || !checkDue(s, rec, in.At) || concluded(s, v) || usedNow(s, in) {
 			continue
 		}
-		round := 1
-		for _, r := range rec.Checks {
-			if r.Name == s.Name && r.Round >= round {
-				round = r.Round + 1
-			}
-		}
+		round := 1 + roundsOf(s, rec.Checks)
 		if s.Load != nil && round > s.Load.MostRounds() {
 			continue
 		}
 		out = append(out, Beginning{Name: s.Name, Round: round, Lasts: s.Lasts(), Until: lastUse(in)})
 	}
 	return out
+}
+
+// usedNow reports whether a look uses the result of a check that is no load, and is not
+// the only one to come: the look at the next block begins the next round. Serin itself
+// looks at once when a result is there, and would run such a check without a pause.
+func usedNow(s checks.Spec, in Input) bool {
+	return s.Load == nil && in.Record.Rollout.Watch && slices.ContainsFunc(in.Checks, func(r checks.Result) bool {
+		return r.Name == s.Name && r.Round > 0
+	})
 }
 
 // concluded reports whether a load has nothing left to prove.

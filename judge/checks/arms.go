@@ -47,10 +47,12 @@ func EndsByTotal(ctx context.Context) bool {
 
 var errTotal = errors.New("the check's total time is over")
 
-// inTime says of a run that its check's own time ended, where that is what ended it.
-// What the probe saw before stays in the sentence.
+// inTime says of a run that its check's own time ended, where that is what ended it: a
+// probe that was under way, or was to be tried again. What could not be run for another
+// reason is no failure of the canary, however late. What the probe saw before stays in
+// the sentence.
 func (c course) inTime(ctx context.Context, r Result) Result {
-	if errors.Is(context.Cause(ctx), errTotal) && r.Status == Broken {
+	if errors.Is(context.Cause(ctx), errTotal) && r.Status == Broken && r.GivenUp {
 		r.Status = Failed
 		r.Reason = fmt.Sprintf("did not end within its total of %s: %s", Took(c.spec.Total), r.Reason)
 	}

@@ -114,7 +114,7 @@ func TestRepeatTellsOfRetries(t *testing.T) {
 func waiting() checks.Runner {
 	return checks.RunnerFunc(func(ctx context.Context, _ checks.Spec, _ checks.Target) checks.Result {
 		<-ctx.Done()
-		return checks.Result{Status: checks.Broken, Attempts: 1, Reason: "given up"}
+		return checks.Result{Status: checks.Broken, GivenUp: true, Attempts: 1, Reason: "given up"}
 	})
 }
 
@@ -134,6 +134,45 @@ func TestTotal(t *testing.T) {
 	})
 }
 
+// TestTotalBlamesTheProbedOnly ensures that of what is not done when the total is over
+// only an attempt at the canary has failed, and not what we or a third one could not do.
+func TestTotalBlamesTheProbedOnly(t *testing.T) {
+	clock := checks.Clock{Pause: 400 * time.Millisecond}
+	try := func(try func(context.Context) checks.Attempt) checks.Runner {
+		return checks.RunnerFunc(func(ctx context.Context, s checks.Spec, _ checks.Target) checks.Result {
+			return clock.Run(ctx, s, func() (checks.Probe, error) { return checks.Probe{Name: "it", Within: time.Minute, Try: try}, nil })
+		})
+	}
+	for name, c := range map[string]struct {
+		runner checks.Runner
+		want   checks.Status
+	}{
+		"an attempt at the canary": {try(func(ctx context.Context) checks.Attempt {
+			<-ctx.Done()
+			return checks.Failing("was not answered")
+		}), checks.Failed},
+		"the pause before another one": {try(func(context.Context) checks.Attempt { return checks.Failing("answered 500") }), checks.Failed},
+		"a store that is silent": {try(func(ctx context.Context) checks.Attempt {
+			<-ctx.Done()
+			return checks.Breaking("was not answered by the store")
+		}), checks.Broken},
+		"a runner that does not come back": {checks.RunnerFunc(func(context.Context, checks.Spec, checks.Target) checks.Result {
+			time.Sleep(time.Minute)
+			return checks.Result{Status: checks.Passed}
+		}), checks.Broken},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				got := run(t, c.runner, checks.Spec{Total: time.Second, Retries: 10})
+				if told := strings.Contains(got.Reason, "within its total of 1 s"); got.Status != c.want || told != (c.want == checks.Failed) {
+					t.Errorf("got %s: %s, want %s", got.Status, got.Reason, c.want)
+				}
+				time.Sleep(2 * time.Minute) // the one that comes back late
+			})
+		})
+	}
+}
+
 // TestCallerGivesUp ensures that the caller's limit is nobody's failure.
 func TestCallerGivesUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -151,7 +190,7 @@ func TestTotalOverRepeats(t *testing.T) {
 		r := checks.RunnerFunc(func(ctx context.Context, _ checks.Spec, _ checks.Target) checks.Result {
 			select {
 			case <-ctx.Done():
-				return checks.Result{Status: checks.Broken, Reason: "given up"}
+				return checks.Result{Status: checks.Broken, GivenUp: true, Reason: "given up"}
 			case <-time.After(time.Second):
 				return checks.Result{Status: checks.Passed, Reason: "passed"}
 			}

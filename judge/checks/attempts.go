@@ -20,6 +20,9 @@ type Attempt struct {
 	// Told says that Status already tells the caller's giving up from a failure. Without
 	// it a failure when the caller's time is over counts as given up.
 	Told bool
+
+	// givenUp says that the probed had not answered when the caller's time was over.
+	givenUp bool
 }
 
 // Failing is an attempt that was answered otherwise than it must be, or not at all.
@@ -82,7 +85,7 @@ func (c Clock) Run(ctx context.Context, s Spec, prepare func() (Probe, error)) (
 	for {
 		result.Attempts++
 		a := c.once(ctx, p)
-		result.Status = a.Status
+		result.Status, result.GivenUp = a.Status, a.givenUp
 		result.Reason = p.Name + " " + a.Said
 		if len(before) > 0 {
 			result.Reason += fmt.Sprintf("; attempt %d of %d (before: %s)", result.Attempts, attempts, strings.Join(before, "; "))
@@ -94,7 +97,7 @@ func (c Clock) Run(ctx context.Context, s Spec, prepare func() (Probe, error)) (
 			before = append(before, a.Said)
 		}
 		if !c.pause(ctx) {
-			result.Status = Broken
+			result.Status, result.GivenUp = Broken, true
 			result.Reason = p.Name + " " + a.Said + ", and the caller gave up before it could be tried again"
 			return result
 		}
@@ -111,7 +114,8 @@ func (c Clock) once(ctx context.Context, p Probe) Attempt {
 	defer cancel()
 	a := p.Try(bound)
 	if a.Status == Failed && ctx.Err() != nil && !a.Told {
-		return Breaking("was given up by the caller before it was answered")
+		a = Breaking("was given up by the caller before it was answered")
+		a.givenUp = true
 	}
 	return a
 }

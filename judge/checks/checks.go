@@ -155,6 +155,13 @@ type Result struct {
 	Round int `json:"round,omitempty"`
 	// Begins is how often that run began: more than once where what ran it ended before.
 	Begins int `json:"begins,omitempty"`
+	// GivenUp says of a broken one that it was the probed that had not answered, or was to
+	// be tried again, when the time was over.
+	GivenUp bool `json:"-"`
+	// Cut says that its look's time was over before it had ended.
+	Cut bool `json:"cut,omitempty"`
+	// Earlier is how many rounds came before it, where it ran within a look.
+	Earlier int `json:"earlier,omitempty"`
 	// Load is what a load left.
 	Load *LoadRun `json:"load,omitempty"`
 	// Canary and Baseline are what each arm left, where it ran on both.

@@ -74,23 +74,3 @@ func (l Load) Length() time.Duration { return l.Warmup + l.Duration }
 
 // MostRounds is how many loads a rollout is sent at most.
 func (l Load) MostRounds() int { return max(l.Rounds, 1) }
-
-// longestInLook is the longest total with which a check still runs within a look, for
-// which somebody waits.
-const longestInLook = 30 * time.Second
-
-// Long reports whether the check takes longer than anybody waits for a look, so that it
-// is done as work of its own.
-func (s Spec) Long() bool { return s.Load != nil || s.Total > longestInLook }
-
-// Lasts is how long a long check takes at most.
-func (s Spec) Lasts() time.Duration {
-	if s.Load == nil {
-		return s.Total
-	}
-	timeout := s.Load.Timeout
-	if timeout <= 0 {
-		timeout = 10 * time.Second
-	}
-	return s.Load.Length() + timeout + time.Second
-}

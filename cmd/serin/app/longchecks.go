@@ -15,10 +15,10 @@ import (
 	"github.com/serin-canary/serin/judge/journal/outbox"
 )
 
-// Long checks, loads among them, are work of their own: a look says which should begin,
-// this work runs them once for all replicas, and the next look uses the result. Work of a
-// process that died is taken over only after its kind's timeout, so that there is a kind
-// for each length.
+// Long checks, loads among them, and those that outlasted a look are work of their own: a
+// look says which should begin, this work runs them once for all replicas, and the next
+// look uses the result. Work of a process that died is taken over only after its kind's
+// timeout, so that there is a kind for each length.
 const (
 	kindCheckShort   = "check-short"
 	kindCheck        = "check"
@@ -41,7 +41,7 @@ func lengthsOfChecks() []struct {
 func longCheckKinds() map[string]outbox.Kind {
 	m := map[string]outbox.Kind{}
 	for _, l := range lengthsOfChecks() {
-		m[l.kind] = outbox.Kind{Timeout: l.most + 5*time.Second, Patience: time.Hour, Concurrency: 2, First: 2 * time.Second, Longest: 10 * time.Second, Lapses: true}
+		m[l.kind] = outbox.Kind{Timeout: l.most + 5*time.Second, Patience: time.Hour, Concurrency: 8, First: 2 * time.Second, Longest: 10 * time.Second, Lapses: true}
 	}
 	return m
 }

@@ -229,7 +229,7 @@ func (e *evaluator) promotable() bool {
 			continue
 		}
 		x := tr.effect
-		if x == nil || x.Blocks == 0 || (tr.trouble != Undecided && tr.trouble != CannotJudge) {
+		if tr.hollow || x == nil || x.Blocks == 0 || (tr.trouble != Undecided && tr.trouble != CannotJudge) {
 			return false
 		}
 		limit := x.Baseline*(1+tr.m.Margin.Relative) + tr.m.Margin.Absolute

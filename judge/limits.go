@@ -99,16 +99,9 @@ func lowerRate(x, n float64) float64 {
 // valueLimit bounds a value of each process, or of all of them together, in
 // consecutive blocks.
 func (e *evaluator) valueLimit(l plan.Limit, f FrozenMetric) crossing {
-	var named []queries.Process
-	if l.Each {
-		named = f.Canary.Processes
-	} else {
-		named = []queries.Process{together(f.Canary, l)}
-	}
 	first := crossing{block: unknownBlock, class: Passed, reason: "not crossed"}
-	for _, p := range named {
-		v := limitValues(p, l)
-		if t, at := firstCrossing(v, l); t != unknownBlock && (first.block == unknownBlock || t < first.block) {
+	for _, p := range e.bounded(l, f.Canary) {
+		if t, at := firstCrossing(p.V, l); t != unknownBlock && (first.block == unknownBlock || t < first.block) {
 			who := "the canary"
 			if l.Each && p.Name != "" {
 				who = p.Name
@@ -118,6 +111,22 @@ func (e *evaluator) valueLimit(l plan.Limit, f FrozenMetric) crossing {
 		}
 	}
 	return first
+}
+
+// bounded returns the columns that are compared with a limit's bound: of each process, or
+// of all of them together.
+func (e *evaluator) bounded(l plan.Limit, f queries.Frame) []queries.Process {
+	if l.Growth && f.Processes[0].V != nil && e.p.Edition >= 1 {
+		return grown(f, l)
+	}
+	if !l.Each {
+		return []queries.Process{{V: limitValues(together(f, l), l)}}
+	}
+	out := make([]queries.Process, len(f.Processes))
+	for i, p := range f.Processes {
+		out[i] = queries.Process{Name: p.Name, V: limitValues(p, l)}
+	}
+	return out
 }
 
 func titleOf(l plan.Limit) string {
@@ -191,8 +200,8 @@ func limitValues(p queries.Process, l plan.Limit) queries.Column {
 	return out
 }
 
-// fromStart turns values into their growth over the first one, or into fractions
-// of the largest one seen so far.
+// fromStart turns values into fractions of the largest one seen so far, or into their
+// growth over the first one, which is how editions before 1 knew growth.
 func fromStart(v queries.Column, fraction bool) {
 	first, most := math.NaN(), 0.0
 	for t, x := range v {

@@ -25,6 +25,8 @@ type trial struct {
 	// could not, cannot says why.
 	certifies bool
 	cannot    string
+	// hollow says that the margin excludes nothing at the baseline's level.
+	hollow bool
 
 	load bool // of a load: its name is no metric's of the plan
 
@@ -47,6 +49,7 @@ type sharpness struct {
 	exact       bool    // requests fail independently: φ is 1
 	rollback    float64 // natural logarithm of the evidence that rolls back
 	share       float64 // the metric's part of the plan's weights; 0 where it has none
+	edition     int     // of the rules
 }
 
 // alone is the natural logarithm of the evidence with which a metric rolls back by
@@ -85,6 +88,7 @@ func newSharpness(p plan.Plan, attempt, weighted int, scale float64) sharpness {
 		scale:      scale,
 		ignorePods: p.Guarantee == plan.ThesePods,
 		rollback:   rollbackThreshold(p),
+		edition:    p.Edition,
 	}
 }
 

@@ -37,15 +37,42 @@ func judgeRatio(tr *trial, tl *timeline, s sharpness) {
 	}
 
 	setNull(counted, c, b, func(kc, kb float64) float64 { return alw.factor(alw.promote(margin, kc, kb)) })
-	if tr.certifies = certifiesRatio(counted, down, tr.effect.Baseline); tr.certifies {
+	hollow := Hollow(tr.m, tr.effect.Baseline, s.scale)
+	switch tr.certifies = certifiesRatio(counted, down, tr.effect.Baseline); {
+	case hollow != "" && s.edition >= 1:
+		tr.certifies, tr.hollow, tr.cannot = false, true, hollow
+	case tr.certifies:
 		tr.notWorse = last(down.Evidence(nil, counted, phi))
-	} else {
+	default:
 		tr.cannot = needsPods(alw.pods.PodsNeeded(margin, meanPods(b), s.zPromote))
 	}
 	e := tr.effect
 	e.Dispersion, e.PodSpread, e.Level = lastPhi(phi), alw.spread(), 1-s.alpha
 	e.Low, e.High = ratioBounds(blocks, lastPhi(phi), s)
 	e.Limit = limitWords(alw.factor(tolerance), tr.m, s.scale)
+}
+
+// Hollow says why a share's margin, multiplied by scale (1; 2 where the arms do not share
+// time), excludes no canary beside a baseline of this level: its boundary lies beyond all
+// or none of the requests. It is empty where the margin excludes something, and for what
+// is no share.
+func Hollow(m plan.Metric, baseline, scale float64) string {
+	if m.Reading.Kind != queries.Ratio {
+		return ""
+	}
+	relative, absolute := m.Margin.Relative*scale, m.Margin.Absolute*scale
+	if m.Worse == plan.Lower {
+		if at := baseline*(1-relative) - absolute; baseline <= 0 || at > 0 {
+			return ""
+		}
+		return fmt.Sprintf("the margin beside a baseline of %s allows a canary with none at all, so that every canary would pass; write a smaller margin", percent(baseline))
+	}
+	at := baseline*(1+relative) + absolute
+	if at < 1 {
+		return ""
+	}
+	return fmt.Sprintf("the margin beside a baseline of %s ends at %s, so that every canary would pass; where the query counts what went well, ask for the failures (1 - good/all) or write worse: lower; else write a smaller margin",
+		percent(baseline), percent(at))
 }
 
 // beyondLuck keeps the lesser of the evidence that the canary is worse than tolerated and

@@ -119,7 +119,8 @@ func poisson(rng *rand.Rand, mean float64) float64 {
 func testPlan() plan.Plan {
 	minute := plan.Duration(time.Minute)
 	return plan.Plan{
-		Name: "checkout", Service: "checkout", Source: "prometheus", Mode: plan.Enforce,
+		Edition: plan.Edition,
+		Name:    "checkout", Service: "checkout", Source: "prometheus", Mode: plan.Enforce,
 		Block: minute, Lag: 30 * plan.Duration(time.Second), PrePeriod: 60 * minute,
 		Warmup:      plan.Warmup{For: 3 * minute, Requests: 300, AtMost: 10 * minute},
 		MinDuration: 10 * minute, MaxDuration: 60 * minute, HoldFor: 240 * minute,

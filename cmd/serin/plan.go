@@ -149,6 +149,7 @@ func (c planCheckCmd) ask(ctx context.Context, w io.Writer, p plan.Plan) ([]stri
 		if err := writeNoise(w, p, config.Priors); err != nil {
 			return missing, err
 		}
+		missing = append(missing, hollow(p, config.Priors)...)
 	}
 	if err := writePower(ctx, w, config); err != nil {
 		return missing, err

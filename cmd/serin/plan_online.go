@@ -119,6 +119,20 @@ func writeNoise(w io.Writer, p plan.Plan, priors map[string]*judge.Prior) error 
 	return tw.Flush()
 }
 
+// hollow says which metrics could not hold up any canary at the level that the baseline had.
+func hollow(p plan.Plan, priors map[string]*judge.Prior) (wrong []string) {
+	for _, m := range p.Metrics {
+		prior := priors[m.Name]
+		if prior == nil || !m.Required {
+			continue
+		}
+		if why := judge.Hollow(m, prior.Rate, 1); why != "" {
+			wrong = append(wrong, fmt.Sprintf("plan %s: metric %s: %s", p.Name, m.Name, why))
+		}
+	}
+	return wrong
+}
+
 // noise writes a prior's dispersion: of counts as a multiple of chance, of values in percent.
 func noise(p judge.Prior) (varies, differ string) {
 	switch {

@@ -2,7 +2,10 @@ package main
 
 import (
 	"fmt"
+	"strings"
 	"testing"
+
+	"github.com/serin-canary/serin/judge"
 )
 
 // TestUnitsAreShown holds how plan check shows a metric's unit: as it was guessed from the
@@ -20,5 +23,19 @@ func TestUnitsAreShown(t *testing.T) {
 		if got := unit(p.Metrics[0]); got != c.want {
 			t.Errorf("%s: got %q, want %q", c.name, got, c.want)
 		}
+	}
+}
+
+// TestHollowMarginsAreSaid holds that plan check finds a success rate under a name that
+// does not tell, by the level that it has.
+func TestHollowMarginsAreSaid(t *testing.T) {
+	const text = "service: a\nselector: pod=~\"{{ .PodPattern }}\"\nmetrics:\n  - name: share\n    query: sum(rate(answered_total[2m])) / sum(rate(asked_total[2m]))\n"
+	p := mustPlan(t, text)
+	got := hollow(p, map[string]*judge.Prior{"share": {Rate: 0.997}})
+	if len(got) != 1 || !strings.Contains(got[0], "metric share: ") || !strings.Contains(got[0], "write worse: lower") {
+		t.Errorf("got %q of a share of 99.7%%, want one fault that says what to write", got)
+	}
+	if got := hollow(p, map[string]*judge.Prior{"share": {Rate: 0.003}}); len(got) != 0 {
+		t.Errorf("got %q of a share of 0.3%%, want none", got)
 	}
 }

@@ -22,6 +22,7 @@ type builder struct {
 }
 
 func (b *builder) build() {
+	b.p.Edition = Edition
 	b.identity()
 	b.policy()
 	b.windows()

@@ -106,8 +106,8 @@ type limitFile struct {
 	Below    *quantityText `yaml:"below" jsonschema_description:"Crossed when the value is below."`
 	Blocks   *int          `yaml:"blocks" jsonschema:"minimum=1,maximum=1000" jsonschema_description:"In how many blocks. Default: 2; with growth 1."`
 	Each     *bool         `yaml:"each" jsonschema_description:"One process suffices. Default: false, the canary as a whole."`
-	Growth   *bool         `yaml:"growth" jsonschema_description:"The value is a running total whose growth since the start is bounded. Default: false."`
-	Fraction *bool         `yaml:"fraction" jsonschema_description:"The value is compared with the canary's own number at the start. Default: false."`
+	Growth   *bool         `yaml:"growth" jsonschema_description:"The value is a running total whose growth since the start of the rollout is bounded; a fall begins anew, and a process that appears later counts from 0. Default: false."`
+	Fraction *bool         `yaml:"fraction" jsonschema_description:"The value is compared with the largest that the canary has shown so far in the rollout. Default: false."`
 	Unit     *string       `yaml:"unit" jsonschema_description:"Unit of the query's values. Default: the metric's."`
 	Title    *string       `yaml:"title" jsonschema_description:"For people."`
 	Enabled  *bool         `yaml:"enabled" jsonschema_description:"false drops it; for a preset's limit."`

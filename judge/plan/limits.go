@@ -104,7 +104,7 @@ func (b *builder) limitQuery(d draft[limitFile], l *Limit) bool {
 		l.Unit = value(d.row.Unit, unitOf(Latency, r))
 	}
 	if l.Growth && l.Fraction {
-		b.blame(d.origin, "fraction", "a value is compared by its growth or as a fraction of its start, not both; delete one line")
+		b.blame(d.origin, "fraction", "a value is compared by its growth or as a fraction of its largest, not both; delete one line")
 	}
 	return true
 }

@@ -33,7 +33,7 @@ func TestPresetLimits(t *testing.T) {
 	want := []row{
 		{"crash-loop", "", 1, no, 1, true, true, false},
 		{"oom-kill", "", 0, no, 1, true, false, false},
-		{"ready-pods", "", no, 0.5, 3, false, false, true},
+		{"ready-pods", "", no, 50, 5, false, false, false},
 		{"throttled", "throttling", 0.25, no, 2, false, false, false},
 	}
 	nan := cmp.Comparer(func(a, b float64) bool { return a == b || math.IsNaN(a) && math.IsNaN(b) })
@@ -49,15 +49,15 @@ service: a
 preset: [istio, kubernetes]
 limits:
   - { name: throttled, metric: errors, above: 30% }
-  - { name: ready-pods, below: 80%, blocks: 5 }
+  - { name: ready-pods, below: 80 percent, blocks: 4 }
   - { name: crash-loop, enabled: false }
   - { name: oom-kill, query: sum by (pod) (oom_total), selector: 'pod=~"{{ .PodPattern }}"', above: 2 }
 `)
 	if l := limit(t, p, "throttled"); l.Metric != "errors" || *l.Above != 0.3 || l.Unit != "ratio" {
 		t.Errorf("got %+v, want a bound of 30%% on errors", l)
 	}
-	if l := limit(t, p, "ready-pods"); *l.Below != 0.8 || l.Blocks != 5 || !l.Fraction {
-		t.Errorf("got %+v, want 80%% in 5 blocks", l)
+	if l := limit(t, p, "ready-pods"); *l.Below != 80 || l.Blocks != 4 || l.Unit != "percent" {
+		t.Errorf("got %+v, want 80 percent in 4 blocks", l)
 	}
 	if l := limit(t, p, "oom-kill"); *l.Above != 2 || l.Query.Expr != "sum by (pod) (oom_total)" || !l.Each || l.Unit != "" {
 		t.Errorf("got %+v, want the plan's query and no unit", l)

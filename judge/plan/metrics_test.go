@@ -48,7 +48,8 @@ func TestDefaults(t *testing.T) {
 	got := load(t, "service: checkout\npreset: istio\n")
 	got.Metrics = nil
 	want := Plan{
-		Name: "checkout", Service: "checkout", Source: "prometheus", Mode: Enforce,
+		Edition: Edition,
+		Name:    "checkout", Service: "checkout", Source: "prometheus", Mode: Enforce,
 		Block: Duration(time.Minute), Lag: Duration(30 * time.Second), PrePeriod: Duration(time.Hour),
 		Warmup:      Warmup{For: Duration(3 * time.Minute), Requests: 300, AtMost: Duration(10 * time.Minute)},
 		MinDuration: Duration(10 * time.Minute), MaxDuration: Duration(time.Hour), HoldFor: Duration(4 * time.Hour),

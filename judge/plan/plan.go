@@ -5,12 +5,23 @@ import (
 	"github.com/serin-canary/serin/queries"
 )
 
+// Edition is the edition of the judge's rules that plans are loaded for. It is raised
+// where the same plan would be judged otherwise than before, so that what is recorded
+// replays to the verdicts that it had.
+//
+// 1: margins that exclude nothing are not proven; growth is added up from steps upwards,
+// and from 0 for a process that appears after the start.
+const Edition = 1
+
 // Plan says what is judged for a service, how, and what follows. It is written
 // once and read three ways: judge runs it, dashboards draws it, alerts watches it.
 //
 // A loaded plan is complete: presets are merged, defaults are filled in, and every
 // query has been understood. It is pinned to a rollout as JSON.
 type Plan struct {
+	// Edition is that of the rules by which it is judged; 0 for what was pinned before
+	// they were counted.
+	Edition   int    `json:"edition,omitempty"`
 	Name      string `json:"name"`
 	Service   string `json:"service"`
 	Namespace string `json:"namespace,omitempty"`
@@ -146,10 +157,11 @@ type Limit struct {
 	// canary's processes are taken together.
 	Each bool `json:"each,omitempty"`
 	// Growth says that the value is a running total whose growth since the start
-	// of the rollout is bounded (restarts).
+	// of the rollout is bounded (restarts). Steps upwards are added up, so that a total
+	// that begins anew loses nothing; one of a process that appears later counts from 0.
 	Growth bool `json:"growth,omitempty"`
-	// Fraction says that the value is compared with the canary's own number at the
-	// start (ready pods below one half).
+	// Fraction says that the value is compared with the largest that the canary has
+	// shown so far in the rollout (connections below one half of what they were).
 	Fraction bool   `json:"fraction,omitempty"`
 	Unit     string `json:"unit,omitempty"`
 	Title    string `json:"title,omitempty"`

@@ -54,7 +54,7 @@ func BrunnerMunzel(x, y []float64, alt Alternative, level float64) (RelativeEffe
 	if alt == TwoSided {
 		tail /= 2
 	}
-	reach := studentQuantile(1-tail, out.DF) * math.Sqrt(vx+vy) / (m * n)
+	reach := StudentQuantile(1-tail, out.DF) * math.Sqrt(vx+vy) / (m * n)
 	out.Interval = Interval{Low: 0, High: 1, Level: level}
 	if alt != Less {
 		out.Interval.Low = math.Max(0, out.Superiority-reach)

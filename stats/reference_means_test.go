@@ -110,7 +110,7 @@ func checkEffects(t *testing.T, c referenceCase) {
 func checkDistributions(t *testing.T, c referenceCase) {
 	functions := map[string]func(a map[string]float64) float64{
 		"qnorm": func(a map[string]float64) float64 { return normalQuantile(a["p"]) },
-		"qt":    func(a map[string]float64) float64 { return studentQuantile(a["p"], a["df"]) },
+		"qt":    func(a map[string]float64) float64 { return StudentQuantile(a["p"], a["df"]) },
 		"pt":    func(a map[string]float64) float64 { return studentAbove(-a["q"], a["df"]) },
 		"qbeta": func(a map[string]float64) float64 { return betaQuantile(a["p"], a["a"], a["b"]) },
 		"pwilcox": func(a map[string]float64) float64 {

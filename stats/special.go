@@ -59,8 +59,9 @@ func studentSides(alt Alternative, t, df float64) float64 {
 	return sides(alt, studentAbove(t, df), studentAbove(-t, df))
 }
 
-// studentQuantile returns t with P(T <= t) = p.
-func studentQuantile(p, df float64) float64 {
+// StudentQuantile returns t with P(T <= t) = p, of Student's distribution with df > 0 degrees
+// of freedom; p is in (0, 1).
+func StudentQuantile(p, df float64) float64 {
 	if p == .5 {
 		return 0
 	}

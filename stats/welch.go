@@ -65,7 +65,7 @@ func Welch(x, y []float64, opt WelchOptions) (MeanTest, error) {
 	if opt.Alternative == TwoSided {
 		tail /= 2
 	}
-	reach := studentQuantile(1-tail, out.DF) * se
+	reach := StudentQuantile(1-tail, out.DF) * se
 	out.Interval = oneSided(opt.Alternative, Interval{Level: level},
 		func() float64 { return (mx - my - reach) * unit }, func() float64 { return (mx - my + reach) * unit })
 	return out, nil

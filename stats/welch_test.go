@@ -86,7 +86,7 @@ func TestStudentTails(t *testing.T) {
 	near(t, "df 99999", studentAbove(6, 99999), 9.8996476162176596e-10, 1e-9)
 	for _, p := range []float64{1e-12, .01, .4, .5, .75, .999} {
 		for _, df := range []float64{1, 2.5, 40, 1e4} {
-			near(t, "quantile", studentAbove(-studentQuantile(p, df), df), p, 1e-11)
+			near(t, "quantile", studentAbove(-StudentQuantile(p, df), df), p, 1e-11)
 		}
 	}
 }

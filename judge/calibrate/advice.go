@@ -47,12 +47,13 @@ func (r Report) ofPromise() Advice {
 		percent(a.Rate), percent(a.Low), percent(a.High), percent(r.Alpha), r.more())}
 }
 
-// more says how many draws would decide.
+// more says how many draws would decide, if the history grew with them: draws of the same
+// stretches tell less and less.
 func (r Report) more() string {
 	for n := 2 * r.Alarms.Of; n <= 64*r.Alarms.Of; n *= 2 {
 		k := int(math.Round(r.Alarms.Rate * float64(n)))
 		if promise(rateOf(k, n, r.Alarms.Effective*float64(n)/float64(r.Alarms.Of)), r.Alpha) != Unknown {
-			return fmt.Sprintf("About %d draws would decide, if they go on like this; more days of history tell more than more draws of the same days.", n)
+			return fmt.Sprintf("About %d draws of %d times as much history would decide, if they go on like this; more draws of the same days tell less.", n, n/r.Alarms.Of)
 		}
 	}
 	return "The rate is so near to what is allowed that no number of draws decides it."

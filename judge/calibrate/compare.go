@@ -138,12 +138,19 @@ func paired(a, b Report) Paired {
 			p.None++
 		}
 	}
-	part := 1.0
-	if n := len(a.Draws); n > 0 {
-		part = math.Min(1, math.Min(a.Likeness.Effective, b.Likeness.Effective)/float64(n))
-	}
+	part := told(a, b) / math.Max(float64(len(a.Draws)), 1)
 	p.Chance = uneven(int(math.Round(float64(p.First)*part)), int(math.Round(float64(p.Second)*part)))
 	return p
+}
+
+// told is how many independent draws tell as much of where two reports differ.
+func told(a, b Report) float64 {
+	k := kinshipOf(a.Draws)
+	n := math.Min(k.told(a.Likeness), k.told(b.Likeness))
+	if z, _ := k.outcomes(func(d Result) bool { return d.Harm > 0 != (b.Draws[d.Index].Harm > 0) }); z != nil {
+		n = math.Min(n, k.told(k.alike(z)))
+	}
+	return math.Min(n, float64(len(a.Draws)))
 }
 
 // uneven is the two-sided probability of a division at least as uneven by a fair coin.

@@ -21,7 +21,7 @@ func TestIndependentDrawsCountInFull(t *testing.T) {
 	for i := range 300 {
 		rs = append(rs, Result{Slot: i, Pods: []string{fmt.Sprint(d.IntN(20))}, Peak: d.NormFloat64()})
 	}
-	if l := likeness(rs); l.Effective < 200 {
+	if l := alikeByPeak(rs); l.Effective < 200 {
 		t.Errorf("got %+v, want nearly all of 300 draws", l)
 	}
 }
@@ -46,10 +46,15 @@ func TestDrawsThatShareCountLess(t *testing.T) {
 			slot, pod := 2*(i%40), d.IntN(20)
 			rs = append(rs, Result{Slot: slot, Pods: []string{fmt.Sprint(pod)}, Peak: level[c.of(slot, pod)] + .1*d.NormFloat64()})
 		}
-		if l := likeness(rs); l.Effective > c.most || l.Effective < 5 {
+		if l := alikeByPeak(rs); l.Effective > c.most || l.Effective < 5 {
 			t.Errorf("%s: got %+v, want at most %v independent draws", name, l, c.most)
 		}
 	}
+}
+
+func alikeByPeak(rs []Result) Likeness {
+	k := kinshipOf(rs)
+	return k.alike(k.peaks())
 }
 
 // TestTheIntervalCovers draws alarms that come in clusters, and counts how often the
@@ -71,7 +76,7 @@ func TestTheIntervalCovers(t *testing.T) {
 				}
 			}
 		}
-		r := rateOf(alarms, len(rs), likeness(rs).Effective)
+		r := rateOf(alarms, len(rs), alikeByPeak(rs).Effective)
 		if r.Low <= rate && rate <= r.High {
 			covers++
 		}

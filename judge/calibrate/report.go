@@ -11,6 +11,7 @@ import (
 	"github.com/serin-canary/serin/judge"
 	"github.com/serin-canary/serin/judge/backtest"
 	"github.com/serin-canary/serin/judge/backtest/paper"
+	"github.com/serin-canary/serin/judge/plan"
 	"github.com/serin-canary/serin/judge/power"
 	"github.com/serin-canary/serin/judge/rollout"
 	"github.com/serin-canary/serin/queries"
@@ -44,12 +45,13 @@ type Report struct {
 	MedianMinutes *float64 `json:"promoteMedianMinutes"`
 	NinetyMinutes *float64 `json:"promoteNinetyMinutes"`
 	Deadline      string   `json:"deadline"`
-	Likeness      Likeness `json:"likeness"`
-	Verdict       Promise  `json:"verdict"`
-	Metrics       []Metric `json:"metrics"`
-	Advice        []Advice `json:"advice"`
-	Notes         []string `json:"notes,omitempty"`
-	Draws         []Result `json:"draws"`
+	// Likeness is that of the draws' peaks of evidence.
+	Likeness Likeness `json:"likeness"`
+	Verdict  Promise  `json:"verdict"`
+	Metrics  []Metric `json:"metrics"`
+	Advice   []Advice `json:"advice"`
+	Notes    []string `json:"notes,omitempty"`
+	Draws    []Result `json:"draws"`
 
 	block time.Duration
 }
@@ -103,23 +105,22 @@ func (p prepared) report(ctx context.Context, rs []Result) (Report, error) {
 			of = append(of, d)
 		}
 	}
-	r.Likeness = likeness(of)
-	count := func(is func(Result) bool) Rate {
-		n := 0
-		for _, d := range of {
-			if is(d) {
-				n++
-			}
-		}
-		return rateOf(n, len(of), r.Likeness.Effective)
-	}
-	r.Alarms = count(func(d Result) bool { return d.Harm > 0 })
-	r.First = count(func(d Result) bool { return d.RolledBack > 0 })
-	r.Promoted = count(func(d Result) bool { return d.Promoted > 0 })
+	kin := kinshipOf(of)
+	r.Likeness = kin.alike(kin.peaks())
+	others := p.besideEvidence()
+	alarms := func(is func(Result) bool) Rate { return kin.alarms(is, r.Likeness, others) }
+	r.Alarms = alarms(func(d Result) bool { return d.Harm > 0 })
+	r.First = alarms(func(d Result) bool { return d.RolledBack > 0 })
+	r.Promoted = kin.rate(func(d Result) bool { return d.Promoted > 0 })
 	r.MedianMinutes, r.NinetyMinutes = r.until(of, .5, promotedAt), r.until(of, .9, promotedAt)
 	r.Verdict = promise(r.Alarms, r.Alpha)
 	for i, m := range p.Plan.Metrics {
-		r.Metrics = append(r.Metrics, r.metric(of, i, Metric{Name: m.Name, Kind: string(m.Kind), Weight: m.Weight, Required: m.Required}, count))
+		row := r.metric(of, i, Metric{Name: m.Name, Kind: string(m.Kind), Weight: m.Weight, Required: m.Required})
+		row.Alarms = alarms(func(d Result) bool { return d.Harm > 0 && slices.Contains(d.Blamed, m.Name) })
+		if m.Required {
+			row.Held = kin.rate(func(d Result) bool { return d.heldBy(i) })
+		}
+		r.Metrics = append(r.Metrics, row)
 	}
 	r.share(rs, p.layout)
 	if p.Paths > 0 && p.Harm == nil && len(of) > 0 {
@@ -167,11 +168,15 @@ func (r Report) until(of []Result, part float64, when func(Result) int) *float64
 	return &m
 }
 
-func (r Report) metric(of []Result, i int, m Metric, count func(func(Result) bool) Rate) Metric {
-	m.Alarms = count(func(d Result) bool { return d.Harm > 0 && slices.Contains(d.Blamed, m.Name) })
+// besideEvidence reports whether something else than evidence may roll a draw back.
+func (p prepared) besideEvidence() bool {
+	return len(p.trial.plan.Limits) > 0 || p.trial.plan.NoData == plan.Rollback || p.trial.plan.OnShared == plan.Rollback
+}
+
+// metric reads what became of a metric, but for its rates.
+func (r Report) metric(of []Result, i int, m Metric) Metric {
 	if m.Required {
 		m.ProvenMinutes = r.until(of, .5, func(d Result) int { return d.Metrics[i].Proven })
-		m.Held = count(func(d Result) bool { return d.heldBy(i) })
 	}
 	var peaks, phi, spread []float64
 	for _, d := range of {

@@ -165,11 +165,11 @@ func (r Report) basis() []string {
 	l := r.Likeness
 	out := []string{fmt.Sprintf("%d draws: in each, %s of the baseline stood for the canary, %.3g on average for the baseline, and the engine looked after every block of %s up to %s. %d stretches of history, seed %d.",
 		len(r.Draws), podsWords(r.Pods), r.Others, r.Block, r.Deadline, r.Stretches, r.Seed)}
-	how := fmt.Sprintf("The draws tell as much as %.0f independent ones", l.Effective)
-	if l.Effective < float64(r.Alarms.Of)-.5 {
-		how += fmt.Sprintf(" (likeness of draws of the same time %.2g, of neighbouring times %.2g, of the same pods %.2g)", l.SameTime, l.NextTime, l.SamePods)
+	how := fmt.Sprintf("Of false alarms the draws tell as much as %.0f independent ones", r.Alarms.Effective)
+	if l.SameTime+l.NextTime+l.SamePods > 0 {
+		how += fmt.Sprintf(" (likeness of the evidence of draws of the same time %.2g, of neighbouring times %.2g, of the same pods %.2g)", l.SameTime, l.NextTime, l.SamePods)
 	}
-	return append(out, how+"; intervals are exact ones (Clopper and Pearson) of so many.")
+	return append(out, how+fmt.Sprintf(", of promotions as much as %.0f; intervals are exact ones (Clopper and Pearson) of so many.", r.Promoted.Effective))
 }
 
 func podsWords(n int) string {

@@ -46,6 +46,10 @@ func (w caller) everywhere() bool { return w.local || (w.token != nil && w.token
 // callerKey is where a request's context holds its caller.
 const callerKey = "serin.caller"
 
+// refusalKey is where the context of a hook's request holds why what its header presents
+// is not accepted: a token that has expired is refused in so many words.
+const refusalKey = "serin.refusal"
+
 // callerOf returns who sent a request.
 func callerOf(c echo.Context) caller {
 	w, _ := c.Get(callerKey).(caller)
@@ -147,6 +151,7 @@ func (s *Server) authenticate(next echo.HandlerFunc) echo.HandlerFunc {
 		case err == nil && w.known():
 			return s.admit(c, w, next)
 		case isHook(c):
+			c.Set(refusalKey, err)
 			r.Body = http.MaxBytesReader(c.Response().Writer, r.Body, strangersBody)
 			return next(c)
 		case err == nil && c.Path() == pathGitHub && s.cfg.GitHub != nil:
@@ -266,7 +271,9 @@ func (s *Server) authoriseHook(c echo.Context, token string) error {
 	}
 	w, err := s.bySecret(token)
 	if err == nil && !w.known() {
-		err = unauthorised()
+		if err, _ = c.Get(refusalKey).(error); err == nil {
+			err = unauthorised()
+		}
 	}
 	if err != nil {
 		return s.stranger(c, err)

@@ -131,15 +131,17 @@ type ruling struct {
 type hook struct {
 	name   string
 	answer func(ctx context.Context, p flaggerCall) (ruling, error)
+	// looks: it asks the judge, which may take as long as its author allows.
+	looks bool
 }
 
 // hooks lists Flagger's hooks. The first three never open a rollout and are never
 // refused; the others ask the judge.
 func (s *Server) hooks() []hook {
 	list := []hook{
-		{"confirm-rollout", s.confirmRollout},
-		{"event", s.event},
-		{"post-rollout", s.postRollout},
+		{"confirm-rollout", s.confirmRollout, false},
+		{"event", s.event, false},
+		{"post-rollout", s.postRollout, false},
 	}
 	for _, q := range questions() {
 		list = append(list, hook{q.hook, func(ctx context.Context, p flaggerCall) (ruling, error) {
@@ -148,7 +150,7 @@ func (s *Server) hooks() []hook {
 				return s.excuse(ctx, q, p, err)
 			}
 			return r, nil
-		}})
+		}, true})
 	}
 	return list
 }
@@ -174,9 +176,11 @@ func (s *Server) flagger(h hook) echo.HandlerFunc {
 		if err := s.mayHook(callerOf(c), p); err != nil {
 			return err
 		}
-		within, err := s.withinOf(p.Metadata["answerWithin"], s.cfg.Pressure.Flagger)
-		if err != nil {
-			return err
+		within := s.cfg.Pressure.Flagger
+		if h.looks {
+			if within, err = s.withinOf(p.Metadata["answerWithin"], within); err != nil {
+				return err
+			}
 		}
 		ctx, cancel := context.WithTimeout(c.Request().Context(), within)
 		defer cancel()

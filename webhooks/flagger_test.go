@@ -328,3 +328,15 @@ func TestUnknownHook(t *testing.T) {
 		t.Errorf("got %d hooks, want 8", n)
 	}
 }
+
+// Flagger shows no text of these hooks, and a refusal of the first would hold it for ever.
+func TestHooksThatTellAreNotRefusedForTheirPatience(t *testing.T) {
+	w := newWorld(t)
+	for _, text := range []string{"90s", "soon"} {
+		patient := call{metadata: map[string]string{"answerWithin": text}}
+		for _, name := range []string{"confirm-rollout", "event", "post-rollout"} {
+			w.want(w.hook(name, patient), 200)
+		}
+		w.want(w.hook("pre-rollout", patient), 400)
+	}
+}

@@ -53,7 +53,7 @@ const maxBuckets = 4096
 // Controllers are never told to come back later. Flagger counts a 4xx as a failed
 // check and loses the text of a 429; to Argo every status beside 2xx is an error of
 // the measurement, and enough of them abort the rollout; Azure calls a check in
-// callback mode once and never again. What protects the server
+// callback mode once and never again; Spinnaker's stage fails. What protects the server
 // from a controller that asks too often is the bound on its work, not a refusal.
 type rates struct {
 	limits Limits
@@ -91,7 +91,12 @@ func (r *rates) stranger(c echo.Context, now time.Time) error {
 
 // canWait reports whether who calls this path tries again after a 429.
 func canWait(path string) bool {
-	return !within(path, "/flagger") && !within(path, "/argo") && !within(path, "/azure") && path != pathAlertmanager
+	for _, controllers := range [...]string{"/flagger", "/argo", "/azure", kayentaPrefix, pathAlertmanager} {
+		if within(path, controllers) {
+			return false
+		}
+	}
+	return true
 }
 
 // network returns what one host can be told apart by: its address, or the first 64

@@ -33,6 +33,9 @@ func TestRatesOfOneToken(t *testing.T) {
 		w.want(w.as("busy-token", "POST", "/flagger/rollout", flaggerIn("shop", "")), 200)
 		w.want(w.as("busy-token", "POST", "/argo/analysis", argoArgs(nil)), 200)
 		w.want(w.as("busy-token", "POST", pathAlertmanager, group(nil)), 200)
+		if a := w.as("busy-token", "GET", "/kayenta/judges", ""); a.code == 429 {
+			t.Fatal("got a caller of Kayenta's told to wait, want it answered")
+		}
 	}
 	w.want(w.as("busy-token", "GET", "/v1/rollouts", ""), 429)
 	w.clock.add(time.Second)
@@ -260,7 +263,8 @@ func TestUnknownSendersSendLittle(t *testing.T) {
 func TestEveryRouteIsCountedOrACannotWait(t *testing.T) {
 	w := newWorld(t)
 	for _, r := range w.server.handler.(*echo.Echo).Routes() {
-		controller := strings.HasPrefix(r.Path, "/flagger") || strings.HasPrefix(r.Path, "/argo") || strings.HasPrefix(r.Path, "/azure") || r.Path == pathAlertmanager
+		controller := strings.HasPrefix(r.Path, "/flagger") || strings.HasPrefix(r.Path, "/argo") || strings.HasPrefix(r.Path, "/azure") ||
+			strings.HasPrefix(r.Path, kayentaPrefix) || r.Path == pathAlertmanager
 		if canWait(r.Path) == controller {
 			t.Errorf("%s: got %v, want a 429 for those that try again, and for nobody else", r.Path, !controller)
 		}

@@ -111,24 +111,31 @@ func (l *looks) collectors() []prometheus.Collector {
 }
 
 // decide looks at a rollout, or waits for the look that is under way. The look ends
-// by the deadline of the caller that began it, or when nobody waits any more.
+// by the deadline of the caller that began it, or when nobody waits any more. Where
+// another's was too short, who still has time takes a look with its own.
 func (l *looks) decide(ctx context.Context, r rollout.Rollout, last bool, now time.Time) (judge.Verdict, error) {
 	if err := ctx.Err(); err != nil {
 		l.taken.WithLabelValues("late").Inc()
 		return judge.Verdict{}, fmt.Errorf("%w: %w", errLate, err)
 	}
 	k := lookKey{r.ID, last}
-	look, err := l.join(ctx, k, func(ctx context.Context) (judge.Verdict, error) { return l.judge.Decide(ctx, r, now) })
-	if err != nil {
-		l.taken.WithLabelValues("shed").Inc()
-		return judge.Verdict{}, err
-	}
-	select {
-	case <-look.done:
-	case <-ctx.Done():
-		l.leave(k, look)
-		l.taken.WithLabelValues("late").Inc()
-		return judge.Verdict{}, fmt.Errorf("%w: %w", errLate, ctx.Err())
+	var look *sharedLook
+	for again := true; again; {
+		var began bool
+		var err error
+		look, began, err = l.join(ctx, k, func(ctx context.Context) (judge.Verdict, error) { return l.judge.Decide(ctx, r, now) })
+		if err != nil {
+			l.taken.WithLabelValues("shed").Inc()
+			return judge.Verdict{}, err
+		}
+		select {
+		case <-look.done:
+		case <-ctx.Done():
+			l.leave(k, look)
+			l.taken.WithLabelValues("late").Inc()
+			return judge.Verdict{}, fmt.Errorf("%w: %w", errLate, ctx.Err())
+		}
+		again = look.late && !began && ctx.Err() == nil
 	}
 	switch {
 	case look.panic != "":
@@ -140,17 +147,17 @@ func (l *looks) decide(ctx context.Context, r rollout.Rollout, last bool, now ti
 	return look.verdict, look.err
 }
 
-// join returns the look under way, or begins one where there is room.
-func (l *looks) join(ctx context.Context, k lookKey, decide func(context.Context) (judge.Verdict, error)) (*sharedLook, error) {
+// join returns the look under way, or begins one where there is room, and says which.
+func (l *looks) join(ctx context.Context, k lookKey, decide func(context.Context) (judge.Verdict, error)) (look *sharedLook, began bool, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if look := l.underWay[k]; look != nil {
 		look.waiting++
 		l.taken.WithLabelValues("shared").Inc()
-		return look, nil
+		return look, false, nil
 	}
 	if l.running >= l.most {
-		return nil, fmt.Errorf("%w (%d)", errBusy, l.running)
+		return nil, false, fmt.Errorf("%w (%d)", errBusy, l.running)
 	}
 	l.running++
 	l.taken.WithLabelValues("taken").Inc()
@@ -159,7 +166,7 @@ func (l *looks) join(ctx context.Context, k lookKey, decide func(context.Context
 	if deadline, ok := ctx.Deadline(); ok {
 		shared, cancel = context.WithDeadline(context.WithoutCancel(ctx), deadline)
 	}
-	look := &sharedLook{waiting: 1, cancel: cancel, done: make(chan struct{})}
+	look = &sharedLook{waiting: 1, cancel: cancel, done: make(chan struct{})}
 	l.underWay[k] = look
 	go func() {
 		defer cancel()
@@ -168,7 +175,7 @@ func (l *looks) join(ctx context.Context, k lookKey, decide func(context.Context
 		// A database says in its own words that it was interrupted.
 		look.late = look.err != nil && (shared.Err() != nil || errors.Is(look.err, context.DeadlineExceeded))
 	}()
-	return look, nil
+	return look, true, nil
 }
 
 // end wakes whoever waits for a look.

@@ -250,3 +250,37 @@ func TestCallersShareALook(t *testing.T) {
 		}
 	})
 }
+
+// takesLong is a judge that needs two seconds.
+type takesLong struct{}
+
+func (takesLong) Decide(ctx context.Context, _ rollout.Rollout, _ time.Time) (judge.Verdict, error) {
+	select {
+	case <-time.After(2 * time.Second):
+		return judge.Verdict{Outcome: judge.Promote}, nil
+	case <-ctx.Done():
+		return judge.Verdict{}, ctx.Err()
+	}
+}
+
+// Who joins the look of a caller in a hurry does not inherit its hurry.
+func TestAPatientCallerJoinsAHastyOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLooks(takesLong{}, 10)
+		hasty, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		var all sync.WaitGroup
+		all.Go(func() {
+			if _, err := l.decide(hasty, rollout.Rollout{ID: "x"}, true, start()); !unlooked(err) {
+				t.Errorf("got %v for the hasty one, want that no look was finished", err)
+			}
+		})
+		time.Sleep(900 * time.Millisecond)
+		patient, cancel := context.WithTimeout(t.Context(), 28*time.Second)
+		defer cancel()
+		if v, err := l.decide(patient, rollout.Rollout{ID: "x"}, true, start()); err != nil || v.Outcome != judge.Promote {
+			t.Errorf("got %v, %v for the patient one, want a verdict", v.Outcome, err)
+		}
+		all.Wait()
+	})
+}

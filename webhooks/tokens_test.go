@@ -154,6 +154,13 @@ func TestTokensHaveTheirTime(t *testing.T) {
 	}
 	w.clock.add(time.Hour)
 	w.want(w.as("early-token", "GET", "/v1/rollouts", ""), 200)
+	// A hook is refused in the same words, though its token could be in its body.
+	if a := w.want(w.as("late-token", "POST", "/flagger/rollout", flaggerIn("shop", "")), 401); !strings.Contains(a.body, "the token late has expired") {
+		t.Errorf("got %s, want why", a.body)
+	}
+	if a := w.want(w.as("no-token-at-all", "POST", "/flagger/rollout", flaggerIn("shop", "")), 401); !strings.Contains(a.body, "no accepted token") {
+		t.Errorf("got %s, want that it is none", a.body)
+	}
 	if a := w.want(w.as("late-token", "GET", "/v1/rollouts", ""), 401); !strings.Contains(a.body, "the token late has expired") {
 		t.Errorf("got %s, want why", a.body)
 	}

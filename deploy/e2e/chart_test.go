@@ -177,6 +177,10 @@ func TestBadValuesAreRefusedByName(t *testing.T) {
 		{"an Ingress for no name", "small", over{"ingress": over{"enabled": true}}, "ingress.host: say under which name"},
 		{"a route through no gateway", "small", over{"httpRoute": over{"enabled": true}}, "httpRoute.parentRefs: name the Gateway"},
 		{"a probe of something else", "small", over{"probes": over{"readinessPath": "/"}}, "/probes/readinessPath"},
+		{"a peer for callers and none for Prometheus", "ingress", over{"serviceMonitor": over{"enabled": true}}, "networkPolicy.fromMonitoring: networkPolicy.from shuts everybody else out"},
+		{"a peer for callers and none for the Ingress", "postgres-ha", over{"ingress": over{"enabled": true, "host": "a.example.com"}}, "networkPolicy.fromIngress: networkPolicy.from shuts everybody else out"},
+		{"a peer for callers and none for the route", "postgres-ha", over{"httpRoute": over{"enabled": true, "parentRefs": []any{over{"name": "a"}}}}, "networkPolicy.fromIngress:"},
+		{"a container without an image", "small", over{"extraContainers": []any{over{"name": "a"}}}, "/extraContainers/0"},
 		{"a tag as digest", "small", over{"image": over{"digest": "v1"}}, "/image/digest"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

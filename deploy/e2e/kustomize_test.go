@@ -46,6 +46,8 @@ func TestKustomizeAndHelmAgree(t *testing.T) {
 		"startup":      {*ours.Containers[0].StartupProbe, *charts.Containers[0].StartupProbe},
 		"readiness":    {*ours.Containers[0].ReadinessProbe, *charts.Containers[0].ReadinessProbe},
 		"liveness":     {*ours.Containers[0].LivenessProbe, *charts.Containers[0].LivenessProbe},
+		"environment":  {ours.Containers[0].Env, charts.Containers[0].Env},
+		"limits":       {ours.Containers[0].Resources, charts.Containers[0].Resources},
 		"capabilities": {ours.Containers[0].SecurityContext.Capabilities, charts.Containers[0].SecurityContext.Capabilities},
 	} {
 		if got, want := fmt.Sprint(pair[0]), fmt.Sprint(pair[1]); got != want {

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"io"
+	"slices"
 	"strings"
 	"testing"
 
@@ -30,13 +31,17 @@ type podSpec struct {
 		RunAsNonRoot   bool
 		SeccompProfile struct{ Type string }
 	}
-	Containers []container
-	Volumes    []volume
+	InitContainers, Containers []container
+	Volumes                    []volume
 }
 
 type container struct {
-	Name         string
-	Args         []string
+	Name      string
+	Args      []string
+	Env       []struct{ Name, Value string }
+	Resources struct {
+		Limits struct{ Memory string }
+	}
 	VolumeMounts []struct {
 		Name, MountPath string
 		ReadOnly        bool
@@ -124,7 +129,7 @@ func checkPod(t *testing.T, name string, p podSpec) {
 	if p.AutomountServiceAccountToken == nil || *p.AutomountServiceAccountToken {
 		t.Errorf("%s mounts a token of the cluster, which Serin has no use for", name)
 	}
-	for _, c := range p.Containers {
+	for _, c := range slices.Concat(p.InitContainers, p.Containers) {
 		s := c.SecurityContext
 		if s.AllowPrivilegeEscalation == nil || *s.AllowPrivilegeEscalation || !s.ReadOnlyRootFilesystem || len(s.Capabilities.Add) > 0 || strings.Join(s.Capabilities.Drop, ",") != "ALL" {
 			t.Errorf("%s/%s: got security %+v, want nothing to be gained", name, c.Name, s)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -102,7 +103,7 @@ func customs(dir string) error {
 }
 
 func moduleDir(module string) (string, error) {
-	out, err := exec.Command("go", "mod", "download", "-json", module).Output() // #nosec G204 -- one of the constants above
+	out, err := exec.CommandContext(context.Background(), "go", "mod", "download", "-json", module).Output() // #nosec G204 -- one of the constants above
 	if err != nil {
 		return "", fmt.Errorf("%s cannot be had: %w", module, err)
 	}
@@ -129,6 +130,9 @@ func components(file string) (object, error) {
 			return nil, err
 		}
 		handler["properties"].(object)["sleep"] = action
+	}
+	if box, ok := defs["io.k8s.api.core.v1.Container"].(object); ok {
+		box["properties"].(object)["restartPolicy"] = object{"type": "string"} // of sidecars, since Kubernetes 1.29
 	}
 	return defs, nil
 }

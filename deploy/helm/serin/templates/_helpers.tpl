@@ -55,6 +55,30 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- printf "job=%q" (include "serin.name" .) -}}
 {{- end -}}
 
+{{/* With TLS the plan of the test would need your authority: the probes stand in. */}}
+{{- define "serin.tested" -}}
+{{- if and .Values.tests.enabled (not .Values.tls.existingSecret) }}true{{ end -}}
+{{- end -}}
+
+{{/* What helm test's pod is known by: not by what the Service selects. */}}
+{{- define "serin.testSelector" -}}
+app.kubernetes.io/name: {{ include "serin.name" . }}-test
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end -}}
+
+{{/* Nine tenths of the memory limit, at which Go collects its garbage rather than grow.
+     Nothing where there is no limit, or one in a unit that is not known here. */}}
+{{- define "serin.memory" -}}
+{{- $limit := dig "limits" "memory" "" .Values.resources -}}
+{{- if not (kindIs "string" $limit) -}}{{- $limit = printf "%d" (int64 $limit) -}}{{- end -}}
+{{- $units := dict "" 1 "k" 1000 "M" 1000000 "G" 1000000000 "Ki" 1024 "Mi" 1048576 "Gi" 1073741824 -}}
+{{- $unit := regexFind "[A-Za-z]*$" $limit -}}
+{{- if and (regexMatch "^[0-9]+(\\.[0-9]+)?[A-Za-z]*$" $limit) (hasKey $units $unit) -}}
+{{- $bytes := mulf (trimSuffix $unit $limit | float64) (get $units $unit) 0.9 -}}
+{{- if ge $bytes 1048576.0 -}}{{- divf $bytes 1048576 | floor | int64 -}}MiB{{- end -}}
+{{- end -}}
+{{- end -}}
+
 {{/* What is missing is told at once, and by the value's name. */}}
 {{- define "serin.check" -}}
 {{- $missing := list -}}
@@ -87,6 +111,14 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end -}}
 {{- if and .Values.serviceMonitor.enabled (not (or .Values.token.existingSecret .Values.serviceMonitor.tokenSecret.name)) -}}
 {{- $missing = append $missing "serviceMonitor.tokenSecret.name: /metrics asks for a token with the right read; name the Secret that has it" -}}
+{{- end -}}
+{{- if and .Values.networkPolicy.enabled .Values.networkPolicy.from -}}
+{{- if and .Values.serviceMonitor.enabled (not .Values.networkPolicy.fromMonitoring) -}}
+{{- $missing = append $missing "networkPolicy.fromMonitoring: networkPolicy.from shuts everybody else out, and serviceMonitor is enabled; name the peer that Prometheus is, such as {namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: monitoring}}}" -}}
+{{- end -}}
+{{- if and (or .Values.ingress.enabled .Values.httpRoute.enabled) (not .Values.networkPolicy.fromIngress) -}}
+{{- $missing = append $missing "networkPolicy.fromIngress: networkPolicy.from shuts everybody else out, and there is an ingress or a route; name the peer that its controller is, such as {namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: ingress-nginx}}}" -}}
+{{- end -}}
 {{- end -}}
 {{- if $missing -}}
 {{- fail (printf "\n\nThese values are missing or contradict each other:\n  %s\n" (join "\n  " $missing)) -}}

@@ -51,6 +51,10 @@ spec:
     {{- else }}
     {{- toYaml .Values.topologySpreadConstraints | nindent 4 }}
     {{- end }}
+  {{- with .Values.initContainers }}
+  initContainers:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
   containers:
     - name: serin
       image: {{ include "serin.image" . | quote }}
@@ -61,9 +65,18 @@ spec:
         {{- with .Values.extraArgs }}
         {{- toYaml . | nindent 8 }}
         {{- end }}
-      {{- with .Values.extraEnv }}
+      {{- $memory := include "serin.memory" . }}
+      {{- range .Values.extraEnv }}
+      {{- if eq .name "GOMEMLIMIT" }}{{ $memory = "" }}{{ end }}
+      {{- end }}
+      {{- if or $memory .Values.extraEnv }}
       env:
+        {{- with $memory }}
+        - { name: GOMEMLIMIT, value: {{ . }} }
+        {{- end }}
+        {{- with .Values.extraEnv }}
         {{- toYaml . | nindent 8 }}
+        {{- end }}
       {{- end }}
       {{- with .Values.extraEnvFrom }}
       envFrom:
@@ -98,6 +111,9 @@ spec:
         {{- toYaml .Values.resources | nindent 8 }}
       volumeMounts:
         {{- include "serin.mounts" . | nindent 8 }}
+    {{- with .Values.extraContainers }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
   volumes:
     {{- include "serin.volumes" . | nindent 4 }}
 {{- end -}}

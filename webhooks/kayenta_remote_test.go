@@ -140,7 +140,7 @@ func TestKayentaReplacedGaps(t *testing.T) {
 		"no canary, baseline zeros": {zeros, nil, "Nodata"},
 		"errors on the canary only": {gaps, errors, "High"},
 		"the same, without a list":  {nil, errors, "High"},
-		"zeros on both":             {gaps, zeros, "Pass"},
+		"zeros on both":             {gaps, zeros, "Nodata"},
 	} {
 		config := withMetric(map[string]any{"analysisConfigurations": map[string]any{"canary": map[string]any{"direction": "increase", "nanStrategy": "replace"}}})
 		w := newWorld(t)

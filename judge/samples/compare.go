@@ -91,7 +91,8 @@ func (f *Finding) trouble(m Metric, p paired, r Rules) bool {
 	case !same(p):
 		return false
 	case constant(p.c):
-		f.Class, f.Reason = judge.NotWorse, sprintf("both arms are %s in all %d pairs", number(p.c[0]), f.Pairs)
+		f.constant = true
+		f.Reason = sprintf("both arms are %s in all %d pairs, which proves nothing: there may be nothing to see, or the queries see nothing", number(p.c[0]), f.Pairs)
 	default:
 		f.Class = judge.SameSeries
 		f.Reason = "both arms have the very same samples: the queries are not narrowed to one arm, so that the service is compared with itself"

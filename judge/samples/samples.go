@@ -2,6 +2,7 @@ package samples
 
 import (
 	"math"
+	"strings"
 
 	"github.com/serin-canary/serin/judge"
 	"github.com/serin-canary/serin/stats/sequential"
@@ -95,6 +96,7 @@ type Finding struct {
 	Reason string
 
 	worse, notWorse float64 // natural logarithms
+	constant        bool    // both arms are one number throughout
 }
 
 // Compare judges series. It is a pure function.
@@ -149,9 +151,12 @@ func (v *Verdict) blame(at []int, logs []float64, threshold float64) {
 	}
 }
 
-// conclude promotes where every metric is proven not worse and nothing speaks of harm.
+// conclude promotes where every metric is proven not worse and nothing speaks of harm. A
+// metric that is one number in both arms is proven by nothing: it does not hold up the
+// others (errors that nobody had), and alone it promotes nothing.
 func (v *Verdict) conclude(metrics []Metric, combined float64, r Rules) {
 	proven, counting, open := 0, 0, -1
+	var constant []string
 	for i, m := range metrics {
 		if m.Shown {
 			continue
@@ -160,6 +165,8 @@ func (v *Verdict) conclude(metrics []Metric, combined float64, r Rules) {
 		switch {
 		case v.Findings[i].Class == judge.NotWorse:
 			proven++
+		case v.Findings[i].constant:
+			constant = append(constant, m.Name)
 		case open < 0:
 			open = i
 		}
@@ -170,6 +177,12 @@ func (v *Verdict) conclude(metrics []Metric, combined float64, r Rules) {
 		v.Reason = sprintf("%d of %d metrics are proven not worse; %s: %s", proven, counting, f.Name, f.Reason)
 	case combined >= math.Log(harmEvidence):
 		v.Reason = sprintf("evidence of harm is %s, and promotion wants less than %d:1", odds(v.Evidence), harmEvidence)
+	case proven == 0:
+		v.Reason = sprintf("nothing is proven: each metric is one and the same number in both arms (%s); judge by one that moves, and check that the queries see the service", strings.Join(constant, ", "))
+	case len(constant) > 0:
+		v.Outcome = judge.Promote
+		v.Reason = sprintf("%d of %d metrics are proven not worse than their margin at %s each; the others are one and the same number in both arms, which proves nothing and speaks of no harm: %s",
+			proven, counting, odds(-math.Log10(r.Beta)), strings.Join(constant, ", "))
 	default:
 		v.Outcome = judge.Promote
 		v.Reason = sprintf("all %d metrics are proven not worse than their margin at %s each", counting, odds(-math.Log10(r.Beta)))

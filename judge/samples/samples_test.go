@@ -51,7 +51,7 @@ func TestCompare(t *testing.T) {
 		"between tolerance and margin": {Metric{Canary: repeat(60, 130, 131), Baseline: repeat(60, 100, 101), Tolerance: 0.4, Margin: 0.2}, judge.Promote, judge.NotWorse, "200 %"},
 		"in millionths":                {Metric{Canary: wander(2, 60, 1.6e-6, 0.05, 0), Baseline: wander(1, 60, 1e-6, 0.05, 0), Worse: Higher}, judge.Rollback, judge.Worse, ""},
 		"sparse errors over zeros":     {Metric{Canary: half, Baseline: make([]float64, 60), Worse: Higher}, judge.Rollback, judge.Worse, "no ratio"},
-		"zeros on both":                {Metric{Canary: make([]float64, 60), Baseline: make([]float64, 60)}, judge.Promote, judge.NotWorse, "0 in all 60 pairs"},
+		"zeros on both":                {Metric{Canary: make([]float64, 60), Baseline: make([]float64, 60)}, judge.Continue, judge.Undecided, "0 in all 60 pairs"},
 		"the same series":              {Metric{Canary: calm, Baseline: calm}, judge.Continue, judge.SameSeries, "very same"},
 		"too few":                      {Metric{Canary: calm[:9], Baseline: calm[9:18]}, judge.Continue, judge.TooFew, "9 pairs"},
 		"short baseline":               {Metric{Canary: calm, Baseline: calm[:5]}, judge.Continue, judge.TooFew, "5 pairs"},
@@ -82,6 +82,7 @@ func TestCompareSeveral(t *testing.T) {
 	good := Metric{Name: "good", Canary: wander(2, 60, 100, 0.05, 0), Baseline: wander(1, 60, 100, 0.05, 0)}
 	bad := Metric{Name: "bad", Canary: wander(3, 60, 200, 0.05, 0), Baseline: wander(4, 60, 100, 0.05, 0)}
 	void := Metric{Name: "void"}
+	none := Metric{Name: "none", Canary: make([]float64, 10), Baseline: make([]float64, 10)}
 	mute := bad
 	mute.Shown = true
 	for name, tt := range map[string]struct {
@@ -93,6 +94,9 @@ func TestCompareSeveral(t *testing.T) {
 		"all good":        {[]Metric{good, good}, judge.Promote, "all 2 metrics"},
 		"one bad":         {[]Metric{good, bad, void}, judge.Rollback, "bad: "},
 		"one without":     {[]Metric{good, void}, judge.Continue, "1 of 2 metrics are proven not worse; void: "},
+		"none had errors": {[]Metric{good, none}, judge.Promote, "1 of 2 metrics are proven not worse than their margin at 20:1 each; the others are one and the same number in both arms, which proves nothing and speaks of no harm: none"},
+		"nothing moves":   {[]Metric{none, none}, judge.Continue, "nothing is proven"},
+		"one is not read": {[]Metric{good, none, void}, judge.Continue, "1 of 3 metrics are proven not worse; void: "},
 		"the bad is mute": {[]Metric{good, mute}, judge.Promote, "all 1 metrics"},
 	} {
 		v := Compare(tt.metrics, Rules{})

@@ -24,6 +24,7 @@ import (
 type Source struct {
 	cfg   Config
 	http  *http.Client
+	clock store.Clock
 	api   *api.Client
 	calls *batch.Batcher[span, question, answer]
 	made  atomic.Uint64 // calls of GetMetricData
@@ -56,6 +57,7 @@ func New(c Config) (*Source, error) {
 		return nil, fmt.Errorf("source %q: the SDK's configuration cannot be read: %w", c.Name, err)
 	}
 	s := &Source{cfg: c, http: store.NewClient(c.Timeout, nil), seen: map[string]sighting{}}
+	s.clock.Watch(s.http)
 	s.api = api.NewFromConfig(loaded, func(o *api.Options) {
 		o.HTTPClient = s.http
 		o.Retryer = aws.NopRetryer{} // what stands before the source tries again, for everybody
@@ -125,6 +127,10 @@ func (s *Source) Ping(ctx context.Context) error {
 	}
 	return nil
 }
+
+// Clock returns CloudWatch's own time, by the Date of its answers: blocks are closed by
+// it, where this machine's clock is ahead.
+func (s *Source) Clock(ctx context.Context) (time.Time, error) { return s.clock.Ask(ctx, s.Ping) }
 
 // Calls returns how many calls of GetMetricData have been made since the start, pages
 // included.

@@ -24,6 +24,7 @@ type client struct {
 	http   *http.Client
 	api    *base.APIClient
 	budget *budget
+	clock  store.Clock
 	calls  atomic.Uint64
 	read   atomic.Uint64 // bytes of answers
 }
@@ -35,6 +36,7 @@ func newClient(c Config) *client {
 	cfg.RetryConfiguration.EnableRetry = false // what stands before the source tries again, for everybody
 	cfg.RetryConfiguration.HTTPRetryTimeout = c.Timeout
 	out := &client{cfg: c, http: store.NewClient(c.Timeout, nil), budget: &budget{reserve: max(c.Reserve, 0), now: c.Now}}
+	out.clock.Watch(out.http)
 	cfg.HTTPClient = out.http
 	out.api = base.NewAPIClient(cfg)
 	return out

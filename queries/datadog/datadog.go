@@ -161,6 +161,12 @@ func (s *Source) Ping(ctx context.Context) error {
 	return nil
 }
 
+// Clock returns Datadog's own time, by the Date of its answers: blocks are closed by
+// it, where this machine's clock is ahead.
+func (s *Source) Clock(ctx context.Context) (time.Time, error) {
+	return s.client.clock.Ask(ctx, s.Ping)
+}
+
 // Calls returns how many calls have been made since the start.
 func (s *Source) Calls() uint64 { return s.client.calls.Load() }
 

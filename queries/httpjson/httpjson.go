@@ -25,6 +25,7 @@ type Source struct {
 	url    template
 	points jp.Expr
 	http   *http.Client
+	clock  store.Clock
 	slots  chan struct{}
 	made   atomic.Uint64
 }
@@ -52,7 +53,9 @@ func New(c Config) (*Source, error) {
 	if err != nil {
 		return nil, fmt.Errorf("source %q: points %w", c.Name, err)
 	}
-	return &Source{cfg: c, url: t, points: points, http: store.NewClient(c.Timeout, c.Guard), slots: make(chan struct{}, c.Concurrency)}, nil
+	s := &Source{cfg: c, url: t, points: points, http: store.NewClient(c.Timeout, c.Guard), slots: make(chan struct{}, c.Concurrency)}
+	s.clock.Watch(s.http)
+	return s, nil
 }
 
 // Blocks implements queries.Source.
@@ -180,6 +183,10 @@ func (s *Source) rejected(text string) error {
 func (s *Source) malformed(format string, args ...any) error {
 	return &queries.Error{Fault: queries.Malformed, Source: s.cfg.Name, Text: store.Redact(fmt.Sprintf(format, args...))}
 }
+
+// Clock returns the endpoint's own time, by the Date of its answers: blocks are closed by
+// it, where this machine's clock is ahead.
+func (s *Source) Clock(ctx context.Context) (time.Time, error) { return s.clock.Ask(ctx, s.Ping) }
 
 // Calls returns how many requests have been made since the start.
 func (s *Source) Calls() uint64 { return s.made.Load() }

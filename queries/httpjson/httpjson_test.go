@@ -317,3 +317,11 @@ func FuzzTemplate(f *testing.F) {
 		}
 	})
 }
+
+// TestClock ensures that the endpoint's server tells its time, whatever it answers.
+func TestClock(t *testing.T) {
+	got, err := open(t, &endpoint{}, nil).Clock(context.Background())
+	if off := time.Since(got); err != nil || off < 0 || off > time.Minute {
+		t.Errorf("got %v, %v, want about now", got, err)
+	}
+}

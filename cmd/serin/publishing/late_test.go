@@ -232,3 +232,44 @@ func TestRulesCountFromTheFirstTraffic(t *testing.T) {
 		t.Errorf("got\n%s\nwant alerts until six hours from the first traffic", got)
 	}
 }
+
+// Somebody takes the rules of a live rollout away, and the board of its service.
+func TestWhatIsTakenFromALiveRolloutIsPutBack(t *testing.T) {
+	for name, c := range map[string]struct {
+		plan string
+		end  bool
+		want int
+	}{
+		"live": {"", false, 1}, "without alerts": {"alerts: { enabled: false }\n", false, 0}, "over": {"", true, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newScene(t, c.plan, nil)
+			if err := s.p.Begin(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			s.tell(journal.Event{Kind: journal.EventAnnounced})
+			s.pass(15 * time.Minute)
+			if c.end {
+				s.end("done")
+			}
+			clear(s.ruler.sets)
+			service := dashboards.ServiceUID("shop", "checkout")
+			delete(s.shelf.boards, service)
+			s.pass(21 * time.Minute)
+			if len(s.ruler.sets) != c.want {
+				t.Errorf("got %d sets of rules, want %d", len(s.ruler.sets), c.want)
+			}
+			s.pass(24 * time.Hour)
+			if there := s.shelf.boards[service] != ""; there == c.end {
+				t.Errorf("got the service's board %v, want it back while the rollout lives", there)
+			}
+			// A place that refuses them does not make a pile.
+			s.ruler.err = errors.New("refused")
+			clear(s.ruler.sets)
+			s.pass(59 * time.Minute)
+			if len(s.queue) > 5 {
+				t.Errorf("got %d jobs queued, want a few", len(s.queue))
+			}
+		})
+	}
+}

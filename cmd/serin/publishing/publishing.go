@@ -27,6 +27,7 @@ const (
 	kindBoardGone = "dashboard-removal" // take it away
 	kindMarks     = "annotations"       // of steps and verdicts
 	kindRules     = "rules"             // write and publish a rollout's rules
+	kindMend      = "rules-again"       // publish them once more, where somebody deleted them
 	kindRulesGone = "rules-removal"     // bury them, and take them away
 	kindTidy      = "tidy"              // take away what was left behind
 	kindStanding  = "standing"          // the boards of services and of all rollouts
@@ -36,6 +37,7 @@ const (
 type Journal interface {
 	Get(ctx context.Context, id string) (journal.Summary, error)
 	Plan(ctx context.Context, id string) (plan.Plan, error)
+	List(ctx context.Context, f journal.Filter) ([]journal.Summary, error)
 }
 
 // Annotator writes marks on the time axis.
@@ -125,13 +127,15 @@ func Kinds() map[string]outbox.Kind {
 	usual := outbox.Kind{Timeout: 30 * time.Second, Patience: 6 * time.Hour, Concurrency: 2, First: 2 * time.Second, Longest: 5 * time.Minute}
 	passing := usual
 	passing.Patience, passing.Lapses = time.Hour, true
+	mend := passing
+	mend.Patience = tidyEvery // then there is the next
 	gone := usual
 	gone.Patience = 7 * 24 * time.Hour
 	rules := usual
 	rules.Patience = 90 * 24 * time.Hour // they are wanted while the rollout lives, and no longer
 	return map[string]outbox.Kind{
 		kindBoard: passing, kindMarks: passing, kindStanding: passing, kindTidy: passing,
-		kindRules: rules, kindBoardGone: gone, kindRulesGone: gone, kindVerdictAlert: verdictKind(),
+		kindRules: rules, kindMend: mend, kindBoardGone: gone, kindRulesGone: gone, kindVerdictAlert: verdictKind(),
 	}
 }
 
@@ -139,7 +143,7 @@ func Kinds() map[string]outbox.Kind {
 func (p *Publishing) Handlers() map[string]outbox.Handler {
 	all := map[string]outbox.Handler{
 		kindBoard: p.board, kindBoardGone: p.boardGone, kindMarks: p.marks, kindStanding: p.standing,
-		kindRules: p.rules, kindRulesGone: p.rulesGone, kindTidy: p.tidy, kindVerdictAlert: p.verdictAlert,
+		kindRules: p.rules, kindMend: p.rules, kindRulesGone: p.rulesGone, kindTidy: p.tidy, kindVerdictAlert: p.verdictAlert,
 	}
 	out := map[string]outbox.Handler{}
 	for kind, h := range all {

@@ -40,6 +40,13 @@ func (r *record) Get(_ context.Context, asked string) (journal.Summary, error) {
 	return r.sum, r.err
 }
 
+func (r *record) List(_ context.Context, f journal.Filter) ([]journal.Summary, error) {
+	if f.Live && !r.sum.Closed.IsZero() {
+		return nil, r.err
+	}
+	return []journal.Summary{r.sum}, r.err
+}
+
 func (r *record) Plan(context.Context, string) (plan.Plan, error) { return r.plan, r.err }
 
 // shelf is a place for boards and for marks.
@@ -384,11 +391,11 @@ func TestTidy(t *testing.T) {
 				t.Fatal(err)
 			}
 			s.work()
-			want := []string{dashboards.FleetUID, "serin-s-0123456789a"}
+			want := []string{dashboards.FleetUID, "serin-s-0123456789a", dashboards.ServiceUID("shop", "checkout")}
 			if !alone {
-				want = []string{dashboards.UID(stranger), dashboards.FleetUID, "serin-s-0123456789a"}
+				want = slices.Insert(want, 0, dashboards.UID(stranger))
 			}
-			if got, _ := s.shelf.Owned(t.Context()); !reflect.DeepEqual(got, want) || len(s.ruler.sets) != len(want)-2 {
+			if got, _ := s.shelf.Owned(t.Context()); !reflect.DeepEqual(got, want) || len(s.ruler.sets) != len(want)-3 {
 				t.Errorf("got %v and %d sets, want %v", got, len(s.ruler.sets), want)
 			}
 			// What was left behind by a removal that was given up.

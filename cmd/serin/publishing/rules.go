@@ -131,26 +131,31 @@ func (p *Publishing) Begin(ctx context.Context) error {
 	return p.c.Add(ctx, append(p.standingJobs("", ""), p.nextTidy(time.Time{}))...)
 }
 
-// nextTidy is the tidying of an hour.
+// tidyEvery is how often it is looked what is there.
+const tidyEvery = 10 * time.Minute
+
+// nextTidy is the tidying of ten minutes.
 func (p *Publishing) nextTidy(at time.Time) outbox.Job {
 	if at.IsZero() {
 		at = p.c.Now()
 	}
-	hour := at.Truncate(time.Hour)
-	return outbox.Job{Kind: kindTidy, Key: fmt.Sprintf("%s.%d", kindTidy, hour.Unix()), NotBefore: at, Deadline: at.Add(2 * time.Hour)}
+	return outbox.Job{Kind: kindTidy, Key: fmt.Sprintf("%s.%d", kindTidy, at.Truncate(tidyEvery).Unix()), NotBefore: at, Deadline: at.Add(2 * time.Hour)}
 }
 
 // tidy is the handler of [kindTidy]: it takes away what should be gone: rules of
 // rollouts that are over, boards past their time, and, where this server is alone, what
-// belongs to no rollout.
-func (p *Publishing) tidy(ctx context.Context, _ outbox.Job) error {
-	if err := p.c.Add(ctx, append(p.standingJobs("", ""), p.nextTidy(p.c.Now().Truncate(time.Hour).Add(time.Hour)))...); err != nil {
+// belongs to no rollout. What somebody took from a live rollout is put back.
+func (p *Publishing) tidy(ctx context.Context, j outbox.Job) error {
+	if err := p.c.Add(ctx, append(p.standingJobs("", ""), p.nextTidy(p.c.Now().Truncate(tidyEvery).Add(tidyEvery)))...); err != nil {
 		return err
 	}
-	var errs []error
+	live, err := p.alive(ctx)
+	errs := []error{err}
 	for _, place := range p.c.Rules {
 		names, err := place.Place.Owned(ctx)
-		errs = append(errs, err)
+		if errs = append(errs, err); err == nil {
+			errs = append(errs, p.mend(ctx, place, names, live))
+		}
 		for _, name := range names {
 			if p.forgotten(ctx, strings.TrimPrefix(name, alerts.NameOf("")), false) {
 				errs = append(errs, place.Place.Remove(ctx, name))
@@ -166,7 +171,11 @@ func (p *Publishing) tidy(ctx context.Context, _ outbox.Job) error {
 			}
 		}
 	}
-	return errors.Join(errs...)
+	err = errors.Join(errs...)
+	if err != nil && p.c.Now().Sub(j.NotBefore) > tidyEvery {
+		return fmt.Errorf("%w: %w", err, outbox.ErrMoot) // the next does it
+	}
+	return err
 }
 
 // forgotten reports whether nobody needs a rollout's board or rules any more. What is

@@ -33,7 +33,7 @@ func subjects() map[string][]string {
 	return map[string][]string{
 		"dashboard":                {kindBoard, kindBoardGone},
 		"annotations":              {kindMarks},
-		"alert rules":              {kindRules, kindRulesGone},
+		"alert rules":              {kindRules, kindMend, kindRulesGone},
 		"alerts about the verdict": {kindVerdictAlert},
 	}
 }

@@ -132,7 +132,7 @@ func sameOrigin() echo.MiddlewareFunc {
 // on purpose sets its own bound.
 func (s *Server) bound(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		if c.Path() == pathJudge || c.Path() == pathReport+"/:id/events" {
+		if c.Path() == pathJudge || isStream(c.Path()) {
 			return next(c)
 		}
 		ctx, cancel := context.WithTimeout(c.Request().Context(), s.cfg.Timeout)

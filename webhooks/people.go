@@ -20,11 +20,12 @@ const (
 	pathService   = "/s"
 	pathJudgement = "/k"
 	pathAssets    = "/assets"
+	pathChanges   = "/events"
 )
 
 // isPage reports whether an address is meant for people.
 func isPage(path string) bool {
-	return path == pathHome || slices.ContainsFunc([]string{pathReport, pathService, pathJudgement, pathAssets}, func(below string) bool { return within(path, below) })
+	return path == pathHome || slices.ContainsFunc([]string{pathReport, pathService, pathJudgement, pathAssets, pathChanges}, func(below string) bool { return within(path, below) })
 }
 
 // pageRoutes registers the pages.
@@ -34,6 +35,7 @@ func (s *Server) pageRoutes(e *echo.Echo) {
 		handler      echo.HandlerFunc
 	}{
 		{http.MethodGet, pathHome, needs(s.history, RightRead)},
+		{http.MethodGet, pathChanges, needs(s.listEvents, RightRead)},
 		{http.MethodGet, pathReport + "/:id", needs(s.reportPage, RightRead)},
 		{http.MethodGet, pathReport + "/:id/events", needs(s.events, RightRead)},
 		{http.MethodPost, pathReport + "/:id/override", needs(s.overrideByForm, RightOverride)},
@@ -41,6 +43,7 @@ func (s *Server) pageRoutes(e *echo.Echo) {
 		{http.MethodGet, pathReport + "/:id/dashboard", needs(s.reportDashboard, RightRead)},
 		{http.MethodGet, pathReport + "/:id/rules", needs(s.reportRules, RightRead)},
 		{http.MethodGet, pathService + "/:namespace/:service", needs(s.servicePage, RightRead)},
+		{http.MethodGet, pathService + "/:namespace/:service/events", needs(s.serviceEvents, RightRead)},
 		{http.MethodGet, pathJudgement, s.forComparison(s.judgementList)},
 		{http.MethodGet, pathJudgement + "/:id", s.forComparison(s.judgementPage)},
 		{http.MethodGet, pathAssets + "/:name", s.asset},
@@ -55,7 +58,12 @@ func page(c echo.Context, code int, write func(*bytes.Buffer) error) error {
 	if err := write(&b); err != nil {
 		return err
 	}
-	c.Response().Header().Set(echo.HeaderContentSecurityPolicy, pages.Policy)
+	h := c.Response().Header()
+	h.Set(echo.HeaderContentSecurityPolicy, pages.Policy)
+	// Under no-referrer a browser sends a form's origin as null, and over plain HTTP that is
+	// all that it says of where the form stands: it would be refused. Other sites are told
+	// nothing by this policy either.
+	h.Set(echo.HeaderReferrerPolicy, "same-origin")
 	return c.Blob(code, echo.MIMETextHTMLCharsetUTF8, b.Bytes())
 }
 

@@ -2,36 +2,62 @@ package webhooks
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"net/http"
+	"strings"
+	"sync"
 	"time"
 
 	"github.com/labstack/echo/v4"
 
 	"github.com/serin-canary/serin/judge/journal"
+	"github.com/serin-canary/serin/judge/rollout"
 )
 
 // streamTime is how long a stream of changes lasts; browsers then open another.
 const streamTime = 10 * time.Minute
 
 // events is GET /r/{id}/events: server-sent events that tell when a rollout's page has
-// changed. They say nothing of how: the page is asked for again.
+// changed.
 func (s *Server) events(c echo.Context) error {
 	sum, err := s.named(c)
 	if err != nil {
 		return err
 	}
+	return s.stream(c, func(ctx context.Context) (state string, over bool, err error) {
+		now, err := s.cfg.Journal.Get(ctx, sum.Rollout.ID)
+		if err != nil {
+			return "", false, err
+		}
+		decided, err := s.cfg.Journal.Overrides(ctx, sum.Rollout.ID)
+		return s.stateOf(now, len(decided)), !live(now), err
+	})
+}
+
+// isStream reports whether a route is one of them.
+func isStream(route string) bool {
+	return route == pathChanges || strings.HasSuffix(route, "/events") && (within(route, pathReport) || within(route, pathService))
+}
+
+// stream tells when a state has changed, until what it is of is over. It says nothing of
+// how: the page is asked for again.
+func (s *Server) stream(c echo.Context, look func(context.Context) (state string, over bool, err error)) error {
 	if !s.streams.enter() {
 		return &HTTPError{Code: http.StatusServiceUnavailable, Public: "too many pages are kept up to date already", Next: "load the page again by hand", RetryAfter: time.Minute}
 	}
 	defer s.streams.leave()
+	ctx, cancel := context.WithTimeout(c.Request().Context(), streamTime)
+	defer cancel()
+	last, _, err := look(ctx)
+	if err != nil {
+		return err
+	}
 	h := c.Response().Header()
 	h.Set(echo.HeaderContentType, "text/event-stream")
 	h.Set("X-Accel-Buffering", "no") // a proxy would keep events back
-	ctx, cancel := context.WithTimeout(c.Request().Context(), streamTime)
-	defer cancel()
 	control := http.NewResponseController(c.Response())
-	last := stateOf(sum)
 	say := func(event string) error {
 		if err := control.SetWriteDeadline(time.Now().Add(writeSlack)); err != nil {
 			return err
@@ -53,12 +79,12 @@ func (s *Server) events(c echo.Context) error {
 			return nil
 		case <-s.after(streamPace):
 		}
-		sum, err := s.cfg.Journal.Get(ctx, sum.Rollout.ID)
+		now, over, err := look(ctx)
 		if err != nil {
 			return nil // the page says that it hears nothing
 		}
 		event := ""
-		if now := stateOf(sum); now != last {
+		if now != last {
 			last, event, still = now, "changed", 0
 		} else if still%streamStill == streamStill-1 {
 			event = "still"
@@ -66,8 +92,8 @@ func (s *Server) events(c echo.Context) error {
 		if event == "" {
 			continue
 		}
-		if err := say(event); err != nil || !live(sum) {
-			return nil // the reader has gone
+		if err := say(event); err != nil || over {
+			return nil // the reader has gone, or knows that nothing more will come
 		}
 	}
 }
@@ -79,7 +105,79 @@ const (
 	streamStill = 5
 )
 
-// stateOf is what a page's stream watches.
-func stateOf(s journal.Summary) string {
-	return fmt.Sprintf("%d %t %d", s.Looks, live(s), len(s.Rollout.Weights))
+// stateOf is what a rollout's stream watches.
+func (s *Server) stateOf(sum journal.Summary, decided int) string {
+	return fmt.Sprintf("%d %t %d %d %t", sum.Looks, live(sum), len(sum.Rollout.Weights), decided, s.stale(sum))
+}
+
+// stale reports whether a rollout's verdict is old, which a page says.
+func (s *Server) stale(sum journal.Summary) bool {
+	return pastOf([]journal.Summary{sum})[0].Stale(s.now()) != ""
+}
+
+// listEvents is GET /events: the same for the list of rollouts, of those that the caller may
+// know of.
+func (s *Server) listEvents(c echo.Context) error {
+	w := callerOf(c)
+	return s.streamList(c, func(r rollout.Rollout) bool { return w.sees(r.Namespace) })
+}
+
+// serviceEvents is GET /s/{namespace}/{service}/events: the same for a service's page.
+func (s *Server) serviceEvents(c echo.Context) error {
+	namespace, service, err := readService(c)
+	if err != nil {
+		return err
+	}
+	return s.streamList(c, func(r rollout.Rollout) bool { return r.Namespace == namespace && r.Service == service })
+}
+
+// streamList tells of changes among the rollouts that are shown.
+func (s *Server) streamList(c echo.Context, shown func(rollout.Rollout) bool) error {
+	return s.stream(c, func(ctx context.Context) (state string, over bool, err error) {
+		list, err := s.pulse.read(ctx, s.now(), s.cfg.Journal)
+		if err != nil {
+			return "", false, err
+		}
+		h := sha256.New()
+		for _, sum := range list {
+			if shown(sum.Rollout) {
+				fmt.Fprintf(h, "%s %s\n", sum.Rollout.ID, s.stateOf(sum, 0))
+			}
+		}
+		return hex.EncodeToString(h.Sum(nil)[:8]), false, nil
+	})
+}
+
+// pulse is what the streams of lists watch. It is read once for all of them.
+type pulse struct {
+	mu   sync.Mutex
+	at   time.Time
+	list []journal.Summary
+}
+
+// How old it may be, and how many rollouts it has.
+const (
+	pulseAge  = 2 * time.Second
+	pulseLive = 1000
+	pulsePast = 50
+)
+
+// read returns the live rollouts, then the newest ones: whatever opens or ends changes one
+// of the two.
+func (r *pulse) read(ctx context.Context, now time.Time, j Reader) ([]journal.Summary, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if age := now.Sub(r.at); age >= 0 && age < pulseAge {
+		return r.list, nil
+	}
+	live, err := j.List(ctx, journal.Filter{Live: true, Limit: pulseLive})
+	if err != nil {
+		return nil, err
+	}
+	past, err := j.List(ctx, journal.Filter{Limit: pulsePast})
+	if err != nil {
+		return nil, err
+	}
+	r.at, r.list = now, append(live, past...)
+	return r.list, nil
 }

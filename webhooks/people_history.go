@@ -128,12 +128,16 @@ func readSelection(q url.Values) (pages.Selection, cursor, error) {
 // link to older ones goes on from there.
 func (s *Server) past(ctx context.Context, w caller, sel pages.Selection, from cursor) ([]journal.Summary, cursor, error) {
 	const atOnce, most = 200, 2000
+	namespace, bare := sel.Namespace, sel.Namespace == noNamespace
+	if bare {
+		namespace = ""
+	}
 	if sel.Namespace != "" {
-		if err := w.mayIn(sel.Namespace); err != nil {
+		if err := w.mayIn(namespace); err != nil {
 			return nil, from, err
 		}
 	}
-	f := journal.Filter{Service: sel.Service, Namespace: sel.Namespace, Outcome: sel.Outcome, Live: sel.Live, Limit: atOnce}
+	f := journal.Filter{Service: sel.Service, Namespace: namespace, Bare: bare, Outcome: sel.Outcome, Live: sel.Live, Limit: atOnce}
 	all := sel.Namespace != "" || w.everywhere()
 	if all {
 		f.Limit = perPage + 1

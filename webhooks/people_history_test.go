@@ -127,6 +127,28 @@ func TestAServiceHasAPage(t *testing.T) {
 	w.want(w.browse("/s/shop/checkout"), 500)
 }
 
+// A service without a namespace is not the same as one of that name in a namespace.
+func TestNoNamespaceIsNotEveryNamespace(t *testing.T) {
+	w := newWorld(t)
+	own := w.announceAs("", "cart", "r1")
+	for _, revision := range []string{"p1", "p2"} {
+		w.announceAs("prod", "cart", revision)
+	}
+	w.announceAs("prod", "only", "p1")
+	a := w.want(w.browse("/s/-/cart"), 200)
+	const all = `href="/?namespace=-&amp;outcome=continue&amp;service=cart"`
+	if got := shownIn(a.body); len(got) != 1 || got[0] != own || !strings.Contains(a.body, "1 rollout since") || !strings.Contains(a.body, all) {
+		t.Errorf("got %v of %s, want the one without a namespace, and %s", got, a.body, all)
+	}
+	if got := shownIn(w.want(w.browse("/?namespace=-&service=cart"), 200).body); len(got) != 1 || got[0] != own {
+		t.Errorf("got %v in the list, want %s alone", got, own)
+	}
+	if got := shownIn(w.want(w.browse("/?service=cart"), 200).body); len(got) != 3 {
+		t.Errorf("got %v, want those of every namespace", got)
+	}
+	w.want(w.browse("/s/-/only"), 404)
+}
+
 // someRates are rates of false alarms.
 type someRates struct {
 	rates []judge.SelfRate

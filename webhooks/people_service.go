@@ -75,22 +75,24 @@ func (s *Server) gatherService(ctx context.Context, namespace, service string) (
 	if err != nil {
 		return pages.Service{}, err
 	}
-	list, err := s.cfg.Journal.List(ctx, journal.Filter{Service: service, Namespace: namespace, Limit: serviceList})
+	list, err := s.cfg.Journal.List(ctx, journal.Filter{Service: service, Namespace: namespace, Bare: namespace == "", Limit: serviceList})
 	if err != nil {
 		return pages.Service{}, err
 	}
 	if len(list) == 0 {
 		return pages.Service{}, &HTTPError{Code: http.StatusNotFound, Public: "no rollout of such a service is recorded", Next: "the list at / has every one"}
 	}
+	of := pages.Selection{Service: service, Namespace: namespace}
+	if namespace == "" {
+		of.Namespace = noNamespace
+	}
 	p := pages.Service{
 		Namespace: namespace, Name: service, Since: since, Now: s.now(), Rollouts: standing.Rollouts, LiveNow: standing.Live,
-		Past: pastOf(list), All: listOf(pages.Selection{Service: service, Namespace: namespace}, cursor{}),
+		Past: pastOf(list), All: listOf(of, cursor{}),
 	}
 	for o := judge.Continue; o <= judge.Inconclusive; o++ {
-		p.Outcomes = append(p.Outcomes, pages.OutcomeCount{
-			Outcome: o, Rollouts: standing.Outcomes[o],
-			All: listOf(pages.Selection{Service: service, Namespace: namespace, Outcome: o.String()}, cursor{}),
-		})
+		of.Outcome = o.String()
+		p.Outcomes = append(p.Outcomes, pages.OutcomeCount{Outcome: o, Rollouts: standing.Outcomes[o], All: listOf(of, cursor{})})
 	}
 	for _, b := range standing.Blamed {
 		p.Blamed = append(p.Blamed, pages.Blame{Name: b.Name, Rollouts: b.Rollouts, Last: b.Last})

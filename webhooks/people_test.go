@@ -2,6 +2,7 @@ package webhooks
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -189,5 +190,146 @@ func TestAStreamTellsOfChanges(t *testing.T) {
 	}
 	if got := next(); got != "" {
 		t.Errorf("got %q after the end, want no more", got)
+	}
+}
+
+// A browser that is on plain HTTP says of a form's origin what the page's referrer policy
+// lets it say, and nothing else: no-referrer makes it null.
+func TestTheFormIsTakenOverPlainHTTP(t *testing.T) {
+	w := newWorld(t, func(c *Config) { c.Tokens = []Token{FullToken("boss", "boss-secret")} })
+	send := func(r *http.Request) answer {
+		r.Host = "serin.example:8080"
+		r.SetBasicAuth("x", "boss-secret")
+		return w.send(r)
+	}
+	w.want(send(httptest.NewRequest(http.MethodPost, "/v1/rollouts", strings.NewReader(announced1))), 201)
+	id := w.rollouts()[0].Rollout.ID
+	shown := httptest.NewRequest(http.MethodGet, "/r/"+id, nil)
+	shown.Header.Set("Accept", "text/html")
+	origin := "null"
+	switch policy := w.want(send(shown), 200).header.Get("Referrer-Policy"); policy {
+	case "same-origin": // other sites are told nothing, this one its own origin
+		origin = "http://serin.example:8080"
+	default:
+		t.Errorf("got policy %q, want same-origin", policy)
+	}
+	for sent, code := range map[string]int{origin: 303, "null": 403, "http://evil.example": 403} {
+		r := httptest.NewRequest(http.MethodPost, "/r/"+id+"/override", strings.NewReader("action=hold&reason=x"))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		r.Header.Set("Origin", sent)
+		w.want(send(r), code)
+	}
+}
+
+// streamed opens a stream of changes and returns what reads its next event.
+func (w *world) streamed(path, secret string) func() string {
+	w.t.Helper()
+	site := httptest.NewServer(w.server.Handler())
+	ctx, cancel := context.WithCancel(w.t.Context())
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, site.URL+path, nil)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if secret != "" {
+		r.SetBasicAuth("x", secret)
+	}
+	a, err := http.DefaultClient.Do(r)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(func() { cancel(); a.Body.Close(); site.Close() })
+	if a.StatusCode != 200 || a.Header.Get("Content-Type") != "text/event-stream" {
+		w.t.Fatalf("%s: got %d %s", path, a.StatusCode, a.Header.Get("Content-Type"))
+	}
+	return eventsOf(a.Body)
+}
+
+// A stream tells what a page would show otherwise than before: a decision of a person, and
+// that nobody judges any more.
+func TestAStreamTellsOfDecisionsAndOfAge(t *testing.T) {
+	w := newWorld(t)
+	id := w.announceOne(t)
+	ticks := make(chan time.Time)
+	w.server.after = func(time.Duration) <-chan time.Time { return ticks }
+	next := w.streamed("/r/"+id+"/events", "")
+	want := func(what string) {
+		t.Helper()
+		if got := next(); got != "changed" {
+			t.Errorf("got %q after %s, want changed", got, what)
+		}
+	}
+	want("the beginning")
+	r := httptest.NewRequest(http.MethodPost, "/r/"+id+"/override", strings.NewReader("action=hold&reason=x"))
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	w.want(w.send(r), 303)
+	ticks <- time.Time{}
+	want("a decision")
+	w.clock.add(time.Hour)
+	ticks <- time.Time{}
+	want("an hour without a look")
+}
+
+// Lists and services' pages have streams of their own, which tell nobody of what their
+// token does not show.
+func TestListsAreKeptUpToDate(t *testing.T) {
+	for _, c := range []struct{ page, stream, secret, yes, no string }{
+		{"/", "/events", "boss-secret", "elsewhere", ""},
+		{"/", "/events", "narrow-secret", "shop", "elsewhere"},
+		{"/s/shop/cart", "/s/shop/cart/events", "narrow-secret", "shop", "elsewhere"},
+	} {
+		w := newWorld(t, func(c *Config) {
+			narrow := FullToken("narrow", "narrow-secret")
+			narrow.Namespaces = []string{"shop"}
+			c.Tokens = []Token{FullToken("boss", "boss-secret"), narrow}
+		})
+		as := func(secret, method, path, body string) answer {
+			r := httptest.NewRequest(method, path, strings.NewReader(body))
+			r.SetBasicAuth("x", secret)
+			return w.send(r)
+		}
+		announce := func(namespace, revision string) string {
+			w.clock.add(time.Minute)
+			body := fmt.Sprintf(`{"service": "cart", "namespace": %q, "revision": %q, "plan": "shop", "baseline": {"workload": "old"}, "canary": {"workload": "new"}}`, namespace, revision)
+			return w.want(as("boss-secret", "POST", "/v1/rollouts", body), 201).object(t)["rollout"].(map[string]any)["id"].(string)
+		}
+		announce("shop", "r1")
+		if a := w.want(as(c.secret, "GET", c.page, ""), 200); !strings.Contains(a.body, `data-live="`+c.stream+`"`) || !strings.Contains(a.body, "live.js") || !strings.Contains(a.body, `http-equiv="refresh"`) {
+			t.Errorf("%s: got %s, want a page that is kept up to date", c.page, a.body)
+		}
+		ticks := make(chan time.Time)
+		w.server.after = func(time.Duration) <-chan time.Time { return ticks }
+		next := w.streamed(c.stream, c.secret)
+		told := func(what, want string) {
+			t.Helper()
+			if got := next(); got != want {
+				t.Errorf("%s as %s: got %q after %s, want %s", c.stream, c.secret, got, what, want)
+			}
+		}
+		told("the beginning", "changed")
+		if c.no != "" {
+			announce(c.no, "r1")
+			for range streamStill {
+				ticks <- time.Time{}
+			}
+			told("what it must not know", "still")
+		}
+		id := announce(c.yes, "r2")
+		ticks <- time.Time{}
+		told("an announcement", "changed")
+		w.clock.add(time.Minute)
+		w.want(as("boss-secret", "DELETE", "/v1/rollouts/"+id, ""), 200)
+		ticks <- time.Time{}
+		told("an end", "changed")
+	}
+}
+
+func TestAServiceThatIsNotToBeKnownHasNoStream(t *testing.T) {
+	narrow := FullToken("narrow", "narrow-secret")
+	narrow.Namespaces = []string{"shop"}
+	w := newWorld(t, func(c *Config) { c.Tokens = []Token{narrow} })
+	for path, code := range map[string]int{"/s/other/cart/events": 403, "/s/-/cart/events": 403} {
+		r := httptest.NewRequest(http.MethodGet, path, nil)
+		r.SetBasicAuth("x", "narrow-secret")
+		w.want(w.send(r), code)
 	}
 }

@@ -97,8 +97,11 @@ func people(sum journal.Summary, missing []report.Unpublished, form string) ([]b
 		fmt.Fprintf(&b, "The rollout is over since %s.\n\n", sum.Closed.UTC().Format(time.RFC3339))
 	}
 	verdict, rest := report.Markdown, report.UnpublishedMarkdown
+	if !live(sum) {
+		verdict = report.OverMarkdown
+	}
 	if form == formText {
-		verdict = func(w io.Writer, v judge.Verdict) error { return report.Text(w, v, report.Options{}) }
+		verdict = func(w io.Writer, v judge.Verdict) error { return report.Text(w, v, report.Options{Over: !live(sum)}) }
 		rest = func(w io.Writer, us []report.Unpublished) error {
 			return report.UnpublishedText(w, us, report.Options{})
 		}

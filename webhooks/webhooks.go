@@ -125,11 +125,11 @@ type Server struct {
 	looks    *looks
 	runs     *kayentaRuns
 	watches  watches
-	opening  sync.Mutex // of rollouts that two calls may name differently
 	handler  http.Handler
 	pages    *pages.Pages
 	assets   fs.FS
 	streams  streams
+	pulse    pulse
 	metrics  *metrics
 	ready    *readiness
 

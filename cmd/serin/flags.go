@@ -31,18 +31,24 @@ func (o output) write(w io.Writer, v judge.Verdict) error {
 	return report.Text(w, v, reportOptions(w))
 }
 
-// writeTraced writes a verdict and how it came to be.
-func (o output) writeTraced(w io.Writer, v judge.Verdict, t judge.Trace) error {
+// writeTraced writes a verdict, of a rollout that may be over, and how it came to be.
+func (o output) writeTraced(w io.Writer, v judge.Verdict, t judge.Trace, over bool) error {
 	switch o.Output {
 	case "json":
 		return report.TracedJSON(w, v, t)
 	case "markdown":
-		if err := report.Markdown(w, v); err != nil {
+		verdict := report.Markdown
+		if over {
+			verdict = report.OverMarkdown
+		}
+		if err := verdict(w, v); err != nil {
 			return err
 		}
 		return report.TraceMarkdown(w, t)
 	}
-	return report.TracedText(w, v, t, reportOptions(w))
+	how := reportOptions(w)
+	how.Over = over
+	return report.TracedText(w, v, t, how)
 }
 
 func reportOptions(w io.Writer) report.Options {

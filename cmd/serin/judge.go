@@ -170,7 +170,7 @@ func (c judgeCmd) writeVerdict(ctx context.Context, w io.Writer, t trial, v verd
 	if err != nil {
 		return fmt.Errorf("the trace cannot be read: %w", err)
 	}
-	return c.writeTraced(w, v, judge.TraceOfRecord(rec, v))
+	return c.writeTraced(w, v, judge.TraceOfRecord(rec, v), false)
 }
 
 // nothingRead reports whether every metric's query failed: then the source is to

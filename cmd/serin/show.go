@@ -104,7 +104,7 @@ func (o output) writeStanding(w io.Writer, of pipeline.Standing, v *verdict, t j
 	}
 	if v == nil {
 		fmt.Fprintf(w, "Rollout %s of %s: nobody has looked yet.\n", report.Plain(of.Rollout.ID), report.Plain(of.Rollout.Service))
-	} else if err := o.writeTraced(w, *v, t); err != nil {
+	} else if err := o.writeTraced(w, *v, t, !of.Closed.IsZero()); err != nil {
 		return err
 	}
 	unpublished := func() error { return report.UnpublishedText(w, of.Unpublished, reportOptions(w)) }

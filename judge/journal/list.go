@@ -15,6 +15,7 @@ import (
 // Filter selects rollouts for [Journal.List]. Zero fields select everything.
 type Filter struct {
 	Service, Namespace string
+	Bare               bool   // without a namespace; Namespace is empty then
 	Outcome            string // of the newest verdict, as [judge.Outcome] writes it
 	Live               bool
 	// Before selects what started before a moment and, where ID is one, also what started
@@ -37,6 +38,9 @@ func (f Filter) statement() query {
 		if c.value != "" {
 			conditions = append(conditions, c.column+" = "+arg(c.value))
 		}
+	}
+	if f.Bare {
+		conditions = append(conditions, "namespace = ''")
 	}
 	if !f.Before.IsZero() {
 		// No ID is smaller than an empty one.

@@ -61,6 +61,26 @@ func TestListByOutcome(t *testing.T) {
 	})
 }
 
+// Without a namespace is a selection too, and not every namespace.
+func TestListWithoutANamespace(t *testing.T) {
+	onEach(t, func(t *testing.T, db backend) {
+		j, _ := openAt(t, db.fresh(t))
+		r := trial("r1")
+		ended(t, j, r, judge.Promote)
+		r.Namespace = ""
+		bare := ended(t, j, r, judge.Promote)
+		for name, c := range map[string]struct {
+			f    journal.Filter
+			want int
+		}{"all": {journal.Filter{}, 2}, "bare": {journal.Filter{Bare: true, Service: r.Service}, 1}} {
+			list, err := j.List(t.Context(), c.f)
+			if err != nil || len(list) != c.want || c.f.Bare && list[0].Rollout.ID != bare {
+				t.Errorf("%s: got %v, error %v, want %d", name, list, err, c.want)
+			}
+		}
+	})
+}
+
 // Pages of a list have every rollout once, also of those that started at one moment, and
 // however it is narrowed.
 func TestPagesOfAList(t *testing.T) {

@@ -10,7 +10,13 @@ import (
 
 // Markdown writes the report for a comment or a page, in GitHub's dialect. What
 // comes from outside is escaped: it makes no table, link, mention or HTML.
-func Markdown(w io.Writer, v judge.Verdict) error {
+func Markdown(w io.Writer, v judge.Verdict) error { return markdown(w, v, answers(v)) }
+
+// OverMarkdown writes what [Markdown] writes of a rollout that is over: it asks what was to be
+// done, and not what is.
+func OverMarkdown(w io.Writer, v judge.Verdict) error { return markdown(w, v, past(answers(v))) }
+
+func markdown(w io.Writer, v judge.Verdict, asked []answer) error {
 	var b strings.Builder
 	word := word(v)
 	fmt.Fprintf(&b, "## %s: %s\n\n", strings.ToUpper(word[:1])+word[1:], md(subject(v)))
@@ -24,7 +30,7 @@ func Markdown(w io.Writer, v judge.Verdict) error {
 	if shadow(v) {
 		b.WriteString("> Shadow mode: this is recorded and drawn; nothing is blocked or rolled back.\n\n")
 	}
-	for _, a := range answers(v) {
+	for _, a := range asked {
 		fmt.Fprintf(&b, "- %s **%s**", md(a.question), yesNo(a.yes))
 		if a.reason != "" {
 			fmt.Fprintf(&b, ": %s", md(a.reason))

@@ -24,6 +24,9 @@ type Options struct {
 	// Now is when it is read, in [List]: then it says which live rollouts nobody judges any
 	// more. Zero: it does not.
 	Now time.Time
+	// Over says in [Text] and [TracedText] that the rollout is over: then they ask what was to
+	// be done, and not what is.
+	Over bool
 }
 
 // JSON writes the verdict, indented.
@@ -118,6 +121,14 @@ func answers(v judge.Verdict) []answer {
 		{"More traffic?", v.Advance.Yes, own(v.Advance.Reason, v.Reason)},
 		{"Promote?", v.Promotion.Yes, own(v.Promotion.Reason, v.Reason)},
 	}
+}
+
+// past asks as people do when the rollout is over.
+func past(answers []answer) []answer {
+	for i, question := range []string{"Was it to be rolled back?", "Was more traffic allowed?", "Was it to be promoted?"} {
+		answers[i].question = question
+	}
+	return answers
 }
 
 // own returns what an answer's reason adds to the verdict's.

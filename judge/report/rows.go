@@ -137,11 +137,12 @@ func roles(f judge.Finding) []string {
 	return out
 }
 
-// alone is log10 of the evidence with which a metric rolls back by itself, the others
-// having none.
-func alone(f judge.Finding, threshold float64) float64 {
-	if f.Weight > 0 && threshold > 0 {
-		return threshold - math.Log10(f.Weight)
+// Alone is log10 of the evidence with which a metric of a weight rolls back by itself, the
+// others having none, where that of all together is the threshold. Without a weight or a
+// threshold it is the threshold.
+func Alone(threshold, weight float64) float64 {
+	if weight > 0 && threshold > 0 {
+		return threshold - math.Log10(weight)
 	}
 	return threshold
 }
@@ -150,7 +151,7 @@ func alone(f judge.Finding, threshold float64) float64 {
 func evidence(f judge.Finding, threshold float64) string {
 	var out []string
 	if f.Worse != nil {
-		out = append(out, "worse than tolerated "+odds(f.Worse)+" ("+strength(*f.Worse, alone(f, threshold))+")")
+		out = append(out, "worse than tolerated "+odds(f.Worse)+" ("+strength(*f.Worse, Alone(threshold, f.Weight))+")")
 	}
 	if f.NotWorse != nil {
 		out = append(out, "not worse than the margin "+odds(f.NotWorse))

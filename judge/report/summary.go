@@ -9,7 +9,9 @@ import (
 
 // Summary returns the verdict in a few lines of less than 1.5 kB together, without
 // colour: what fits a CI log's tail or a comment.
-func Summary(v judge.Verdict) string {
+func Summary(v judge.Verdict) string { return summary(v, false) }
+
+func summary(v judge.Verdict, over bool) string {
 	var b strings.Builder
 	line := func(bytes int, text string) {
 		if text = cut(clean(text), bytes); text != "" {
@@ -27,7 +29,11 @@ func Summary(v judge.Verdict) string {
 		line(160, "A person must look now: "+v.Page)
 	}
 	var said []string
-	for _, a := range answers(v) {
+	asked := answers(v)
+	if over {
+		asked = past(asked)
+	}
+	for _, a := range asked {
 		said = append(said, strings.ToLower(a.question[:1])+a.question[1:]+" "+yesNo(a.yes))
 	}
 	line(100, strings.Join(said, "  "))

@@ -60,7 +60,7 @@ func traced() judge.Trace {
 			}
 			points[n].Effect = &judge.Effect{Ratio: ratio(n)}
 		}
-		tr.Metrics = append(tr.Metrics, judge.MetricTrace{Name: []string{"errors", "latency", "queue"}[i], Points: points})
+		tr.Metrics = append(tr.Metrics, judge.MetricTrace{Name: []string{"errors", "latency", "queue"}[i], Weight: []float64{0.5, 0.5, 0}[i], Points: points})
 	}
 	return tr
 }

@@ -27,7 +27,7 @@ func TracedText(w io.Writer, v judge.Verdict, trace judge.Trace, o Options) erro
 	}
 	t.trace(trace)
 	t.section("Summary")
-	t.b.WriteString(Summary(v))
+	t.b.WriteString(summary(v, o.Over))
 	return t.flush(w)
 }
 
@@ -35,6 +35,7 @@ func TracedText(w io.Writer, v judge.Verdict, trace judge.Trace, o Options) erro
 type page struct {
 	b             strings.Builder
 	colour, ascii bool
+	over          bool
 	width         int
 }
 
@@ -48,7 +49,7 @@ func newPage(o Options) *page {
 	if o.Width <= 0 {
 		o.Width = usualWidth
 	}
-	return &page{colour: o.Colour, ascii: o.ASCII, width: max(o.Width, leastWidth)}
+	return &page{colour: o.Colour, ascii: o.ASCII, over: o.Over, width: max(o.Width, leastWidth)}
 }
 
 // flush writes the page.
@@ -123,8 +124,12 @@ func (t *page) head(v judge.Verdict) {
 		t.wrapped("", "Shadow mode: this is recorded and drawn; nothing is blocked or rolled back.")
 	}
 	t.line("")
-	for _, a := range answers(v) {
-		label := fmt.Sprintf("%-16s%-5s", a.question, yesNo(a.yes))
+	asked, room := answers(v), 16
+	if t.over {
+		asked, room = past(asked), 27
+	}
+	for _, a := range asked {
+		label := fmt.Sprintf("%-*s%-5s", room, a.question, yesNo(a.yes))
 		t.hanging(label, a.reason, lipgloss.Width(label))
 	}
 }

@@ -40,7 +40,8 @@ const (
 
 // TraceText writes one line for each metric and one for all of them together: how the
 // evidence that the canary is worse than tolerated went, from 1:1 (lowest) to what rolls
-// back (highest), and where it stands. Below, where blocks tell it, is how canary over
+// back (highest; of a metric alone, the others having none), and where it stands. A metric
+// without weight has none: nothing follows from its evidence. Below, where blocks tell it, is how canary over
 // baseline went. It writes nothing where there is no evidence, or where the terminal is
 // too narrow.
 func TraceText(w io.Writer, t judge.Trace, o Options) error {
@@ -64,7 +65,9 @@ func (p *page) trace(t judge.Trace) {
 	}
 	p.section("Evidence of harm, block by block")
 	for _, m := range t.Metrics {
-		s.evidence(m.Name, m.Points, t.Threshold)
+		if m.Weight > 0 { // else nothing follows from its evidence
+			s.evidence(m.Name, m.Points, Alone(t.Threshold, m.Weight))
+		}
 	}
 	s.evidence("together", t.Points, t.Threshold)
 	s.ratios(t.Metrics)
@@ -132,7 +135,7 @@ func (s sparks) ratios(metrics []judge.MetricTrace) {
 	s.section("Canary over baseline so far")
 	s.item("  ", fmt.Sprintf("from %s× (lowest) to %s× (highest); half the height is 1×", number(math.Exp(-swing)), number(math.Exp(swing))))
 	for _, c := range curves {
-		s.line(c.name, Spark(c.values, -swing, swing, s.room), number(c.last)+"×")
+		s.line(c.name, spark(c.values, -swing, swing, min(s.room, len(c.values)), farther), number(c.last)+"×")
 	}
 }
 
@@ -151,12 +154,20 @@ func told(metrics []judge.MetricTrace) []int {
 	return slices.Compact(moments)
 }
 
+// farther reports whether a value is farther from 0 than another: of a ratio's logarithm,
+// more harm, be it a rise or a dip, or more of its opposite.
+func farther(a, b float64) bool { return math.Abs(a) > math.Abs(b) }
+
 // Spark draws values in so many columns at most, of each few that share one the greatest.
 // What is at low or below has the lowest of eight levels, what is at high or above the
 // highest, and what is no number is a space. Without values, or without room, it is empty.
 func Spark(values []float64, low, high float64, columns int) string {
+	return spark(values, low, high, min(columns, len(values)), func(a, b float64) bool { return a > b })
+}
+
+// spark is [Spark] in n columns, of each few values the one that wins over the others.
+func spark(values []float64, low, high float64, n int, wins func(a, b float64) bool) string {
 	levels := []rune("▁▂▃▄▅▆▇█")
-	n := min(columns, len(values))
 	if n <= 0 {
 		return ""
 	}
@@ -164,7 +175,7 @@ func Spark(values []float64, low, high float64, columns int) string {
 	for c := range out {
 		top := math.NaN()
 		for i := c * len(values) / n; i < (c+1)*len(values)/n; i++ {
-			if math.IsNaN(top) || values[i] > top {
+			if math.IsNaN(top) || wins(values[i], top) {
 				top = values[i]
 			}
 		}

@@ -237,3 +237,67 @@ func TestARollbackThatMustNotBeCarriedOutIsCalledOtherwise(t *testing.T) {
 		}
 	}
 }
+
+// A metric's line is full where that metric rolls back by itself, and not before; one without
+// weight has no line, since nothing follows from its evidence.
+func TestAMetricsLineIsFullWhereItRollsBackAlone(t *testing.T) {
+	points := func(last float64) []judge.TracePoint {
+		return []judge.TracePoint{{At: 0}, {At: 1, Worse: last}}
+	}
+	trace := judge.Trace{Threshold: 1.3, Points: points(1.3), Metrics: []judge.MetricTrace{
+		{Name: "half", Weight: 0.5, Points: points(1.3)}, {Name: "whole", Weight: 0.5, Points: points(1.6021)}, {Name: "shown", Points: points(9)},
+	}}
+	var b strings.Builder
+	if err := report.TraceText(&b, trace, report.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{"half": "▁▆  20:1", "whole": "▁█  40:1", "together": "▁█  20:1", "shown": ""} {
+		line := ""
+		for l := range strings.Lines(b.String()) {
+			if strings.HasPrefix(l, "  "+name+" ") {
+				line = strings.TrimSpace(strings.TrimPrefix(l, "  "+name))
+			}
+		}
+		if line != want {
+			t.Errorf("%s: got %q, want %q", name, line, want)
+		}
+	}
+}
+
+// Of what falls when it gets worse, the dips are the harm: they stay where blocks share a column.
+func TestDipsStayInRatios(t *testing.T) {
+	var points []judge.TracePoint
+	for i := range 240 {
+		ratio := 1.0
+		if i == 100 {
+			ratio = 0.5
+		}
+		points = append(points, judge.TracePoint{At: i, Effect: &judge.Effect{Ratio: ratio}})
+	}
+	var b strings.Builder
+	if err := report.TraceText(&b, judge.Trace{Threshold: 1.3, Points: points, Metrics: []judge.MetricTrace{{Name: "orders", Points: points}}}, report.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	_, ratios, _ := strings.Cut(b.String(), "Canary over baseline")
+	if strings.Count(ratios, "▁") != 1 {
+		t.Errorf("got %s, want one column at the lowest", ratios)
+	}
+}
+
+// Of what is over nobody is told what to do now.
+func TestWhatIsOverIsAskedInThePast(t *testing.T) {
+	v := rolledBack()
+	var b strings.Builder
+	if err := report.OverMarkdown(&b, v); err != nil {
+		t.Fatal(err)
+	}
+	page := ""
+	for _, a := range report.Over(v) {
+		page += a.Question + "\n"
+	}
+	for where, got := range map[string]string{"text": text(t, v, report.Options{Over: true}), "markdown": b.String(), "page": page} {
+		if !strings.Contains(got, "Was it to be rolled back?") || strings.Contains(strings.ToLower(got), "roll back now?") || strings.Contains(strings.ToLower(got), "more traffic?") {
+			t.Errorf("%s: got %s, want questions of the past alone", where, got)
+		}
+	}
+}

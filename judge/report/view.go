@@ -30,6 +30,16 @@ type Answer struct {
 	Reason   string // empty where it is the verdict's own
 }
 
+// Over are the questions and their last answers where the rollout is over: nobody may be
+// told to do now what was to be done then.
+func Over(v judge.Verdict) []Answer {
+	var out []Answer
+	for _, a := range past(answers(v)) {
+		out = append(out, Answer{a.question, a.yes, a.reason})
+	}
+	return out
+}
+
 // FindingView is one finding in words. What is not known is a dash.
 type FindingView struct {
 	Name, Class string

@@ -5,8 +5,10 @@ import (
 	"html/template"
 	"math"
 	"slices"
+	"strings"
 	"time"
 
+	"gonum.org/v1/plot/text"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 
@@ -98,13 +100,13 @@ func (p pen) ratios(m plan.Metric, points []judge.TracePoint) (template.HTML, er
 		f.area(rule, upper, lower)
 		f.times()
 		f.level(0, levelOf(baseline))
-		for _, l := range []struct {
-			at  float64
-			hue hue
-		}{{bound(m, m.Tolerance, *last.Effect), held}, {bound(m, m.Margin, *last.Effect), bad}} {
+		for _, l := range boundsOf(m, *last.Effect) {
 			if l.at > low && l.at < high {
 				f.level(math.Log(l.at), dashed(l.hue))
 			}
+		}
+		if beyond := offScale(m, known); beyond != "" {
+			f.write(beyond, f.at(xy{f.high.x, f.high.y * 0.92}), text.XRight)
 		}
 		f.values(timesMarks(low, high)...)
 		f.line(curveOf(canary), curve...)
@@ -125,6 +127,43 @@ func ratiosAlt(m plan.Metric, first, last judge.TracePoint) string {
 		alt += fmt.Sprintf(", interval %.3g to %.3g", *e.Low, *e.High)
 	}
 	return alt + fmt.Sprintf("; %.3g is tolerated, promotion excludes %.3g.", bound(m, m.Tolerance, e), bound(m, m.Margin, e))
+}
+
+// drawnBound is a line that a ratio is held against.
+type drawnBound struct {
+	at   float64
+	hue  hue
+	name string
+}
+
+// boundsOf are what is tolerated and what promotion must exclude, as ratios.
+func boundsOf(m plan.Metric, e judge.Effect) []drawnBound {
+	return []drawnBound{{bound(m, m.Tolerance, e), held, "tolerated"}, {bound(m, m.Margin, e), bad, "promotion excludes"}}
+}
+
+// offScale says which of the lines the plot of ratios has no room for, and where they are:
+// against a baseline of nearly nothing they are far away. It is "" where all are drawn.
+func offScale(m plan.Metric, points []judge.TracePoint) string {
+	points = withRatio(points)
+	if len(points) == 0 {
+		return ""
+	}
+	low, high := span(m, points)
+	var out []string
+	for _, b := range boundsOf(m, *points[len(points)-1].Effect) {
+		if !(b.at > low && b.at < high) {
+			out = append(out, fmt.Sprintf("%s %s", b.name, boundWords(b.at)))
+		}
+	}
+	return strings.Join(out, ", ")
+}
+
+// boundWords writes a line's ratio. None is below 0, so a line there is never crossed.
+func boundWords(at float64) string {
+	if at <= 0 {
+		return "0×"
+	}
+	return fmt.Sprintf("%.3g×", at)
 }
 
 func orElse(v *float64, or float64) float64 {

@@ -36,7 +36,7 @@ type historyPage struct {
 
 // History writes the list of rollouts.
 func (p *Pages) History(w io.Writer, h History) error {
-	return write(w, p.history, historyPage{common{Title: "Rollouts"}, h})
+	return write(w, p.history, historyPage{common{Title: "Rollouts", Live: "/events"}, h})
 }
 
 // row is a rollout as the table has it, with the time of the page.

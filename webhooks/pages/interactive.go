@@ -119,10 +119,7 @@ func liveRatios(m plan.Metric, points []judge.TracePoint) (string, error) {
 		p.Say = append(p.Say, said(k))
 	}
 	p.level(0, baseline, false)
-	for _, l := range []struct {
-		at  float64
-		hue hue
-	}{{bound(m, m.Tolerance, last), held}, {bound(m, m.Margin, last), bad}} {
+	for _, l := range boundsOf(m, last) {
 		if l.at > low && l.at < high {
 			p.level(math.Log(l.at), l.hue, true)
 		}

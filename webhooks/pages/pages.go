@@ -13,7 +13,6 @@ import (
 	"html/template"
 	"io"
 	"io/fs"
-	"math"
 	"slices"
 	"strings"
 	"time"
@@ -81,7 +80,7 @@ func words() template.FuncMap {
 		"shorten":  func(s string) string { return shorten(s, longText) },
 		"text":     func(s string, most int) string { return shorten(report.Plain(s), most) },
 		"sentence": func(s string) string { return strings.TrimSuffix(upperFirst(report.Plain(s)), ".") + "." },
-		"rows":     rows, "serviceAddress": serviceAddress,
+		"rows":     rows, "serviceAddress": serviceAddress, "decided": decided,
 	}
 }
 
@@ -170,6 +169,7 @@ type reportPage struct {
 	common
 	Report
 	View     report.View
+	Pending  *judge.Override // decided since the last look
 	Timeline template.HTML
 	Steps    []step
 	Together figure
@@ -185,6 +185,7 @@ type reportPage struct {
 type figure struct {
 	Picture template.HTML
 	Plot    string
+	Beyond  string // what it has no room for; "" where it has all
 }
 
 // finding is one with its plots.
@@ -210,6 +211,7 @@ func (p *Pages) Report(w io.Writer, r Report) error {
 	if page.Timeline, err = p.pen.timeline(r); err != nil {
 		return err
 	}
+	page.Pending = pending(r)
 	page.Steps, page.Metrics, page.Policy = stepsOf(r), plannedOf(r.Plan), policyOf(r.Plan)
 	if r.Verdict != nil {
 		if err := page.verdict(p.pen, *r.Verdict); err != nil {
@@ -217,6 +219,33 @@ func (p *Pages) Report(w io.Writer, r Report) error {
 		}
 	}
 	return write(w, p.report, page)
+}
+
+// pending is what a person decided last, where no look has counted it yet.
+func pending(r Report) *judge.Override {
+	if len(r.Overrides) == 0 || !r.Closed.IsZero() {
+		return nil
+	}
+	last := r.Overrides[len(r.Overrides)-1]
+	if r.Verdict != nil && !last.At.After(r.Verdict.At) {
+		return nil
+	}
+	return &last
+}
+
+// decided is what a person decided, in words.
+func decided(action judge.OverrideAction) string {
+	switch action {
+	case judge.OverrideHold:
+		return "to hold"
+	case judge.OverrideRollback:
+		return "to roll back"
+	case judge.OverridePromote:
+		return "to promote"
+	case judge.OverrideClear:
+		return "to let the judge decide again"
+	}
+	return report.Plain(string(action))
 }
 
 func title(r Report) string {
@@ -228,7 +257,10 @@ func title(r Report) string {
 }
 
 func (p *reportPage) verdict(with pen, v judge.Verdict) error {
-	p.View, p.Sure = report.ViewOf(v), sure(v)
+	p.View, p.Sure = report.ViewOf(v), sure(v, !p.Closed.IsZero())
+	if !p.Closed.IsZero() {
+		p.View.Answers = report.Over(v)
+	}
 	var err error
 	if p.Together, err = with.evidenceFigure("the canary, all metrics together,", p.Trace.Points, v.Threshold); err != nil {
 		return err
@@ -259,7 +291,7 @@ func (f *finding) draw(with pen, r Report, about judge.Finding) error {
 		}
 		var err error
 		if t.Weight > 0 { // else its evidence has no consequences
-			alone := r.Verdict.Threshold - math.Log10(t.Weight) // the others having nothing
+			alone := report.Alone(r.Verdict.Threshold, t.Weight)
 			if f.Evidence, err = with.evidenceFigure(t.Name, t.Points, alone); err != nil {
 				return err
 			}
@@ -299,7 +331,7 @@ func (p pen) evidenceFigure(name string, points []judge.TracePoint, threshold fl
 		return figure{}, err
 	}
 	plot, err := liveEvidence(points, threshold)
-	return figure{picture, plot}, err
+	return figure{Picture: picture, Plot: plot}, err
 }
 
 // ratiosFigure is ratios, to look at and to point at.
@@ -309,23 +341,39 @@ func (p pen) ratiosFigure(m plan.Metric, points []judge.TracePoint) (figure, err
 		return figure{}, err
 	}
 	plot, err := liveRatios(m, points)
-	return figure{picture, plot}, err
+	return figure{picture, plot, offScale(m, points)}, err
 }
 
-// sure says in plain words how sure the verdict is.
-func sure(v judge.Verdict) []string {
+// promised says what the default threshold is worth. Where noise is estimated, as it is by
+// default, how often it errs is measured and not proven.
+func promised(v judge.Verdict) string {
+	odds := strings.TrimSuffix(report.Odds(v.Threshold), ":1")
+	bet := fmt.Sprintf("Evidence is like a bet against the canary that is fair while it is no worse than tolerated. It must win %s-fold to roll back. ", odds)
+	if c := v.Rollout.Comparison; c != "" && c != rollout.Concurrent {
+		return bet + "Here the arms did not get their requests at the same time, so nothing is promised of how often a healthy canary gets there."
+	}
+	return bet + fmt.Sprintf("Of the canaries that are no worse, at most one in %s is to get there, however often it is looked at. "+
+		"That is proven where requests fail independently; here the noise is estimated, so it is measured, not proven.", odds)
+}
+
+// sure says in plain words how sure the verdict is, or was when the rollout ended.
+func sure(v judge.Verdict, over bool) []string {
 	var out []string
 	if v.Threshold > 0 {
 		if v.Promise == "" {
-			odds := strings.TrimSuffix(report.Odds(v.Threshold), ":1")
-			out = append(out, fmt.Sprintf("Evidence is like a bet against the canary that is fair while it is no worse than tolerated. "+
-				"It must win %s-fold to roll back, and of the canaries that are no worse, at most one in %s ever gets there, however often it is looked at.", odds, odds))
+			out = append(out, promised(v))
 		} else {
 			out = append(out, upperFirst(report.Plain(v.Promise))+".")
 		}
-		out = append(out, fmt.Sprintf("Now it stands at %s.", report.Odds(v.Evidence)))
+		stands := "Now it stands at"
+		if over {
+			stands = "At the last look it stood at"
+		}
+		out = append(out, fmt.Sprintf("%s %s.", stands, report.Odds(v.Evidence)))
 	}
 	switch {
+	case v.Outcome == judge.Continue && over:
+		out = append(out, "Neither harm nor its absence was proven before the rollout was over.")
 	case v.Outcome == judge.Continue:
 		out = append(out, "Neither harm nor its absence is proven yet: more data can decide.")
 	case v.Proven:

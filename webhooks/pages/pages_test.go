@@ -254,3 +254,71 @@ func TestTheListSaysHowARolloutEnded(t *testing.T) {
 		}
 	}
 }
+
+// What a person decided is said above until a look has counted it.
+func TestADecisionIsSeenBeforeItCounts(t *testing.T) {
+	const want = `<p class="alarm" role="status"><strong><bdi>ann</bdi> decided to roll back</strong> at <time`
+	r := some(3, "errors")
+	r.Overrides = append(r.Overrides, judge.Override{At: r.Verdict.At.Add(time.Second), By: "ann", Action: judge.OverrideRollback, Reason: "it burns"})
+	head, _, _ := strings.Cut(write(t, r), "Timeline")
+	if !strings.Contains(head, want) {
+		t.Errorf("got %s, want %q", head, want)
+	}
+	fresh := r
+	fresh.Verdict, fresh.Looks, fresh.Trace = nil, nil, judge.Trace{}
+	if text := write(t, fresh); !strings.Contains(text, want) {
+		t.Errorf("got %s before the first look, want %q", text, want)
+	}
+	r.Verdict.At = r.Verdict.At.Add(time.Minute)
+	if text := write(t, r); strings.Contains(text, want) {
+		t.Error("got it as if it did not count yet, after a look")
+	}
+	r.Verdict.At, r.Closed = start(), start().Add(time.Hour)
+	if text := write(t, r); strings.Contains(text, want) {
+		t.Error("got it as if it were to count, of a rollout that is over")
+	}
+}
+
+// A report of a rollout that is over speaks of it in the past.
+func TestWhatIsOverIsInThePast(t *testing.T) {
+	r := some(3, "errors")
+	r.Verdict.Outcome = judge.Continue
+	r.Closed, r.Why = start().Add(time.Hour), "nobody asked since noon"
+	text := write(t, r)
+	for _, want := range []string{"Was it to be rolled back?", "At the last look it stood at 100:1", "before the rollout was over"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("got no %q in %s", want, text)
+		}
+	}
+	for _, not := range []string{"Roll back now?", "Now it stands", "more data can decide"} {
+		if strings.Contains(text, not) {
+			t.Errorf("got %q of a rollout that is over", not)
+		}
+	}
+}
+
+// By default the level is measured, and of arms that do not share time nothing is promised.
+func TestNoMoreIsPromisedThanIsKept(t *testing.T) {
+	r := some(3, "errors")
+	if text := write(t, r); !strings.Contains(text, "so it is measured, not proven") || strings.Contains(text, "ever gets there") {
+		t.Errorf("got %s, want the level called measured", text)
+	}
+	r.Verdict.Rollout.Comparison = rollout.BeforeAfter
+	if text := write(t, r); !strings.Contains(text, "nothing is promised of how often") || strings.Contains(text, "at most one in") {
+		t.Errorf("got %s, want no promise", text)
+	}
+}
+
+// Against a baseline of nearly nothing what is tolerated is far away: the plot says where.
+func TestWhatThePlotHasNoRoomForIsSaid(t *testing.T) {
+	r := some(12, "errors")
+	if text := write(t, r); strings.Contains(text, "off the scale") {
+		t.Error("got lines off the scale where there is room for all")
+	}
+	for i := range r.Trace.Metrics[0].Points {
+		r.Trace.Metrics[0].Points[i].Effect = &judge.Effect{Canary: 0.0003, Baseline: 0.0001, Ratio: 3, Low: ptr(1.5), High: ptr(4), Unit: "ratio"}
+	}
+	if text := write(t, r); !strings.Contains(text, "so far; off the scale: tolerated 6.1×<") || !strings.Contains(text, ">tolerated 6.1×</text>") {
+		t.Errorf("got %s, want where the tolerated line is, in words and in the picture", text)
+	}
+}

@@ -66,6 +66,7 @@ type selfCheck struct {
 // Service writes a service's page.
 func (p *Pages) Service(w io.Writer, s Service) error {
 	page := servicePage{common: common{Title: shorten(report.Plain(s.Name), longName)}, Service: s, Judged: tallyOf(s.Judgements)}
+	page.Live = serviceAddress(s.Namespace, s.Name) + "/events" // without an address: of all
 	var err error
 	if page.Verdicts, err = p.pen.verdicts(s.Past, s.Now); err != nil {
 		return err

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/serin-canary/serin/judge"
+	"github.com/serin-canary/serin/judge/rollout"
 	"github.com/serin-canary/serin/webhooks/notify"
 	"github.com/serin-canary/serin/webhooks/notify/notifytest"
 )
@@ -181,4 +182,26 @@ func TestPagesTakeNoEndsPlace(t *testing.T) {
 	told("after the end", "A person must look", "Promote: ")
 	w.look(judge.Rollback, nil)
 	told("rolled back", "A person must look", "Promote: ", "Roll back: ")
+}
+
+// What is said after the end is no page: the end was graver.
+func TestPagesComeBeforeTheEnd(t *testing.T) {
+	f := notifytest.NewTeams(t)
+	w := newWorld(t, nil, notify.Target{Name: "ops", Outcomes: []string{"page", "promote", "closed"}, Teams: &notify.Teams{URL: secret(t, f.Address())}})
+	w.announce(nil)
+	w.look(judge.Promote, nil)
+	w.work()
+	w.look(judge.Continue, func(v *judge.Verdict) { v.Page = "both arms are degraded" })
+	w.work()
+	if got := f.Cards(); len(got) != 1 {
+		t.Fatalf("got %d cards, want the promotion's alone", len(got))
+	}
+	w.announce(func(r *rollout.Rollout) { r.Service = "cart" })
+	w.look(judge.Continue, func(v *judge.Verdict) { v.Page = "both arms are degraded" })
+	w.work()
+	w.end("closed")
+	w.work()
+	if got := f.Cards(); len(got) != 3 || !strings.Contains(string(got[2]), "Over without a verdict: cart") {
+		t.Errorf("got %d cards, want the page and the end of cart after the promotion", len(got))
+	}
 }

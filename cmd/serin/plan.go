@@ -209,6 +209,11 @@ func writePlan(w io.Writer, p plan.Plan) error {
 	if promise := judge.Promise(p, rollout.Comparison(p.Comparison)); promise != "" {
 		fmt.Fprintf(w, "\nWhat it promises: %s.\n", promise)
 	}
+	if len(p.Metrics) > 0 {
+		if usual := plan.UsualLag(p.Metrics[0].Query.Lang); p.Lag < usual && usual > plan.UsualLag(queries.PromQL) {
+			fmt.Fprintf(w, "\nlag: %s is shorter than this store's data is late, mostly: what arrives after a block was frozen is never counted, and failures may arrive after their requests; write at least lag: %s.\n", short(p.Lag), short(usual))
+		}
+	}
 	for _, m := range p.Metrics {
 		if m.Reading.Kind == queries.Gauge && m.Reading.Why != "" {
 			fmt.Fprintf(w, "\n%s is compared as a plain value, not as counts: %s.\n", m.Name, strings.TrimSuffix(m.Reading.Why, "."))

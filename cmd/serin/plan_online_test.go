@@ -39,3 +39,16 @@ func TestHollowMarginsAreSaid(t *testing.T) {
 		t.Errorf("got %q of a share of 0.3%%, want none", got)
 	}
 }
+
+// TestShortLagIsRemarked holds that plan check says where a store's data arrives later than
+// the plan waits for it.
+func TestShortLagIsRemarked(t *testing.T) {
+	for lag, want := range map[string]bool{"": false, "lag: 3m\n": false, "lag: 30s\n": true} {
+		p := mustPlan(t, "service: a\nlanguage: cloudwatch\nselector: TargetGroup=\"{{ .Labels.group }}\"\n"+lag+
+			"metrics: [{name: slow, query: 'PR(0.5:)(AWS/ApplicationELB:TargetResponseTime)'}]\n")
+		var out strings.Builder
+		if err := writePlan(&out, p); err != nil || strings.Contains(out.String(), "write at least lag: 3m") != want {
+			t.Errorf("%q: got %v and\n%s\nwant a remark: %t", lag, err, out.String(), want)
+		}
+	}
+}

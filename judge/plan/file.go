@@ -24,7 +24,7 @@ type file struct {
 	Comparison *string `yaml:"comparison" jsonschema:"enum=concurrent,enum=checks,enum=before-after" jsonschema_description:"How the arms share time. Default: as the caller's controller implies."`
 
 	Block        *durationText `yaml:"block" jsonschema_description:"Length of a block, from 1s to 1h. Default: 60s."`
-	Lag          *durationText `yaml:"lag" jsonschema_description:"How long after its end a block is taken as closed. Default: 30s."`
+	Lag          *durationText `yaml:"lag" jsonschema_description:"How long after its end a block is taken as closed. Default: 30s; of cloudwatch 3m, of datadog 2m."`
 	PrePeriod    *durationText `yaml:"prePeriod" jsonschema_description:"Time before the start from which dispersion is learnt. Default: 60 blocks."`
 	Warmup       *warmupText   `yaml:"warmup" jsonschema_description:"What is ignored of a young process: a duration, or for, requests and atMost. Default: until it has run 3m and served 300 requests, at most 10m."`
 	MinDuration  *durationText `yaml:"minDuration" jsonschema_description:"No promotion before. Default: minBlocks blocks."`

@@ -3,6 +3,7 @@ package plan
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/serin-canary/serin/queries"
 )
@@ -35,6 +36,23 @@ func TestLanguageOfQueries(t *testing.T) {
 		if err != nil || m.Query.Lang != tt.lang || m.Reading.Kind != tt.kind || r.Kind != tt.kind || r.Query.Expr != tt.canary {
 			t.Errorf("%s: got %s, read as a %s, of the canary %q, %v, want %s, a %s, %q",
 				tt.name, m.Query.Lang, m.Reading.Kind, r.Query.Expr, err, tt.lang, tt.kind, tt.canary)
+		}
+	}
+}
+
+// TestLagOfALanguage ensures that stores whose minutes arrive late are given the time.
+func TestLagOfALanguage(t *testing.T) {
+	for _, tt := range []struct {
+		text string
+		want time.Duration
+	}{
+		{"service: a\npreset: http\n", 30 * time.Second},
+		{"service: a\nlanguage: datadog\nmetrics: [{name: errors, query: 'sum:bad{a:b}.as_count() / sum:all{a:b}.as_count()'}]", 2 * time.Minute},
+		{"service: a\nlanguage: cloudwatch\nmetrics: [{name: slow, query: 'PR(0.5:)(AWS/ApplicationELB:TargetResponseTime)'}]", 3 * time.Minute},
+		{"service: a\nlanguage: cloudwatch\nlag: 45s\nmetrics: [{name: slow, query: 'PR(0.5:)(AWS/ApplicationELB:TargetResponseTime)'}]", 45 * time.Second},
+	} {
+		if got := load(t, tt.text).Lag.D(); got != tt.want {
+			t.Errorf("got a lag of %s, want %s, of\n%s", got, tt.want, tt.text)
 		}
 	}
 }

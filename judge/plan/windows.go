@@ -32,7 +32,7 @@ func (b *builder) windows() {
 	if !blockOK { // judge the rest by a block that makes sense
 		block = defaultBlock
 	}
-	p.Lag = duration(f.Lag, defaultLag)
+	p.Lag = duration(f.Lag, UsualLag(b.language()).D())
 	p.MinBlocks = value(f.MinBlocks, defaultMinBlocks)
 	p.FinalBlocks = value(f.FinalBlocks, min(defaultFinalBlocks, p.MinBlocks))
 	p.MinRequests = value(f.MinRequests, defaultMinRequests)

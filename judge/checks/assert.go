@@ -183,7 +183,7 @@ func partOf(label, of string) bool {
 // Check returns "" where the assertion holds for an answer, else a sentence that
 // names it and the values that it saw, without credentials.
 func (a *Assertion) Check(ctx context.Context, of Answer) (failure string) {
-	said := "the assertion " + clip(oneLine(hide(a.text, of.Hidden)), 160)
+	said := "the assertion " + clip(oneLine(hideKnown(a.text, of.Hidden)), 160) // the plan's own words, which are shown
 	defer func() {
 		if recover() != nil {
 			failure = said + " could not be evaluated; this is a defect of the server"

@@ -78,7 +78,7 @@ func TestAssertions(t *testing.T) {
 		{`split(json.status, "k")[7] == "x"`, `has no element 7; it has 2`},
 
 		// Credentials stay out of the sentence.
-		{`json.token == "x"`, `does not hold: json.token is (hidden)`},
+		{`json.token == "x"`, `the assertion json.token == "x" does not hold: json.token is (hidden)`},
 		{`headers["set-cookie"] == ""`, `does not hold: header set-cookie is (hidden)`},
 		{`json.echo == "x"`, `does not hold: json.echo is "(hidden) it was"`},
 		{`json.auth == nil`, `does not hold: json.auth is {"token":(hidden)}`},
@@ -95,6 +95,26 @@ func TestAssertions(t *testing.T) {
 		}
 		if strings.Contains(got, "hunter2") || strings.Contains(got, "sesame") || len(got) > 800 {
 			t.Errorf("%s: got %q, which shows a credential or is too long", c.text, got)
+		}
+	}
+}
+
+// TestExcerptsHideWhatLooksLikeACredential is the table of forms in which servers say
+// credentials.
+func TestExcerptsHideWhatLooksLikeACredential(t *testing.T) {
+	for text, want := range map[string]string{
+		`{"tokens":["tok-1","tok-2"],"n":1}`:                      `{"tokens":(hidden),"n":1}`,
+		`{"session":{"id":"4","refresh":"zzz98765"},"n":1}`:       `{"session":(hidden),"n":1}`,
+		`{"session":{"of":{"id":"4"},"refresh":"zzz98765"}}`:      `{"session":(hidden)}`,
+		`{"session":{"of":{"id":"zzz98765`:                        `{"session":(hidden)`,
+		`{"jwt":"abc","pwd":"def"}`:                               `{"jwt":(hidden),"pwd":(hidden)}`,
+		`sid=abc; path=/`:                                         `sid=(hidden); path=/`,
+		`<input type="hidden" name="csrf_token" value="a b c">`:   `<input type="hidden" name="csrf_token" value=(hidden)>`,
+		`<input name=csrf value='abc' /><input name=q value="x">`: `<input name=csrf value=(hidden) /><input name=q value="x">`,
+		`inside: 5, resides: 6`:                                   `inside: 5, resides: 6`,
+	} {
+		if got := checks.Inert(text, 200, nil); got != want {
+			t.Errorf("got %s, want %s", got, want)
 		}
 	}
 }

@@ -51,45 +51,86 @@ func (a *Assertion) statics(of Answer) []seen {
 }
 
 // show writes a value in few characters and without credentials.
-func (e *evaluation) show(label string, v any) string {
+func (e *evaluation) show(label string, v any) string { return Shown(label, v, 80, e.of.Hidden) }
+
+// Shown writes a value of an answer in at most so many characters, without what is known
+// to be a credential or looks like one: by the name under which it stands (label, or a
+// member's key), or by itself.
+func Shown(label string, v any, most int, known []string) string {
 	if secretName.MatchString(label) {
 		return hidden
 	}
-	text := ""
 	switch v := v.(type) {
 	case time.Duration:
 		return v.Round(100 * time.Microsecond).String()
 	case float64:
 		return strconv.FormatFloat(v, 'g', 6, 64)
 	case string:
-		text = strconv.Quote(clip(oneLine(hide(cutBytes(v), e.of.Hidden)), 80))
-	default:
-		b, err := json.Marshal(v)
-		if err != nil {
-			return kindOf(v)
-		}
-		text = clip(oneLine(hide(cutBytes(string(b)), e.of.Hidden)), 80)
+		return strconv.Quote(clip(oneLine(hide(cutBytes(v), known)), most))
 	}
-	return text
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(redacted(v)); err != nil {
+		return kindOf(v)
+	}
+	return clip(oneLine(hide(cutBytes(b.String()), known)), most)
+}
+
+// redacted returns a document without what stands under names of credentials.
+func redacted(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		out := make(map[string]any, len(v))
+		for key, member := range v {
+			if out[key] = redacted(member); secretName.MatchString(key) {
+				out[key] = hidden
+			}
+		}
+		return out
+	case []any:
+		out := make([]any, len(v))
+		for i, element := range v {
+			out[i] = redacted(element)
+		}
+		return out
+	}
+	return v
 }
 
 // cutBytes keeps the beginning of a long text, before it is searched for credentials.
 func cutBytes(s string) string { return s[:min(len(s), 4096)] }
 
+// credentials are parts of the names of credentials.
+const credentials = `passw|pwd|secret|token|credential|api[-_]?key|private|authori[sz]|cookie|session|signature|jwt|csrf`
+
 var (
-	secretName  = regexp.MustCompile(`(?i)(passw|secret|token|credential|api[-_]?key|private|authori[sz]|cookie|session|signature|\bkey$)`)
-	secretPair  = regexp.MustCompile(`(?i)("?[\w.-]*(?:passw|secret|token|credential|api[-_]?key|private|authori[sz]|cookie|session|signature)[\w.-]*\\?"?\s*[:=]\s*)(\\?"(?:[^"\\]|\\.)*"?|[^\s,;&}]+)`)
+	secretName = regexp.MustCompile(`(?i)(` + credentials + `|\bkey$|sid$)`)
+	// secretPair is a name with what it stands for: a text, a list, an object or a word.
+	secretPair = regexp.MustCompile(`(?i)("?(?:[\w.-]*(?:` + credentials + `)[\w.-]*|[\w.-]*sid)\\?"?\s*[:=]\s*)` +
+		`(\\?"(?:[^"\\]|\\.)*"?|\[[^\]]*\]?|\{(?:[^{}]|\{[^{}]*\}?)*\}?|[^\s,;&}]+)`)
+	// secretField is a field of an HTML form with its value, which stands after its name.
+	secretField = regexp.MustCompile(`(?i)(\bname\s*=\s*["']?[\w.-]*(?:` + credentials + `|sid\b)[^<>]*?\bvalue\s*=\s*)("[^"]*"?|'[^']*'?|[^\s>]+)`)
 	secretWords = regexp.MustCompile(`(?i)\b(bearer|basic)\s+[\w.~+/=-]+|\beyJ[\w-]+\.[\w.-]+|://[^/\s:@]*:[^/\s@]*@`)
 )
 
 // hide takes out of a text what is known to be a credential, or looks like one.
 func hide(s string, known []string) string {
-	if len(known) > 0 {
-		v := &Veil{}
-		v.Learn(known...)
-		s = v.Hide(s)
+	s = hideKnown(s, known)
+	for _, pair := range []*regexp.Regexp{secretField, secretPair} {
+		s = pair.ReplaceAllString(s, "${1}"+hidden)
 	}
-	return secretWords.ReplaceAllString(secretPair.ReplaceAllString(s, "${1}"+hidden), hidden)
+	return secretWords.ReplaceAllString(s, hidden)
+}
+
+// hideKnown takes out of a text what is known to be a credential.
+func hideKnown(s string, known []string) string {
+	if len(known) == 0 {
+		return s
+	}
+	v := &Veil{}
+	v.Learn(known...)
+	return v.Hide(s)
 }
 
 // kindOf names a value's kind as JSON has it.

@@ -92,7 +92,7 @@ func (p probe) try(ctx context.Context) checks.Attempt {
 		case errors.As(err, &d) && d.IsNotFound:
 			return checks.Failing("has no answer")
 		}
-		return checks.Failing("was not answered: %s", checks.Cause(err))
+		return checks.Failing("was not answered%s: %s", p.by(), cause(err, d))
 	}
 	for i := range got {
 		got[i] = normal(p.kind, got[i])
@@ -106,6 +106,23 @@ func (p probe) try(ctx context.Context) checks.Attempt {
 		return checks.Failing("has %d answers, want at least %d", len(got), p.least)
 	}
 	return checks.Attempt{Status: checks.Passed, Said: fmt.Sprintf("is %s, answered in %s", listed(got), checks.Took(now().Sub(began)))}
+}
+
+// by names the resolver that the plan names.
+func (p probe) by() string {
+	if p.server == "" {
+		return ""
+	}
+	return " by " + checks.Line(p.server, 80)
+}
+
+// cause says why there is no answer. The resolver's own words name the system's servers
+// also where another one was asked.
+func cause(err error, d *net.DNSError) string {
+	if d != nil && !d.IsTimeout {
+		return checks.Line(d.Err, 200)
+	}
+	return checks.Cause(err)
 }
 
 // resolver returns a resolver of one attempt, whose end closes its connections: Go's own

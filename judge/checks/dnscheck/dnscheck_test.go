@@ -121,7 +121,7 @@ func TestAnswers(t *testing.T) {
 		"no other name":         {[]record{a1}, 0, checks.DNS{Type: "CNAME"}, checks.Failed, "has no answer"},
 		"no such name":          {nil, 3, checks.DNS{Type: "A"}, checks.Failed, "has no answer"},
 		"nothing of the type":   {nil, 0, checks.DNS{Type: "A"}, checks.Failed, "has no answer"},
-		"the server fails":      {nil, 2, checks.DNS{Type: "A"}, checks.Failed, "was not answered: "},
+		"the server fails":      {nil, 2, checks.DNS{Type: "A"}, checks.Failed, "was not answered by 127.0.0.1:"},
 		"no such type":          {nil, 0, checks.DNS{Type: "MX"}, checks.Failed, "write A, AAAA, CNAME or TXT"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -148,6 +148,20 @@ func TestResolversThatAreNone(t *testing.T) {
 				t.Errorf("got %s: %s, want it failed", got.Status, got.Reason)
 			}
 		})
+	}
+}
+
+// TestNamesTheResolver ensures that the one that was asked is named, and no other.
+func TestNamesTheResolver(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := listener.Addr().String()
+	listener.Close() // nobody is there, over UDP either
+	got := run(t, dnscheck.Config{}, checks.DNS{Name: "shop.test", Type: "A", Resolver: at, Within: time.Minute})
+	if got.Status != checks.Failed || !strings.Contains(got.Reason, "DNS A shop.test was not answered by "+at+": ") || strings.Contains(got.Reason, " on ") {
+		t.Errorf("got %s: %s, want it failed by %s alone", got.Status, got.Reason, at)
 	}
 }
 

@@ -147,7 +147,7 @@ func (q *Request) read(ctx context.Context, a Answer) checks.Attempt {
 	if err != nil {
 		return checks.Failing("%s, but its body is no JSON: %s", said, checks.Line(err.Error(), 120))
 	}
-	if d := difference("$", q.json, got, false); d != "" {
+	if d := (comparison{q.hidden}).difference("$", q.json, got, false); d != "" {
 		return checks.Failing("%s, but %s", said, d)
 	}
 	return checks.Attempt{Status: checks.Passed, Said: said + " with the JSON that is wanted"}

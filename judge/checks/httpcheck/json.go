@@ -13,12 +13,17 @@ import (
 	"github.com/serin-canary/serin/judge/checks"
 )
 
+// comparison is of a document with what is wanted.
+type comparison struct {
+	known []string // credentials, which no sentence shows
+}
+
 // difference returns the first difference between what is wanted and what came, as
 // a clause: $.status is "degraded", want "ok". It is empty where there is none.
 //
 // An object may have more members than are wanted, except where it must be exact:
 // within an array, which is compared by equality.
-func difference(at string, want, got any, exact bool) string {
+func (c comparison) difference(at string, want, got any, exact bool) string {
 	switch want := want.(type) {
 	case map[string]any:
 		object, ok := got.(map[string]any)
@@ -28,15 +33,15 @@ func difference(at string, want, got any, exact bool) string {
 		for _, key := range slices.Sorted(maps.Keys(want)) {
 			member, ok := object[key]
 			if !ok {
-				return fmt.Sprintf("%s is missing, want %s", under(at, key), show(want[key]))
+				return fmt.Sprintf("%s is missing, want %s", under(at, key), wanted(want[key]))
 			}
-			if d := difference(under(at, key), want[key], member, exact); d != "" {
+			if d := c.difference(under(at, key), want[key], member, exact); d != "" {
 				return d
 			}
 		}
 		for _, key := range slices.Sorted(maps.Keys(object)) {
 			if _, ok := want[key]; exact && !ok {
-				return fmt.Sprintf("%s is %s, want no such member", under(at, key), show(object[key]))
+				return fmt.Sprintf("%s is %s, want no such member", under(at, key), c.show(under(at, key), object[key]))
 			}
 		}
 		return ""
@@ -46,7 +51,7 @@ func difference(at string, want, got any, exact bool) string {
 			break
 		}
 		for i := range min(len(want), len(list)) {
-			if d := difference(fmt.Sprintf("%s[%d]", at, i), want[i], list[i], true); d != "" {
+			if d := c.difference(fmt.Sprintf("%s[%d]", at, i), want[i], list[i], true); d != "" {
 				return d
 			}
 		}
@@ -63,7 +68,7 @@ func difference(at string, want, got any, exact bool) string {
 			return ""
 		}
 	}
-	return fmt.Sprintf("%s is %s, want %s", at, show(got), show(want))
+	return fmt.Sprintf("%s is %s, want %s", at, c.show(at, got), wanted(want))
 }
 
 var plainKey = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_-]*$`)
@@ -76,16 +81,23 @@ func under(at, key string) string {
 	return at + "[" + checks.Line(strconv.QuoteToGraphic(key), 60) + "]"
 }
 
-// show writes a value in a sentence.
-func show(v any) string {
+// show writes what came, without credentials.
+func (c comparison) show(at string, v any) string { return checks.Shown(at, v, mostShown, c.known) }
+
+// wanted writes what the plan wants, which is shown with the plan: only what templates
+// put into it may be hidden, and is by the veil of the run.
+func wanted(v any) string {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
 	if err := e.Encode(v); err != nil {
 		return "unreadable" // not reached: it was JSON
 	}
-	return checks.Line(b.String(), 60)
+	return checks.Line(b.String(), mostShown)
 }
+
+// mostShown is how many characters of a value a sentence shows.
+const mostShown = 60
 
 // sameNumber compares two JSON numbers by value, exactly: 1.50e1 is 15, and
 // 9007199254740993 is not 9007199254740992.

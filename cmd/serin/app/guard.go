@@ -106,28 +106,62 @@ func Guard(to netip.AddrPort) error { return Outgoing{}.ForChecks().Guard(to) }
 
 // forbidden refuses the addresses that nobody has any business with, whoever named
 // them: a cloud's metadata service and its neighbours hand out credentials, and the
-// others are no host's.
+// others are no host's. An IPv6 address that stands for an IPv4 one is held against the
+// same rules as that.
 func forbidden(to netip.AddrPort) error {
-	ip := to.Addr().Unmap()
-	if ip.IsLinkLocalUnicast() || metadata(ip) {
-		return fmt.Errorf("%s is where clouds keep credentials, so nothing may go there", ip)
-	}
+	ip := to.Addr().Unmap().WithZone("")
 	if ip.IsMulticast() || ip.IsUnspecified() || !ip.IsValid() || ip == netip.AddrFrom4([4]byte{255, 255, 255, 255}) {
 		return fmt.Errorf("%s is not the address of one host", ip)
+	}
+	for _, meant := range append(meantBy(ip), ip) {
+		if meant.IsLinkLocalUnicast() || metadata(meant) {
+			return fmt.Errorf("%s is where clouds keep credentials, so nothing may go there", ip)
+		}
 	}
 	return nil
 }
 
-// metadata reports whether a cloud answers metadata at an address that is not
-// link-local: AWS over IPv6, Alibaba, and Oracle's classic one; and what reaches
-// the usual one through NAT64 or 6to4.
+// metadata reports whether a cloud answers metadata or hands out credentials at an
+// address that is not link-local: AWS over IPv6, Google over IPv6, Scaleway over IPv6,
+// Alibaba, Oracle's classic one, and Azure's WireServer.
 func metadata(ip netip.Addr) bool {
-	for _, text := range [...]string{"fd00:ec2::/32", "100.100.100.200/32", "192.0.0.192/32", "64:ff9b::a9fe:0/112", "2002:a9fe::/32"} {
-		if netip.MustParsePrefix(text).Contains(ip.WithZone("")) {
+	for _, text := range [...]string{"fd00:ec2::/32", "fd20:ce::254/128", "fd00:42::42/128", "100.100.100.200/32", "192.0.0.192/32", "168.63.129.16/32"} {
+		if netip.MustParsePrefix(text).Contains(ip) {
 			return true
 		}
 	}
 	return false
+}
+
+// meantBy returns the IPv4 addresses that one of IPv6 may stand for: NAT64 (RFC 6052, whose
+// prefixes of 48 bits leave byte 8 out, and RFC 8215), 6to4 (RFC 3056), and the
+// IPv4-compatible (RFC 4291) and IPv4-translated (RFC 2765) forms.
+func meantBy(ip netip.Addr) []netip.Addr {
+	if !ip.Is6() {
+		return nil
+	}
+	var out []netip.Addr
+	all := ip.As16()
+	for _, form := range []struct {
+		network string
+		bytes   [4]int
+	}{
+		{"64:ff9b::/96", [4]int{12, 13, 14, 15}},
+		{"64:ff9b:1::/48", [4]int{12, 13, 14, 15}},
+		{"64:ff9b:1::/48", [4]int{6, 7, 9, 10}},
+		{"2002::/16", [4]int{2, 3, 4, 5}},
+		{"::/96", [4]int{12, 13, 14, 15}},
+		{"::ffff:0:0:0/96", [4]int{12, 13, 14, 15}},
+	} {
+		if netip.MustParsePrefix(form.network).Contains(ip) {
+			var four [4]byte
+			for i, at := range form.bytes {
+				four[i] = all[at]
+			}
+			out = append(out, netip.AddrFrom4(four))
+		}
+	}
+	return out
 }
 
 // guard returns where a judge's checks may go.

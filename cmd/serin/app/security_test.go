@@ -106,6 +106,17 @@ func TestReach(t *testing.T) {
 		{"100.100.100.200:80", false, false, false, false},
 		{"[64:ff9b::a9fe:a9fe]:80", false, false, false, false},
 		{"[2002:a9fe:a9fe::1]:80", false, false, false, false},
+		{"168.63.129.16:80", false, false, false, false},          // Azure
+		{"[fd20:ce::254]:80", false, false, false, false},         // Google
+		{"[fd00:42::42]:80", false, false, false, false},          // Scaleway
+		{"[64:ff9b::6464:64c8]:80", false, false, false, false},   // Alibaba's, by NAT64
+		{"[64:ff9b::a83f:8110]:80", false, false, false, false},   // Azure's, by NAT64
+		{"[2002:a83f:8110::1]:80", false, false, false, false},    // and by 6to4
+		{"[64:ff9b:1::a9fe:a9fe]:80", false, false, false, false}, // by a network's own NAT64
+		{"[64:ff9b:1:a9fe:a9:fe00::]:80", false, false, false, false},
+		{"[::169.254.169.254]:80", false, false, false, false},
+		{"[::ffff:0:a9fe:a9fe]:80", false, false, false, false},
+		{"[fd20:ce::255]:80", false, true, true, false},
 		{"[fe80::1%eth0]:80", false, false, false, false},
 		{"0.0.0.0:80", false, false, false, false}, {"224.0.0.1:80", false, false, false, false}, {"255.255.255.255:80", false, false, false, false},
 	} {

@@ -207,9 +207,12 @@ type measured struct {
 // finishes the analysis ends the judging.
 func (s *Server) measure(ctx context.Context, a argoCall, pending bool) (measured, error) {
 	r := a.rollout()
-	sum, err := s.cfg.Journal.Newest(ctx, rollout.KeyOf(r))
+	sum, err := s.newestArgo(ctx, a, r)
 	if err != nil && !isNotFound(err) {
 		return measured{}, err
+	}
+	if err == nil && a.outlasts(sum, s.now()) {
+		return promoted(sum), nil
 	}
 	if err == nil && !live(sum) && a.toldAgain(sum, s.now()) {
 		if m, ok := recorded(a, sum); ok {

@@ -2,6 +2,7 @@ package webhooks
 
 import (
 	"strings"
+	"time"
 
 	"github.com/serin-canary/serin/judge"
 	"github.com/serin-canary/serin/judge/journal"
@@ -109,6 +110,24 @@ func recorded(a argoCall, sum journal.Summary) (measured, bool) {
 	}
 	m.verdict.Reason = "rollout " + m.id + " of this revision has just ended (" + sum.Why + ") and is judged no more" + next
 	return m, true
+}
+
+// guardOutlasts is for how long a background analysis may go on after the last
+// promotion was told: Argo ends it once every pod is of the new revision. It is short,
+// since a promotion that is asked for at an earlier step ends the judging too.
+const guardOutlasts = 5 * time.Minute
+
+// outlasts reports whether a call is of a guard that goes on after the promotion.
+func (a argoCall) outlasts(sum journal.Summary, now time.Time) bool {
+	return a.gate() == gateGuard && !live(sum) && strings.HasPrefix(sum.Why, whyDelivered(wordPass, argoCall{})) && now.Sub(sum.Closed) < guardOutlasts
+}
+
+// promoted answers a guard of what was promoted. Another attempt would compare it with
+// a baseline that goes away.
+func promoted(sum journal.Summary) measured {
+	m := measured{id: sum.Rollout.ID, word: wordRunning}
+	m.verdict.Reason = "rollout " + m.id + " of this revision was promoted (" + sum.Why + "): there is nothing more to guard"
+	return m
 }
 
 // argoAnswer puts a measurement into words.

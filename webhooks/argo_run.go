@@ -61,6 +61,46 @@ func (a argoCall) toldAgain(sum journal.Summary, now time.Time) bool {
 	return now.Sub(sum.Closed) < delivered
 }
 
+// newestArgo returns the newest attempt that a call speaks of. A template may leave a part
+// of the identity out that another one of the same Rollout gives; the two must not
+// supersede each other at every measurement.
+func (s *Server) newestArgo(ctx context.Context, a argoCall, r rollout.Rollout) (journal.Summary, error) {
+	sum, err := s.cfg.Journal.Newest(ctx, rollout.KeyOf(r))
+	if err == nil && live(sum) || err != nil && !isNotFound(err) {
+		return sum, err
+	}
+	list, failed := s.argoList(ctx, journal.Filter{Service: r.Service, Namespace: r.Namespace, Limit: recent})
+	if failed != nil {
+		return sum, failed
+	}
+	for _, other := range list {
+		if other.Rollout.Namespace == r.Namespace && a.agrees(other.Rollout) {
+			return other, nil
+		}
+	}
+	return sum, err
+}
+
+// agrees reports whether a recorded rollout is an attempt at what the call is about: what
+// both tell of it is the same, and that is its hash or its number at the least.
+func (a argoCall) agrees(r rollout.Rollout) bool {
+	if r.Revision == a.rollout().Revision {
+		return true
+	}
+	number := (&argoNotice{Revision: a.Revision}).number()
+	if a.Revision != "" && number == 0 {
+		return false // a word of its author's
+	}
+	mine, theirs := mark{number, string(a.CanaryHash), uidPart(a.UID)}, markOf(r)
+	if mine.recreated(theirs) || mine.number > 0 && theirs.number > 0 && mine.number != theirs.number {
+		return false
+	}
+	if mine.hash != "" && theirs.hash != "" {
+		return mine.hash == theirs.hash
+	}
+	return mine.number > 0 && mine.number == theirs.number
+}
+
 // endRun closes the rollout of a run that has ended, and tells what became of it.
 func (s *Server) endRun(ctx context.Context, a argoCall) (measured, error) {
 	m := measured{word: wordInconclusive}

@@ -211,8 +211,17 @@ func TestArgoArgumentsRepeat(t *testing.T) {
 		"a pass is no answer to the next step": {
 			{0, pass, "", nil, "pass", 1}, {time.Second, run, "", other, "running", 2},
 		},
-		"nor to a guard": {
-			{0, pass, "", nil, "pass", 1}, {time.Second, run, "", guard, "running", 2},
+		"a guard outlasts the promotion": {
+			{0, pass, "", nil, "pass", 1}, {time.Second, fail, "", guard, "running", 1}, {guardOutlasts - 2*time.Second, fail, "", guard, "running", 1},
+			{time.Second, fail, "", guard, "fail", 2},
+		},
+		"a guard that leaves parts out": {
+			{0, run, "", map[string]any{"gate": "step"}, "running", 1}, {time.Second, run, "", map[string]any{"gate": "guard", "uid": ""}, "running", 1},
+			{time.Second, run, "", map[string]any{"gate": "guard", "revision": ""}, "running", 1}, {time.Second, run, "", map[string]any{"gate": "step"}, "running", 1},
+			{time.Second, run, "", map[string]any{"revision": "v3", "uid": ""}, "running", 2},
+		},
+		"a guard that leaves out what the first gave, and then a fail": {
+			{0, fail, "", map[string]any{"uid": ""}, "fail", 1}, {time.Second, run, "", nil, "fail", 1},
 		},
 		"inconclusive ends where nobody asks on": {
 			{0, late, "?pending=503", nil, "inconclusive", 1}, {time.Second, run, "?pending=503", nil, "inconclusive", 1},

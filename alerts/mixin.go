@@ -125,7 +125,7 @@ func (m mixin) record() []alert {
 		{
 			name: "SerinDown", severity: Page, expr: call("absent", build), hold: 5 * time.Minute,
 			summary:     "its metrics are gone",
-			description: "No replica of Serin was seen. Controllers that wait for a verdict wait; see whether the process runs and is scraped.",
+			description: "No replica of Serin was seen. Gates hold meanwhile, and Flagger rolls canaries back after its threshold of ticks; see whether the process runs and is scraped.",
 			fires:       m.scene(told{v: live}), quiet: m.scene(told{v: build, value: 1}),
 		},
 		{

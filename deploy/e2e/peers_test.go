@@ -5,10 +5,12 @@ package e2e
 import (
 	"fmt"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"sigs.k8s.io/yaml"
 )
 
@@ -85,6 +87,40 @@ func contains(labels, wanted map[string]string) bool {
 		}
 	}
 	return true
+}
+
+// TestTheNotesHaveAllHooks holds the hooks that the notes print against those of the example.
+func TestTheNotesHaveAllHooks(t *testing.T) {
+	type hook struct{ Name, Type, URL string }
+	text, err := os.ReadFile("../../examples/flagger/canary.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var canary struct {
+		Spec struct {
+			Analysis struct {
+				Threshold int
+				Webhooks  []hook
+			}
+		}
+	}
+	if err := yaml.Unmarshal(text, &canary); err != nil {
+		t.Fatal(err)
+	}
+	want := canary.Spec.Analysis
+	for i := range want.Webhooks {
+		want.Webhooks[i].URL = strings.Replace(want.Webhooks[i].URL, "http://serin.serin/", "http://serin.delivery:80/", 1)
+	}
+	_, notes, _ := strings.Cut(mustRender(t, values(t, "small"))["NOTES.txt"], "threshold ticks.\n\n")
+	notes, _, _ = strings.Cut(notes, "\n\n")
+	got := want
+	got.Threshold, got.Webhooks = 0, nil
+	if err := yaml.Unmarshal([]byte(notes), &got); err != nil {
+		t.Fatalf("%v in\n%s", err, notes)
+	}
+	if d := cmp.Diff(want, got); d != "" || len(got.Webhooks) == 0 {
+		t.Errorf("the notes have other hooks than examples/flagger/canary.yaml (-example +notes)\n%s", d)
+	}
 }
 
 // TestMemoryStaysBelowItsLimit holds what Go is told against the container's limit.

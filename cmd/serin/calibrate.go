@@ -5,13 +5,17 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"net/url"
 	"os"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/alecthomas/kong"
 
+	"github.com/serin-canary/serin/cmd/serin/app"
 	"github.com/serin-canary/serin/cmd/serin/screen"
 	"github.com/serin-canary/serin/judge/calibrate"
 	"github.com/serin-canary/serin/judge/plan"
@@ -45,6 +49,10 @@ func (c pastFlags) faults() error {
 		return errors.New("a recorded history has its own time, and is not added to; leave out --state, --to and --except")
 	case c.Days < 1 || c.Days > 400:
 		return fmt.Errorf("--days %d is no history; take 1 to 400", c.Days)
+	case c.Draws < 1:
+		return fmt.Errorf("--draws %d leaves nothing to judge; take 1 or more", c.Draws)
+	case c.Pods < 1:
+		return fmt.Errorf("--pods %d is no canary; take 1 or more", c.Pods)
 	}
 	return nil
 }
@@ -60,7 +68,7 @@ type drawn struct {
 // open reads the past of plans, the first of which says where. It goes on where a state
 // file ends.
 func (c pastFlags) open(ctx context.Context, s *streams, live *screen.Live, plans ...plan.Plan) (o drawn, err error) {
-	if o.baseline, err = c.arm(plans[0]); err != nil {
+	if o.baseline, err = c.sharedArm(plans); err != nil {
 		return o, err
 	}
 	var qs []calibrate.Question
@@ -84,17 +92,10 @@ func (c pastFlags) open(ctx context.Context, s *streams, live *screen.Live, plan
 	if o.state = c.State; o.state == "" {
 		o.state = plans[0].Name + ".calibrate"
 	}
-	span, except, err := c.span(time.Now(), plans[0])
-	if err != nil {
+	if o.file, err = c.openState(o.state, plans[0]); err != nil {
 		return o, err
 	}
-	if o.file, err = calibrate.OpenFile(o.state, span, except); err != nil {
-		return o, err
-	}
-	if len(except) > 0 && !slices.Equal(except, o.file.Except()) {
-		return o, fmt.Errorf("%s was begun with other exceptions (--except); name another file with --state, or remove it", o.state)
-	}
-	if at := o.file.Span(); at != span {
+	if at := o.file.Span(); o.file.Resumed() {
 		fmt.Fprintf(s.err, "going on with %s, which is of %s to %s\n", o.state, at.From.Format(time.RFC3339), at.To.Format(time.RFC3339))
 	}
 	fetching.Tell = func(done, of int) {
@@ -104,6 +105,32 @@ func (c pastFlags) open(ctx context.Context, s *streams, live *screen.Live, plan
 		o.history, err = o.file.History(qs)
 	}
 	return o, err
+}
+
+// sharedArm is whose pods are drawn, the same for all plans.
+func (c pastFlags) sharedArm(plans []plan.Plan) (rollout.Arm, error) {
+	first, err := c.arm(plans[0])
+	if err != nil {
+		return first, err
+	}
+	for _, p := range plans[1:] {
+		a, err := c.arm(p)
+		switch {
+		case err != nil:
+			return first, err
+		case p.Service != plans[0].Service:
+			return first, fmt.Errorf("plan %s is of service %s and plan %s of %s; the same draws need one service", plans[0].Name, plans[0].Service, p.Name, p.Service)
+		case !sameArm(a, first):
+			return first, fmt.Errorf("plan %s and plan %s name different series as the baseline's (arms.baseline); the same draws need the same pods: let both say the same, or name them with --baseline-label", plans[0].Name, p.Name)
+		}
+	}
+	return first, nil
+}
+
+func sameArm(a, b rollout.Arm) bool {
+	labels := maps.Equal(a.Labels, b.Labels)
+	a.Labels, b.Labels = nil, nil
+	return labels && reflect.DeepEqual(a, b)
 }
 
 // arm is whose pods are drawn.
@@ -154,6 +181,88 @@ func (c pastFlags) span(now time.Time, p plan.Plan) (calibrate.Span, []calibrate
 		except = append(except, calibrate.Span{From: a.UTC(), To: b.UTC()})
 	}
 	return calibrate.Span{From: to.AddDate(0, 0, -c.Days), To: to}, except, nil
+}
+
+// goesOnFor is how much later than its end a state file is still that of a command without
+// --to: one that was interrupted goes on over the time that it began with.
+const goesOnFor = 24 * time.Hour
+
+// openState opens the state file of a plan's source. One that answers for another time
+// than is asked for is refused: its report would be of that time.
+func (c pastFlags) openState(name string, p plan.Plan) (*calibrate.File, error) {
+	span, except, err := c.span(time.Now(), p)
+	if err != nil {
+		return nil, err
+	}
+	address, err := c.address(p)
+	if err != nil {
+		return nil, err
+	}
+	f, err := calibrate.OpenFile(name, calibrate.Header{Source: address, Span: span, Except: except})
+	if err != nil {
+		return nil, err
+	}
+	at := f.Span()
+	differs := ""
+	switch {
+	case len(except) > 0 && !slices.Equal(except, f.Except()):
+		differs = "was begun with other exceptions (--except)"
+	case at.To.Sub(at.From) != span.To.Sub(span.From):
+		differs = fmt.Sprintf("is of %.3g days, and --days says %d", at.To.Sub(at.From).Hours()/24, c.Days)
+	case at.To.Equal(span.To):
+	case c.To != "":
+		differs = fmt.Sprintf("ends at %s, and --to says %s", at.To.Format(time.RFC3339), span.To.Format(time.RFC3339))
+	case span.To.Sub(at.To) >= goesOnFor:
+		differs = fmt.Sprintf("ends at %s, and the time up to now is asked for (--to %[1]s goes on with it)", at.To.Format(time.RFC3339))
+	}
+	if differs != "" {
+		return nil, errors.Join(fmt.Errorf("%s %s; name another file with --state, or remove it", name, differs), f.Close())
+	}
+	return f, nil
+}
+
+// address says which source a plan's questions are put to, so that a state file is not
+// taken for another one's. It has no credentials: accounts that share an address are told
+// apart by the tenant's header only.
+func (c pastFlags) address(p plan.Plan) (string, error) {
+	if c.Prometheus != "" {
+		return bare("prometheus", c.Prometheus), nil
+	}
+	cfg, err := app.Read(c.Config)
+	if err != nil {
+		return "", err
+	}
+	for _, s := range cfg.Sources {
+		if s.Name != p.Source {
+			continue
+		}
+		switch {
+		case s.Prometheus != nil:
+			text := bare("prometheus", s.Prometheus.URL)
+			for name, value := range s.Prometheus.Headers {
+				if strings.EqualFold(name, "X-Scope-OrgID") {
+					text += " tenant " + value
+				}
+			}
+			return text, nil
+		case s.Datadog != nil:
+			return bare("datadog "+s.Datadog.Site, s.Datadog.URL), nil
+		case s.CloudWatch != nil:
+			return bare("cloudwatch "+s.CloudWatch.Region, s.CloudWatch.URL), nil
+		case s.HTTPJSON != nil:
+			return bare("http-json", s.HTTPJSON.URL), nil
+		}
+	}
+	return p.Source, nil
+}
+
+// bare is a kind of source and its address, without credentials.
+func bare(kind, address string) string {
+	u, err := url.Parse(address)
+	if err != nil || address == "" {
+		return strings.TrimSpace(kind)
+	}
+	return kind + " " + u.Scheme + "://" + u.Host + strings.TrimSuffix(u.Path, "/")
 }
 
 func readHistory(name string) (*calibrate.File, error) {

@@ -91,6 +91,8 @@ func TestPastsThatCannotBeUsed(t *testing.T) {
 		"a history with state": {[]string{"calibrate", "--plan", plan, "--history", broken, "--state", "x"}, "leave out --state"},
 		"an odd exception":     {[]string{"calibrate", "--plan", plan, "--prometheus", "http://127.0.0.1:1", "--baseline-label", "a=b", "--except", "noon", "--state", filepath.Join(dir, "s")}, "--except"},
 		"too many days":        {[]string{"calibrate", "--plan", plan, "--prometheus", "http://127.0.0.1:1", "--days", "4000"}, "take 1 to 400"},
+		"no draws":             {[]string{"calibrate", "--plan", plan, "--prometheus", "http://127.0.0.1:1", "--draws", "0"}, "--draws 0 leaves nothing to judge"},
+		"no pods":              {[]string{"calibrate", "--plan", plan, "--prometheus", "http://127.0.0.1:1", "--pods", "0"}, "--pods 0 is no canary"},
 		"backtest of nothing":  {[]string{"backtest", "--plan", plan}, "no source of the past"},
 		"backtest of when":     {[]string{"backtest", "--plan", plan, "--prometheus", "http://127.0.0.1:1"}, "--from"},
 		"two pasts":            {[]string{"backtest", "--journal", broken, "--from", "1h"}, "its own times"},

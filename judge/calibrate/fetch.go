@@ -46,23 +46,19 @@ func (c Fetching) withDefaults() Fetching {
 func Fetch(ctx context.Context, f *File, qs []Question, c Fetching) error {
 	c = c.withDefaults()
 	todo := map[string][]queries.Window{}
-	all := 0
+	done, all := 0, 0
 	for _, q := range qs {
-		ws := windows(f.Span(), q.Block, c.Chunk)
-		all += len(ws)
 		if _, twice := todo[q.Key]; !twice {
-			todo[q.Key] = f.lacks(q.Key, ws)
+			have := f.chain(q.Key)
+			todo[q.Key] = f.lacks(q, have, c.Chunk)
+			done, all = done+len(have), all+len(have)+len(todo[q.Key])
 		}
 	}
-	done, asked := all, 0
-	for _, ws := range todo {
-		asked += len(ws)
-	}
-	done -= asked
-	read, values := 0, 0
+	whole := 0 // numbers of the questions that were begun
 	for _, q := range qs {
 		bounds := f.bounds(q.Key)
-		for _, w := range todo[q.Key] {
+		values, before := 0, whole
+		for i, w := range todo[q.Key] {
 			fr, err := c.ask(ctx, q, w, bounds)
 			if err != nil {
 				return fmt.Errorf("metric %s from %s: %w", q.Name, w.Start.UTC().Format(time.RFC3339), err)
@@ -73,10 +69,11 @@ func Fetch(ctx context.Context, f *File, qs []Question, c Fetching) error {
 			if err := f.Add(q, fr); err != nil {
 				return err
 			}
-			done, read, values = done+1, read+1, values+size(fr)
-			if whole := values / read * all; whole > c.Most {
-				return fmt.Errorf("the history would take about %d million numbers (%d MiB), and %d million are allowed; ask for fewer days, or a longer block",
-					whole>>20, whole>>17, c.Most>>20)
+			// A metric tells how large it is itself, not how large others are.
+			done, values = done+1, values+size(fr)
+			if whole = before + values/(i+1)*len(todo[q.Key]); whole > c.Most {
+				return fmt.Errorf("the history would take more than %d million numbers (%d MiB) by metric %s, and %d million are allowed; ask for fewer days, or a longer block",
+					whole>>20, whole>>17, q.Name, c.Most>>20)
 			}
 			if c.Tell != nil {
 				c.Tell(done, all)
@@ -106,13 +103,29 @@ func windows(s Span, block, chunk time.Duration) []queries.Window {
 	}
 }
 
-// lacks returns the windows that a file has no answer for.
-func (f *File) lacks(key string, ws []queries.Window) []queries.Window {
-	return slices.DeleteFunc(slices.Clone(ws), func(w queries.Window) bool {
-		return slices.ContainsFunc(f.chunks[key], func(c chunkLine) bool {
-			return !c.Window.Start.After(w.Start) && !c.Window.End.Before(w.End) && c.Window.Block == w.Block
-		})
-	})
+// chain are the answers to a question in the order of time, without those that overlap an
+// earlier one: two processes read the same window, or windows had another length then.
+func (f *File) chain(key string) []chunkLine {
+	chunks := slices.Clone(f.chunks[key])
+	slices.SortStableFunc(chunks, func(a, b chunkLine) int { return a.Window.Start.Compare(b.Window.Start) })
+	var out []chunkLine
+	for _, c := range chunks {
+		if len(out) == 0 || !c.Window.Start.Before(out[len(out)-1].Window.End) {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// lacks returns the windows between the answers that a file has.
+func (f *File) lacks(q Question, have []chunkLine, chunk time.Duration) []queries.Window {
+	var out []queries.Window
+	at := f.head.From
+	for _, c := range have {
+		out = append(out, windows(Span{at, c.Window.Start}, q.Block, chunk)...)
+		at = c.Window.End
+	}
+	return append(out, windows(Span{at, f.head.To}, q.Block, chunk)...)
 }
 
 // bounds are a histogram's, as the first answer that had any.
@@ -200,14 +213,9 @@ func (f *File) History(qs []Question) (*History, error) {
 
 // joined puts the windows of one question together, in the order of time.
 func (f *File) joined(q Question) (queries.Frame, error) {
-	chunks := slices.Clone(f.chunks[q.Key])
-	slices.SortStableFunc(chunks, func(a, b chunkLine) int { return a.Window.Start.Compare(b.Window.Start) })
 	at := upTo(f.head.From, q.Block)
 	var parts []queries.Frame
-	for _, c := range chunks {
-		if c.Window.Start.Before(at) {
-			continue // two processes read the same window
-		}
+	for _, c := range f.chain(q.Key) {
 		if !c.Window.Start.Equal(at) {
 			break
 		}

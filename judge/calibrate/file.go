@@ -37,6 +37,7 @@ const (
 type format struct {
 	Name    string    `json:"name"`
 	Version int       `json:"version"`
+	Source  string    `json:"source,omitempty"`
 	From    time.Time `json:"from"`
 	To      time.Time `json:"to"`
 	Except  []Span    `json:"except,omitempty"`
@@ -72,6 +73,7 @@ type File struct {
 	mu     sync.Mutex
 	out    *os.File // nil where nothing is kept, or the file is only read
 	head   format
+	old    bool                   // it was begun before
 	chunks map[string][]chunkLine // by key, as they were added
 	draws  map[string]map[int]Result
 }
@@ -79,26 +81,53 @@ type File struct {
 // ErrDamaged says that a file is not what was written.
 var ErrDamaged = errors.New("the file is damaged")
 
-// OpenFile opens a file, or begins one of a time. Of a file that is there, the time is the
-// one that it was begun with.
-func OpenFile(name string, span Span, except []Span) (*File, error) {
+// Header says what a file is of.
+type Header struct {
+	Source string // the address that was asked, without credentials
+	Span   Span
+	Except []Span
+}
+
+// OpenFile opens a file of a source, or begins one. Of a file that is there, the time is
+// the one that it was begun with. A file of another source is refused, and so is one that
+// is no state file: nothing is written into it.
+func OpenFile(name string, of Header) (*File, error) {
 	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("calibrate: %w", err)
 	}
 	s := newFile(f)
-	good, err := s.read(f, true)
+	good, err := s.read(f)
 	if err == nil {
-		err = errors.Join(f.Truncate(good), second(f.Seek(good, io.SeekStart)))
-	}
-	if err == nil && s.head.Name == "" {
-		s.head = format{Name: formatName, Version: formatVersion, From: span.From.UTC(), To: span.To.UTC(), Except: except}
-		err = s.append(line{Format: &s.head})
+		err = s.begin(good, of)
 	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("calibrate: %s: %w", name, err), f.Close())
+		return nil, errors.Join(fmt.Errorf("calibrate: %s: %w; name another file with --state, or remove this one and begin anew", name, err), f.Close())
 	}
 	return s, nil
+}
+
+// begin goes on after the last good line, or writes the first one into an empty file.
+func (f *File) begin(good int64, of Header) error {
+	if f.head.Name != "" {
+		switch {
+		case f.head.Source == of.Source:
+			f.old = true
+			return errors.Join(f.out.Truncate(good), second(f.out.Seek(good, io.SeekStart)))
+		case f.head.Source == "":
+			return fmt.Errorf("it does not say which source it was read from; if that was %s, read it with --history", of.Source)
+		}
+		return fmt.Errorf("it was read from another source (%s, and now %s)", f.head.Source, of.Source)
+	}
+	if at, err := f.out.Stat(); err != nil || at.Size() > 0 {
+		return errors.Join(err, errors.New("it is no state file, or its first line was cut off; it was left as it is"))
+	}
+	f.head = of.format()
+	return f.append(line{Format: &f.head})
+}
+
+func (h Header) format() format {
+	return format{Name: formatName, Version: formatVersion, Source: h.Source, From: h.Span.From.UTC(), To: h.Span.To.UTC(), Except: h.Except}
 }
 
 // NewFile begins a file of a time that is not there yet.
@@ -106,17 +135,17 @@ func NewFile(name string, span Span) (*File, error) {
 	if _, err := os.Stat(name); err == nil {
 		return nil, fmt.Errorf("calibrate: %s is there already; name another file, or remove it", name)
 	}
-	return OpenFile(name, span, nil)
+	return OpenFile(name, Header{Span: span})
 }
 
-// ReadFile reads a file that was written whole, and keeps nothing.
+// ReadFile reads a file and keeps nothing. A last line that a kill cut off is left out.
 func ReadFile(r io.Reader) (*File, error) {
 	s := newFile(nil)
-	if _, err := s.read(r, false); err != nil {
-		return nil, fmt.Errorf("calibrate: %w", err)
+	if _, err := s.read(r); err != nil {
+		return nil, fmt.Errorf("calibrate: %w; read it from its source again", err)
 	}
 	if s.head.Name == "" {
-		return nil, errors.New("calibrate: the history is empty")
+		return nil, errors.New("calibrate: the history is empty, or no history of serin's")
 	}
 	return s, nil
 }
@@ -124,7 +153,7 @@ func ReadFile(r io.Reader) (*File, error) {
 // MemoryFile is a file that is kept nowhere.
 func MemoryFile(span Span, except []Span) *File {
 	s := newFile(nil)
-	s.head = format{Name: formatName, Version: formatVersion, From: span.From.UTC(), To: span.To.UTC(), Except: except}
+	s.head = Header{Span: span, Except: except}.format()
 	return s
 }
 
@@ -140,6 +169,9 @@ func (f *File) Span() Span { return Span{f.head.From, f.head.To} }
 // Except are the stretches that the file was begun without.
 func (f *File) Except() []Span { return f.head.Except }
 
+// Resumed reports whether the file was begun before.
+func (f *File) Resumed() bool { return f.old }
+
 // Close closes the file.
 func (f *File) Close() error {
 	if f.out == nil {
@@ -149,22 +181,19 @@ func (f *File) Close() error {
 }
 
 // read takes in all lines and returns where the last good one ends. A torn last line is
-// left out where that is allowed, and is damage elsewhere.
-func (f *File) read(r io.Reader, torn bool) (good int64, err error) {
+// left out.
+func (f *File) read(r io.Reader) (good int64, err error) {
 	in := bufio.NewReader(r)
 	for n := 1; ; n++ {
 		text, err := in.ReadBytes('\n')
 		if errors.Is(err, io.EOF) {
-			if len(text) > 0 && !torn {
-				return good, fmt.Errorf("%w: it ends in the middle of line %d", ErrDamaged, n)
-			}
 			return good, nil
 		}
 		if err != nil {
 			return good, err
 		}
 		if err := f.take(text); err != nil {
-			if _, more := in.Peek(1); torn && errors.Is(more, io.EOF) && n > 1 {
+			if _, more := in.Peek(1); errors.Is(more, io.EOF) && n > 1 {
 				return good, nil // the end of a line was written before its beginning
 			}
 			return good, fmt.Errorf("line %d: %w", n, err)

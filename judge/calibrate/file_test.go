@@ -69,7 +69,7 @@ func TestAnInterruptedCalibrationGoesOn(t *testing.T) {
 
 	name := filepath.Join(t.TempDir(), "state")
 	open := func() *calibrate.File {
-		file, err := calibrate.OpenFile(name, span, except)
+		file, err := calibrate.OpenFile(name, calibrate.Header{Source: "lab", Span: span, Except: except})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -174,7 +174,7 @@ func TestADamagedFileIsRefused(t *testing.T) {
 	f, p := errorsOnly(t, 1)
 	span, _ := timesOf(f, 1)
 	name := filepath.Join(t.TempDir(), "state")
-	file, err := calibrate.OpenFile(name, span, nil)
+	file, err := calibrate.OpenFile(name, calibrate.Header{Source: "lab", Span: span})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -192,12 +192,14 @@ func TestADamagedFileIsRefused(t *testing.T) {
 		if err := os.WriteFile(name, b, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := calibrate.OpenFile(name, span, nil); !errors.Is(err, calibrate.ErrDamaged) {
+		if _, err := calibrate.OpenFile(name, calibrate.Header{Source: "lab", Span: span}); !errors.Is(err, calibrate.ErrDamaged) {
 			t.Errorf("%s: got error %v, want that the file is damaged", what, err)
 		}
 	}
-	if _, err := calibrate.ReadFile(bytes.NewReader(text[:len(text)-3])); !errors.Is(err, calibrate.ErrDamaged) {
-		t.Errorf("a history that was cut off: got error %v, want that it is damaged", err)
+	if torn, err := calibrate.ReadFile(bytes.NewReader(text[:len(text)-3])); err != nil {
+		t.Errorf("a history whose last line a kill cut off: got error %v, want it read", err)
+	} else if _, err := torn.History(questions(t, p)); err != nil {
+		t.Errorf("a history whose last draw was cut off: got error %v, want all answers there", err)
 	}
 	if _, err := calibrate.ReadFile(strings.NewReader("")); err == nil {
 		t.Error("got no error of an empty history")
@@ -205,6 +207,15 @@ func TestADamagedFileIsRefused(t *testing.T) {
 	back, err := calibrate.ReadFile(bytes.NewReader(text))
 	if err != nil {
 		t.Fatal(err)
+	}
+	if first, _, _ := bytes.Cut(text, []byte(`{"draw"`)); true {
+		torn, err := calibrate.ReadFile(bytes.NewReader(first[:len(first)-20]))
+		if err == nil {
+			_, err = torn.History(questions(t, p))
+		}
+		if err == nil || !strings.Contains(err.Error(), "has nothing between") {
+			t.Errorf("a history whose last answer was cut off: got error %v, want it said what is missing", err)
+		}
 	}
 	other := p
 	other.Metrics = append(other.Metrics[:1:1], func() plan.Metric { _, all := fleet(t, twenty(t, lab.Moderate), 1); return all.Metrics[1] }())
@@ -215,6 +226,15 @@ func TestADamagedFileIsRefused(t *testing.T) {
 	if _, err := back.History(qs); err == nil || !strings.Contains(err.Error(), "metric latency") {
 		t.Errorf("got error %v, want the metric named that the history has nothing of", err)
 	}
+}
+
+func questions(t testing.TB, p plan.Plan) []calibrate.Question {
+	t.Helper()
+	qs, err := calibrate.Questions(p, baselineArm())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return qs
 }
 
 // flaky fails the first time of each window, and answers in part the second.

@@ -135,7 +135,7 @@ func (s sparks) ratios(metrics []judge.MetricTrace) {
 	s.section("Canary over baseline so far")
 	s.item("  ", fmt.Sprintf("from %s× (lowest) to %s× (highest); half the height is 1×", number(math.Exp(-swing)), number(math.Exp(swing))))
 	for _, c := range curves {
-		s.line(c.name, spark(c.values, -swing, swing, min(s.room, len(c.values)), farther), number(c.last)+"×")
+		s.line(c.name, scale{-swing, swing, farther}.draw(c.values, s.room), number(c.last)+"×")
 	}
 }
 
@@ -162,11 +162,18 @@ func farther(a, b float64) bool { return math.Abs(a) > math.Abs(b) }
 // What is at low or below has the lowest of eight levels, what is at high or above the
 // highest, and what is no number is a space. Without values, or without room, it is empty.
 func Spark(values []float64, low, high float64, columns int) string {
-	return spark(values, low, high, min(columns, len(values)), func(a, b float64) bool { return a > b })
+	return scale{low, high, func(a, b float64) bool { return a > b }}.draw(values, columns)
 }
 
-// spark is [Spark] in n columns, of each few values the one that wins over the others.
-func spark(values []float64, low, high float64, n int, wins func(a, b float64) bool) string {
+// scale is what a sparkline is drawn on.
+type scale struct {
+	low, high float64
+	wins      func(a, b float64) bool // which of two values stays where they share a column
+}
+
+// draw is [Spark] on a scale.
+func (s scale) draw(values []float64, columns int) string {
+	low, high, n := s.low, s.high, min(columns, len(values))
 	levels := []rune("▁▂▃▄▅▆▇█")
 	if n <= 0 {
 		return ""
@@ -175,7 +182,7 @@ func spark(values []float64, low, high float64, n int, wins func(a, b float64) b
 	for c := range out {
 		top := math.NaN()
 		for i := c * len(values) / n; i < (c+1)*len(values)/n; i++ {
-			if math.IsNaN(top) || wins(values[i], top) {
+			if math.IsNaN(top) || s.wins(values[i], top) {
 				top = values[i]
 			}
 		}

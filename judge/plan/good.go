@@ -125,7 +125,7 @@ func (c counted) senseOf(m queries.Matcher) sense {
 	}
 	goods, bads, poors := values(m.Label)
 	good, bad, poor := slices.ContainsFunc(goods, positive.Accepts), slices.ContainsFunc(bads, positive.Accepts), slices.ContainsFunc(poors, positive.Accepts)
-	s := untold
+	var s sense
 	switch {
 	case good && !bad:
 		s = successes

@@ -139,11 +139,23 @@ func (p prepared) tolerance(ctx context.Context, name string, r Report, of []Res
 				still++
 			}
 		}
-		if rate := float64(still) / float64(len(tried)) * r.Alarms.Rate; rate <= r.Alpha {
-			return fmt.Sprintf("With a tolerance of %s instead of %s the rate of all alarms would be %s; what is worse by less than that would then pass.", to, toleranceOf(p.Plan, name), percent(rate)), nil
+		if part := float64(still) / float64(len(tried)); part*r.Alarms.Rate <= r.Alpha {
+			return r.wider(part, toleranceOf(p.Plan, name), to), nil
 		}
 	}
 	return "No tolerance up to fifty times as wide helps alone; give it weight 0, or more canary pods.", nil
+}
+
+// wider says what a wider tolerance does, where a part of the alarms stay. The draws chose
+// it themselves, so that it does better on them than it would on others.
+func (r Report) wider(part float64, from, to plan.Margin) string {
+	left := rateOf(int(math.Round(part*float64(r.Alarms.Count))), r.Alarms.Of, r.Alarms.Effective)
+	text := fmt.Sprintf("With a tolerance of %s instead of %s the rate of all alarms would be %s on these draws (%s to %s); what is worse by less than that would then pass.",
+		to, from, percent(left.Rate), percent(left.Low), percent(left.High))
+	if promise(left, r.Alpha) != Kept {
+		text += fmt.Sprintf(" Whether that keeps %s they do not decide.", percent(r.Alpha))
+	}
+	return text + " It was chosen by these very draws, which flatters it: calibrate the changed plan on other days before it is enforced."
 }
 
 func toleranceOf(p plan.Plan, name string) plan.Margin {

@@ -68,3 +68,15 @@ func TestAWiderToleranceKeepsTheMarginAboveIt(t *testing.T) {
 		t.Error("the plan itself was changed")
 	}
 }
+
+// TestAWiderToleranceIsNoProof says how sure the estimate is, and what it was chosen by.
+func TestAWiderToleranceIsNoProof(t *testing.T) {
+	r := Report{Alpha: .05, Alarms: rateOf(60, 400, 400)}
+	from, to := plan.Margin{Relative: .1}, plan.Margin{Relative: .2}
+	for part, undecided := range map[float64]bool{0: false, .3: true} {
+		text := r.wider(part, from, to)
+		if !strings.Contains(text, "on these draws (") || !strings.Contains(text, "on other days") || strings.Contains(text, "they do not decide") != undecided {
+			t.Errorf("%g of the alarms stay: got %q, want it undecided: %v", part, text, undecided)
+		}
+	}
+}

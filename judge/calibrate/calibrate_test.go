@@ -131,7 +131,7 @@ func TestANoisyMetricIsNamed(t *testing.T) {
 	file := calibrate.MemoryFile(span, except)
 	h := fetched(t, file, bursts{f}, p)
 	r := study(t, file, h, calibrate.Config{Plan: p, Draws: runs, Seed: 3})
-	if text := adviceOf(r, "errors"); !strings.Contains(text, "errors is too noisy") || !strings.Contains(text, "With a tolerance of") {
+	if text := adviceOf(r, "errors"); !strings.Contains(text, "errors is too noisy") || !strings.Contains(text, "With a tolerance of") || !strings.Contains(text, "on these draws (") {
 		t.Errorf("got advice %+v (alarms %+v), want errors named", r.Advice, r.Alarms)
 	}
 	for _, quiet := range []string{"latency", "cpu"} {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -109,7 +110,7 @@ func TestWindowsThatOverlapAreMended(t *testing.T) {
 	_, _, qs := shortPlan(t, errorRatio)
 	f := MemoryFile(twoDays(), nil)
 	src := &pods{requests: 100, part: always(.01)}
-	all := append(windows(twoDays(), time.Minute, 6*time.Hour)[:1], windows(twoDays(), time.Minute, 12*time.Hour)...)
+	all := slices.Concat(windows(twoDays(), time.Minute, 6*time.Hour)[:1], windows(twoDays(), time.Minute, 12*time.Hour))
 	for _, w := range all {
 		fr, err := src.Blocks(t.Context(), qs[0].Reading, w)
 		if err == nil {

@@ -18,10 +18,37 @@ type Standing struct {
 	Self []queries.Matcher
 	// Server is how people reach Serin; empty leaves links out.
 	Server string
+	// Instance tells the boards of one Serin from those of another on the same Grafana:
+	// lower-case letters, digits and dashes. Empty is the only one.
+	Instance string
 }
 
-// FleetUID identifies the board of all rollouts.
+// FleetUID identifies the board of all rollouts, where there is one Serin.
 const FleetUID = "serin-fleet"
+
+// FleetUID identifies the board of all rollouts of this Serin.
+func (s Standing) FleetUID() string {
+	if s.Instance == "" {
+		return FleetUID
+	}
+	return FleetUID + "-" + s.Instance
+}
+
+// ServiceUID identifies the board of a service at this Serin.
+func (s Standing) ServiceUID(namespace, service string) string {
+	if s.Instance == "" {
+		return ServiceUID(namespace, service)
+	}
+	return "serin-s-" + shortHash(strings.Join([]string{s.Instance, namespace, service}, "\x00"))
+}
+
+// called returns the title of a board.
+func (s Standing) called(what string) string {
+	if s.Instance == "" {
+		return "Serin: " + what
+	}
+	return "Serin (" + s.Instance + "): " + what
+}
 
 // Fleet draws the board of all rollouts: which are live and how they stand, how the
 // ones before ended, and how the judge itself does.
@@ -53,7 +80,7 @@ func Fleet(s Standing) (Board, error) {
 	})
 	s.alarmsRow(sh)
 	s.judgeRow(sh)
-	return s.board(sh, frame{uid: FleetUID, title: "Serin: all rollouts", description: "All live rollouts, and how the judge itself does.", tags: []string{Tag, tagFleet}})
+	return s.board(sh, frame{uid: s.FleetUID(), title: s.called("all rollouts"), description: "All live rollouts, and how the judge itself does.", tags: []string{Tag, tagFleet}})
 }
 
 // judgeRow shows how Serin itself does: the same signals as of any service.
@@ -103,7 +130,7 @@ func (s Standing) undone() Standing {
 	return s
 }
 
-// ServiceUID identifies the board of a service.
+// ServiceUID identifies the board of a service, where there is one Serin.
 func ServiceUID(namespace, service string) string {
 	between := "/"
 	if strings.Contains(namespace+service, between) {
@@ -140,7 +167,7 @@ func Service(s Standing, namespace, service string) (Board, error) {
 		targets:     []target{{expr: "sum by (outcome) (increase(" + s.plain("serin_rollouts_closed_total", pairs...) + "[1w]))", legend: "{{outcome}}"}},
 	})
 	return s.board(sh, frame{
-		uid: ServiceUID(namespace, service), title: "Serin: " + heading(join(namespace, service)), description: "Rollouts of this service.",
+		uid: s.ServiceUID(namespace, service), title: s.called(heading(join(namespace, service))), description: "Rollouts of this service.",
 		tags: []string{Tag, serviceTag(service)},
 	}, constant("namespace", namespace), constant("service", service))
 }

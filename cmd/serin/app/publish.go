@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -33,6 +34,9 @@ type Publish struct {
 	Rules      PublishRules      `yaml:"rules"`
 	// Alertmanagers are told of verdicts that are for people; every replica is listed.
 	Alertmanagers []Server `yaml:"alertmanagers"`
+	// Instance names this Serin where others publish to the same Grafana, such as eu-prod:
+	// their boards of services and of all rollouts are then told apart.
+	Instance string `yaml:"instance"`
 	// Alone says that no other Serin publishes to these places, so that what belongs to
 	// no rollout of this journal may be taken away.
 	Alone bool `yaml:"alone"`
@@ -101,6 +105,8 @@ type Server struct {
 	CAFile       string `yaml:"caFile"`
 }
 
+var instanceName = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,18}[a-z0-9])?$`)
+
 func (p Publish) on() bool {
 	return p.Dashboards.Grafana != nil || p.Dashboards.Files != nil || p.Rules.Prometheus != nil || p.Rules.Ruler != nil || p.Rules.Grafana != nil || len(p.Alertmanagers) > 0
 }
@@ -108,6 +114,9 @@ func (p Publish) on() bool {
 func (p Publish) check(fault func(path, format string, args ...any)) {
 	if _, err := queries.ParseSelector(p.Self); err != nil {
 		fault("publish.self", "%s; write for example job=\"serin\"", err)
+	}
+	if p.Instance != "" && !instanceName.MatchString(p.Instance) {
+		fault("publish.instance", "%q is no name of an instance; write up to 20 lower-case letters, digits and dashes, for example eu-prod", p.Instance)
 	}
 	if p.Runbook != "" && !webURL(p.Runbook) {
 		fault("publish.runbook", "%q is not a URL; write for example https://wiki.example.com/canary", redact(p.Runbook))
@@ -252,7 +261,7 @@ func (s Server) at(headers map[string]string) (alertplaces.Server, error) {
 // openPublishing opens what is configured; without any place it does nothing.
 func openPublishing(c Config, l *later, log *slog.Logger) (*publishing.Publishing, error) {
 	p := c.Publish
-	out := publishing.Config{BaseURL: strings.TrimRight(c.BaseURL, "/"), Runbook: p.Runbook, Labels: p.Rules.Labels, Alone: p.Alone, Add: l.queue.Enqueue, Work: l.queue, Now: func() time.Time { return l.watcher.now() }, Log: log}
+	out := publishing.Config{BaseURL: strings.TrimRight(c.BaseURL, "/"), Runbook: p.Runbook, Labels: p.Rules.Labels, Instance: p.Instance, Alone: p.Alone, Add: l.queue.Enqueue, Work: l.queue, Now: func() time.Time { return l.watcher.now() }, Log: log}
 	var errs [5]error
 	out.Alertmanagers, errs[4] = openAlertmanagers(p.Alertmanagers)
 	out.Keep, errs[0] = ParseRetention(p.Dashboards.Keep)

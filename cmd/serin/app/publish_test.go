@@ -26,6 +26,7 @@ func TestFaultsOfPublishing(t *testing.T) {
 		yaml string
 		want []string // path, then a part of the text
 	}{
+		"instance":        {`publish: { instance: "EU prod" }`, []string{"publish.instance", "for example eu-prod"}},
 		"self":            {`publish: { self: "job=" }`, []string{"publish.self", `job="serin"`}},
 		"runbook":         {`publish: { runbook: "wiki" }`, []string{"publish.runbook", "is not a URL"}},
 		"keep":            {`publish: { dashboards: { keep: long } }`, []string{"publish.dashboards.keep", "30d"}},

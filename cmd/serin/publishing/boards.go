@@ -231,7 +231,7 @@ func (p *Publishing) standing(ctx context.Context, j outbox.Job) error {
 	if err != nil {
 		return err
 	}
-	s := dashboards.Standing{Self: p.c.Self, Server: p.c.BaseURL}
+	s := dashboards.Standing{Self: p.c.Self, Server: p.c.BaseURL, Instance: p.c.Instance}
 	draw := func() (dashboards.Board, error) { return dashboards.Fleet(s) }
 	if b.Service != "" {
 		draw = func() (dashboards.Board, error) { return dashboards.Service(s, b.Namespace, b.Service) }

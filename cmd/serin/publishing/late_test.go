@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -271,5 +272,28 @@ func TestWhatIsTakenFromALiveRolloutIsPutBack(t *testing.T) {
 				t.Errorf("got %d jobs queued, want a few", len(s.queue))
 			}
 		})
+	}
+}
+
+// Two servers with journals of their own know a service by the same name.
+func TestTwoServersShareAGrafana(t *testing.T) {
+	place := &shelf{boards: map[string]string{}}
+	for _, instance := range []string{"eu", "us", ""} {
+		s := newScene(t, "", func(c *Config) { c.Boards[0].Place, c.Boards[0].Marks, c.Instance = place, nil, instance })
+		if err := s.p.Begin(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		s.tell(journal.Event{Kind: journal.EventAnnounced})
+	}
+	count := map[string]int{}
+	for _, title := range place.boards {
+		count[title]++
+	}
+	want := map[string]int{
+		"Serin: all rollouts": 1, "Serin (eu): all rollouts": 1, "Serin (us): all rollouts": 1,
+		"Serin: shop/checkout": 1, "Serin (eu): shop/checkout": 1, "Serin (us): shop/checkout": 1, "Canary: shop/checkout 2": 1,
+	}
+	if !maps.Equal(count, want) {
+		t.Errorf("got boards %v, want %v", count, want)
 	}
 }

@@ -80,6 +80,9 @@ type Config struct {
 	// Keep is how long boards of rollouts that are over are kept where their plan does
 	// not say (default 30 days).
 	Keep time.Duration
+	// Instance tells this server's standing boards from those of another on the same
+	// Grafana; empty where there is none.
+	Instance string
 	// Alone says that no other server publishes to these places: what belongs to no
 	// rollout that is known here is taken away.
 	Alone bool

@@ -25,6 +25,7 @@ const (
 
 var (
 	faultLabel = regexp.MustCompile(`(?i)(?:^|_)(?:err|fail|exception)`)
+	codeLabel  = regexp.MustCompile(`(?i)code|status|class|response|result`)
 	goodWord   = regexp.MustCompile(`^(?:ok|good|2xx|succe.*)$`)
 	nameEdge   = regexp.MustCompile(`[^a-z0-9]+`)
 )
@@ -36,10 +37,14 @@ func values(label string) (good, bad, poor []string) {
 	if faultLabel.MatchString(label) {
 		return []string{"", "none", "None", "false", "0", "nil"}, []string{"true", "1", "timeout"}, nil
 	}
-	good = []string{"200", "201", "204", "2xx", "2XX", "2", "0", "ok", "OK", "Ok", "success", "SUCCESS", "Success", "succeeded", "good"}
-	bad = []string{"500", "502", "503", "504", "5xx", "5XX", "5", "14", "error", "ERROR", "Error", "fail", "failed", "failure",
+	good = []string{"200", "201", "204", "2xx", "2XX", "ok", "OK", "Ok", "success", "SUCCESS", "Success", "succeeded", "good"}
+	bad = []string{"500", "502", "503", "504", "5xx", "5XX", "error", "ERROR", "Error", "fail", "failed", "failure",
 		"SERVER_ERROR", "UNAVAILABLE", "Unavailable", "INTERNAL", "Internal"}
-	return good, bad, []string{"400", "404", "429", "4xx", "4XX", "4", "CLIENT_ERROR"}
+	poor = []string{"400", "404", "429", "4xx", "4XX", "CLIENT_ERROR"}
+	if codeLabel.MatchString(label) { // elsewhere a digit may number anything
+		good, bad, poor = append(good, "2", "0"), append(bad, "5", "14"), append(poor, "4")
+	}
+	return good, bad, poor
 }
 
 // successRate says why a share reads as one of good events, or nothing where it does not.

@@ -5,16 +5,21 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math"
+	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/serin-canary/serin/judge/checks"
 	"github.com/serin-canary/serin/judge/checks/synthetics/synthtest"
+	"github.com/serin-canary/serin/judge/loadcompare"
 	"github.com/serin-canary/serin/judge/plan"
 )
 
@@ -79,7 +84,10 @@ func checkExample(t *testing.T, name string, args ...string) (code int, stdout, 
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
-	all := append([]string{"check", "run", "-f", filepath.Join("..", "..", "examples", "checks", name)}, args...)
+	if !filepath.IsAbs(name) {
+		name = filepath.Join("..", "..", "examples", "checks", name)
+	}
+	all := append([]string{"check", "run", "-f", name}, args...)
 	cmd := exec.CommandContext(ctx, "serin", all...)
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
@@ -182,11 +190,58 @@ func TestExampleOfAGreenEnvironment(t *testing.T) {
 	}
 }
 
-// TestExampleOfAGreenEnvironmentUnderLoad sends the example's whole load, a minute long,
-// to an equal green and to one that is half as slow again.
+// TestExampleOfAGreenEnvironmentProvesIt ensures that the example's load is large enough
+// to prove an equal green good, whose latencies spread as those of real services do: they
+// are lognormal, with a sigma from narrow to wide. Fixed seeds.
+func TestExampleOfAGreenEnvironmentProvesIt(t *testing.T) {
+	p, err := plan.Load(filepath.Join("..", "..", "examples", "checks", "green.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := slices.IndexFunc(p.Checks, func(s checks.Spec) bool { return s.Load != nil })
+	l := p.Checks[at].Load
+	drawn := func(seed, arm uint64, sigma float64) []checks.LoadSample {
+		r := rand.New(rand.NewPCG(seed, arm))
+		out := make([]checks.LoadSample, int(l.Rate*l.Duration.Seconds()))
+		for i := range out {
+			out[i] = checks.LoadSample{Latency: time.Duration(.05 * math.Exp(sigma*r.NormFloat64()) * float64(time.Second)), Status: 200}
+		}
+		return out
+	}
+	const loads = 3
+	for sigma, least := range map[float64]int{.4: loads, .7: loads, 1: loads - 1} {
+		good := 0
+		for seed := range uint64(loads) {
+			v := loadcompare.Compare(checks.LoadRun{Rate: l.Rate, Canary: drawn(seed, 1, sigma), Baseline: drawn(seed, 2, sigma)},
+				loadcompare.Rules{Slower: l.Latency.Tolerance.Relative, SlowerMargin: l.Latency.Margin.Relative})
+			if v.Class == loadcompare.NotWorse {
+				good++
+			}
+		}
+		if good < least {
+			t.Errorf("sigma %g: got %d of %d loads of an equal green proven good, want %d", sigma, good, loads, least)
+		}
+	}
+}
+
+// TestExampleOfAGreenEnvironmentUnderLoad sends a minute of the example's load, at half
+// its rate, to an equal green and to one that is half as slow again: where all answers
+// take the same time, so many tell as much.
 func TestExampleOfAGreenEnvironmentUnderLoad(t *testing.T) {
 	needsMinutes(t)
 	const takes = 200 * time.Millisecond // long beside what a busy machine adds to it
+	text, err := os.ReadFile(filepath.Join("..", "..", "examples", "checks", "green.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	smaller := strings.NewReplacer("rate: 200", "rate: 100", "duration: 240s", "duration: 60s").Replace(string(text))
+	if smaller == string(text) {
+		t.Fatal("the example's load has another size than this test thinks")
+	}
+	minute := filepath.Join(t.TempDir(), "green.yaml")
+	if err := os.WriteFile(minute, []byte(smaller), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	local := func(a myapp) string { return strings.Replace(a.serve(t), "127.0.0.1", "localhost", 1) }
 	for _, c := range []struct {
 		name  string
@@ -199,7 +254,7 @@ func TestExampleOfAGreenEnvironmentUnderLoad(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			code, out, errs := checkExample(t, "green.yaml", "-v", "--target", local(myapp{slow: c.green}), "--baseline", local(myapp{slow: takes}))
+			code, out, errs := checkExample(t, minute, "-v", "--target", local(myapp{slow: c.green}), "--baseline", local(myapp{slow: takes}))
 			t.Log(out)
 			if code != c.code || !strings.Contains(out, c.says) {
 				t.Errorf("got exit %d, want %d with %q:\n%s", code, c.code, c.says, errs)

@@ -15,6 +15,9 @@ import (
 // often: so many requests on average, for a fraction of the time, by a factor.
 type bursts struct{ mean, fraction, factor float64 }
 
+// tolerated is how much slower a canary is that may still be no worse.
+const tolerated = 1.1
+
 // bursty draws an arm's samples by another generator than the one that the defaults were
 // chosen with: a fixed time and an exponential one.
 func bursty(r *rand.Rand, n int, b bursts) []checks.LoadSample {
@@ -37,9 +40,17 @@ func bursty(r *rand.Rand, n int, b bursts) []checks.LoadSample {
 	return out
 }
 
-// TestFalseRollbacksByAnotherGenerator measures how often equal arms cross the threshold
-// within three rounds where each has bursts of its own. 200 rollouts a row; 1000 with
-// SERIN_E2E.
+// slower draws an arm that is at the tolerance, where the promise is hardest to keep.
+func slower(samples []checks.LoadSample) []checks.LoadSample {
+	for i := range samples {
+		samples[i].Latency = time.Duration(tolerated * float64(samples[i].Latency))
+	}
+	return samples
+}
+
+// TestFalseRollbacksByAnotherGenerator measures how often arms cross the threshold within
+// three rounds that are equal, or at the tolerance, where each has bursts of its own. 200
+// rollouts a row; 1000 with SERIN_E2E.
 func TestFalseRollbacksByAnotherGenerator(t *testing.T) {
 	const alpha = .05
 	runs := 200
@@ -48,17 +59,24 @@ func TestFalseRollbacksByAnotherGenerator(t *testing.T) {
 	}
 	for _, tt := range []struct {
 		bursts
+		at   bool    // at the tolerance
 		most float64 // share rolled back
 	}{
-		{bursts{10, .1, 3}, alpha}, {bursts{20, .1, 3}, alpha}, {bursts{20, .2, 2}, alpha},
+		{bursts{10, .1, 3}, false, alpha}, {bursts{20, .1, 3}, false, alpha}, {bursts{20, .2, 2}, false, alpha},
 		// As long as a tenth to four tenths of the load: the promise is not kept, nearly.
-		{bursts{40, .1, 3}, .06},
+		{bursts{40, .1, 3}, false, .06},
+		{bursts{20, .1, 3}, true, alpha},
+		// Nor is it kept here; docs/load.md says so.
+		{bursts{40, .1, 3}, true, .1},
 	} {
 		for _, n := range []int{100, 300, 600} {
-			t.Run(fmt.Sprintf("%d requests, bursts of %g", n, tt.mean), func(t *testing.T) {
+			if tt.at && n > 100 && runs < 1000 {
+				continue // of minutes
+			}
+			t.Run(fmt.Sprintf("%d requests, bursts of %g, at the tolerance: %v", n, tt.mean, tt.at), func(t *testing.T) {
 				back := 0
 				for seed := range uint64(runs) {
-					if crosses(rand.New(rand.NewPCG(seed, 0xabcdef+uint64(n))), n, tt.bursts, alpha) {
+					if crosses(rand.New(rand.NewPCG(seed, 0xabcdef+uint64(n))), n, tt.bursts, tt.at) {
 						back++
 					}
 				}
@@ -72,12 +90,17 @@ func TestFalseRollbacksByAnotherGenerator(t *testing.T) {
 	}
 }
 
-// crosses sends up to three rounds to equal arms, as long as neither side is proven, and
-// reports whether harm was.
-func crosses(r *rand.Rand, n int, b bursts, alpha float64) bool {
+// crosses sends up to three rounds to equal arms, or to a canary at the tolerance, as long
+// as neither side is proven, and reports whether harm was.
+func crosses(r *rand.Rand, n int, b bursts, at bool) bool {
+	const alpha = .05
 	var sent []checks.LoadRun
 	for range 3 {
-		sent = append(sent, checks.LoadRun{Rate: 50, Canary: bursty(r, n, b), Baseline: bursty(r, n, b)})
+		run := checks.LoadRun{Rate: 50, Canary: bursty(r, n, b), Baseline: bursty(r, n, b)}
+		if at {
+			run.Canary = slower(run.Canary)
+		}
+		sent = append(sent, run)
 		e := Look(sent, Rules{})[len(sent)-1]
 		if (math.Exp(e.Errors.Worse)+math.Exp(e.Latency.Worse))/2 >= 1/alpha {
 			return true

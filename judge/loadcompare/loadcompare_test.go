@@ -164,6 +164,39 @@ func TestFalseRollbacks(t *testing.T) {
 	}
 }
 
+// TestProvenGood measures how often equal arms are proven good by one load, by how far
+// their latencies spread (the sigma of the lognormal). 20 loads a row with SERIN_E2E, else
+// fewer of large ones.
+func TestProvenGood(t *testing.T) {
+	for _, tt := range []struct {
+		n      int
+		margin float64
+		least  [3]float64 // share proven good at each sigma
+	}{
+		{1200, .5, [3]float64{.8, .3, 0}}, // a plan's defaults, at 20 a second for a minute
+		{6000, .5, [3]float64{.8, .7, .3}},
+		{6000, .2, [3]float64{.3, 0, 0}},
+		{48_000, .2, [3]float64{.8, .8, .6}},
+	} {
+		loads := 20
+		if tt.n > 2000 && os.Getenv("SERIN_E2E") == "" {
+			loads = max(2, 48_000/tt.n)
+		}
+		for i, sigma := range []float64{.4, .7, 1} {
+			good, s := 0, service{median: .05, sigma: sigma, errors: .001}
+			for seed := range uint64(loads) {
+				if Compare(loadOf(seed+500, tt.n, s, s), Rules{SlowerMargin: tt.margin}).Class == NotWorse {
+					good++
+				}
+			}
+			t.Logf("%d requests, margin %g %%, sigma %g: %d of %d proven good", tt.n, 100*tt.margin, sigma, good, loads)
+			if float64(good) < tt.least[i]*float64(loads) {
+				t.Errorf("%d requests, margin %g, sigma %g: got %d of %d proven good, want a share of %g", tt.n, tt.margin, sigma, good, loads, tt.least[i])
+			}
+		}
+	}
+}
+
 // TestPower measures what is found at which size.
 func TestPower(t *testing.T) {
 	const runs = 100

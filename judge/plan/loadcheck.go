@@ -44,8 +44,12 @@ type loadLimitsFile struct {
 	Margin    *marginText `yaml:"margin" jsonschema_description:"The worsening that promotion must exclude; larger than the tolerance."`
 }
 
-// The defaults of a load.
+// The defaults of a load, and what it may be sent where its dispersion is estimated.
 const (
+	// mostEstimatedRounds is for how many loads of one rollout the level was measured
+	// (TestFalseRollbacksByAnotherGenerator); each further one is a chance to cross it.
+	mostEstimatedRounds = 3
+
 	defaultLoadWarmup = 10 * time.Second
 	defaultLoadRounds = 3
 	defaultLoadWeight = 0.5
@@ -253,6 +257,9 @@ func (b *builder) loads() {
 		}
 		if a := value(c.Arms, string(checks.OnBoth)); a != string(checks.OnBoth) && !b.faulty(path+".arms") {
 			b.at(path+".arms", "a load always asks both arms; delete this line")
+		}
+		if n := value(c.Load.Rounds, 0); n > mostEstimatedRounds && n <= checks.MaxLoadRounds && b.p.Sequential.Dispersion != Exact && !b.faulty(path+".load.rounds") {
+			b.at(path+".load.rounds", "%d are too many where dispersion is estimated, since each is one more chance to have estimated too little; write at most %d, with a higher rate or a longer duration, or sequential.dispersion: exact where requests are independent of each other", n, mostEstimatedRounds)
 		}
 		b.p.Checks[i].Retries, b.p.Checks[i].Arms = 0, ""
 		if b.p.Sequential.Mode == Horizon && !b.faulty("sequential.mode") {

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -32,5 +33,29 @@ checks:
 	}}
 	if diff := cmp.Diff(want, p.Checks); diff != "" {
 		t.Errorf("checks differ (-want +got):\n%s", diff)
+	}
+}
+
+// TestRoundsOfLoads ensures that more rounds than the level was measured for need a plan
+// that estimates nothing.
+func TestRoundsOfLoads(t *testing.T) {
+	for _, c := range []struct {
+		rounds, dispersion, fault string
+	}{
+		{"3", "estimated", ""},
+		{"4", "estimated", "checks[0].load.rounds: 4 are too many where dispersion is estimated"},
+		{"10", "exact", ""},
+	} {
+		_, err := Parse("plan.yaml", []byte(`
+service: a
+comparison: checks
+sequential: { dispersion: `+c.dispersion+` }
+checks:
+  - name: load
+    load: { targets: [{ get: "{{ .Arm.URL }}/" }], hosts: [a.test], rate: 20, duration: 30s, rounds: `+c.rounds+` }
+`))
+		if c.fault == "" && err != nil || c.fault != "" && (err == nil || !strings.Contains(err.Error(), c.fault)) {
+			t.Errorf("%s rounds, %s: got %v, want %q", c.rounds, c.dispersion, err, c.fault)
+		}
 	}
 }

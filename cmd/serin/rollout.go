@@ -82,7 +82,7 @@ func (rolloutCloseCmd) Help() string {
 
     serin rollout close --service checkout --revision "$SHA" --why "promoted"
 
-Close it after the promotion, since the baseline is replaced then and there is nothing more to compare,
+Close it once the promotion is granted, since nothing may be compared from where the baseline is replaced on,
 and after a rollback. Closing what is closed already, or was never announced, is no failure.`
 }
 

@@ -30,6 +30,7 @@ for percent in $steps; do
 	serin ask --gate step --weight "$percent" --wait "${STEP_WAIT:-20m}"
 done
 serin ask --gate promotion --wait "${PROMOTION_WAIT:-1h}"
+# from here on the baseline goes away, and nothing may be compared
+serin rollout close --why promoted || true
 az webapp deployment slot swap --name "$APP" --resource-group "$GROUP" --slot staging --target-slot production
 az webapp traffic-routing clear --name "$APP" --resource-group "$GROUP"
-serin rollout close --why promoted

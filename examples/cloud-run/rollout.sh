@@ -40,5 +40,6 @@ for percent in $steps; do
 	serin ask --gate step --weight "$percent" --wait "${STEP_WAIT:-20m}"
 done
 serin ask --gate promotion --wait "${PROMOTION_WAIT:-1h}"
+# from here on the baseline goes away, and nothing may be compared
+serin rollout close --why promoted || true
 traffic "$new=100"
-serin rollout close --why promoted

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -178,6 +179,6 @@ func (r *pulse) read(ctx context.Context, now time.Time, j Reader) ([]journal.Su
 	if err != nil {
 		return nil, err
 	}
-	r.at, r.list = now, append(live, past...)
+	r.at, r.list = now, slices.Concat(live, past)
 	return r.list, nil
 }

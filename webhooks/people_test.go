@@ -225,7 +225,7 @@ func TestTheFormIsTakenOverPlainHTTP(t *testing.T) {
 func (w *world) streamed(path, secret string) func() string {
 	w.t.Helper()
 	site := httptest.NewServer(w.server.Handler())
-	ctx, cancel := context.WithCancel(w.t.Context())
+	ctx, cancel := context.WithTimeout(w.t.Context(), 2*time.Minute) // so that what never comes is told
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, site.URL+path, nil)
 	if err != nil {
 		w.t.Fatal(err)
@@ -249,7 +249,7 @@ func (w *world) streamed(path, secret string) func() string {
 func TestAStreamTellsOfDecisionsAndOfAge(t *testing.T) {
 	w := newWorld(t)
 	id := w.announceOne(t)
-	ticks := make(chan time.Time)
+	ticks := make(chan time.Time, streamStill)
 	w.server.after = func(time.Duration) <-chan time.Time { return ticks }
 	next := w.streamed("/r/"+id+"/events", "")
 	want := func(what string) {
@@ -296,7 +296,7 @@ func TestListsAreKeptUpToDate(t *testing.T) {
 		if a := w.want(as(c.secret, "GET", c.page, ""), 200); !strings.Contains(a.body, `data-live="`+c.stream+`"`) || !strings.Contains(a.body, "live.js") || !strings.Contains(a.body, `http-equiv="refresh"`) {
 			t.Errorf("%s: got %s, want a page that is kept up to date", c.page, a.body)
 		}
-		ticks := make(chan time.Time)
+		ticks := make(chan time.Time, streamStill)
 		w.server.after = func(time.Duration) <-chan time.Time { return ticks }
 		next := w.streamed(c.stream, c.secret)
 		told := func(what, want string) {

@@ -157,7 +157,7 @@ func TestTotalBlamesTheProbedOnly(t *testing.T) {
 			return checks.Breaking("was not answered by the store")
 		}), checks.Broken},
 		"a runner that does not come back": {checks.RunnerFunc(func(context.Context, checks.Spec, checks.Target) checks.Result {
-			time.Sleep(time.Minute)
+			<-time.After(time.Minute)
 			return checks.Result{Status: checks.Passed}
 		}), checks.Broken},
 	} {

@@ -57,9 +57,7 @@ func (j *Judge) runChecks(ctx, reading context.Context, rec Record, now time.Tim
 			out[e.i] = e.r
 			n++
 		case <-end:
-			timer := time.NewTimer(min(timeLeft(ctx)/4, lastWords))
-			defer timer.Stop()
-			end, over = nil, timer.C
+			end, over = nil, time.After(min(timeLeft(ctx)/4, lastWords))
 		case <-over:
 			n = len(due)
 		}

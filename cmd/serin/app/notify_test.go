@@ -143,8 +143,13 @@ func TestServerTellsOfARollback(t *testing.T) {
 	if m, c := slack.Messages(), git.Comments(); len(m) != 1 || len(c) != 1 || strings.Contains(m[0].Text, "<!channel>") {
 		t.Errorf("got %d messages and %d comments, want one of each: %+v", len(m), len(c), m)
 	}
+	// The message, and the reply that calls the channel to it.
+	within(t, time.Minute, "both counted", func() bool {
+		_, metrics := call(t, http.MethodGet, a.URL()+"/metrics", "")
+		return strings.Contains(metrics, `serin_notices_total{result="sent",target="ops"} 2`)
+	})
 	_, metrics := call(t, http.MethodGet, a.URL()+"/metrics", "")
-	for _, want := range []string{`serin_notices_total{result="sent",target="ops"} 1`, `serin_notices_total{result="dropped",target="git"} 0`, `serin_work_jobs{kind="notice",state="done"}`} {
+	for _, want := range []string{`serin_notices_total{result="dropped",target="git"} 0`, `serin_work_jobs{kind="notice",state="done"}`} {
 		if !strings.Contains(metrics, want) {
 			t.Errorf("/metrics misses %s", want)
 		}

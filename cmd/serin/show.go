@@ -96,7 +96,7 @@ func (c showCmd) writeJSON(w io.Writer, of pipeline.Standing, v *verdict, t judg
 // how it came to be, what is not published, and whether the rollout is over.
 func (o output) writeStanding(w io.Writer, of pipeline.Standing, v *verdict, t judge.Trace) error {
 	if why := pastOf(of.Summary).Stale(time.Now()); why != "" && v != nil && v.Seq == of.Last.Seq {
-		form := "STALE, %s: what follows is how it stood at %s.\n\n"
+		form := "STALE: %s.\nWhat follows is how it stood at %s.\n\n" // narrow terminals have room for it
 		if o.Output == "markdown" {
 			form = "> **STALE**, %s: what follows is how it stood at %s.\n\n"
 		}

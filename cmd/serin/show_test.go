@@ -47,7 +47,7 @@ func TestReportCommand(t *testing.T) {
 	wantSerin(t, 1, "no rollout nobody is recorded here", "report", "nobody", in)
 	wantSerin(t, 0, "look 1, 2026-03-04 05:07:00 UTC", "show", id, in, "--look", "1")
 	wantSerin(t, 0, `"look": {`, "show", id, in, "--look=1", "-o", "json")
-	wantSerin(t, 0, "STALE, nobody has looked for ", "show", id, in) // it is live, and was looked at long ago
+	wantSerin(t, 0, "STALE: nobody has looked for ", "show", id, in) // it is live, and was looked at long ago
 	wantSerin(t, 0, "> **STALE**, nobody has looked for ", "show", id, in, "-o", "markdown")
 	wantSerin(t, 0, "STALE", "list", in)
 	if _, out := serin(t, "show", id, in, "--look", "1"); strings.Contains(out, "STALE") {

@@ -141,9 +141,9 @@ func TestLoadsDecideRollouts(t *testing.T) {
 		want             judge.Outcome
 		says             string
 	}{
-		"equal":            {slowly(t, usual, nil), slowly(t, usual, nil), 6, judge.Promote, "proven not worse"},
-		"1.7 times slower": {slowly(t, 17*usual/10, nil), slowly(t, usual, nil), 6, judge.Rollback, "load latency"},
-		quick:              {slowly(t, 5*usual, nil), slowly(t, usual, nil), 6, judge.Rollback, "load latency"},
+		"equal":            {slowly(t, usual, nil), slowly(t, usual, nil), 3, judge.Promote, "proven not worse"},
+		"1.7 times slower": {slowly(t, 17*usual/10, nil), slowly(t, usual, nil), 3, judge.Rollback, "load latency"},
+		quick:              {slowly(t, 5*usual, nil), slowly(t, usual, nil), 3, judge.Rollback, "load latency"},
 		"both down":        {down.URL, down.URL, 2, judge.Inconclusive, "environment, not canary"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -169,7 +169,7 @@ func TestLoadsDecideRollouts(t *testing.T) {
 // decideByLoad runs a server until a load has decided a rollout, or all rounds are used.
 func decideByLoad(t *testing.T, canary, baseline string, rounds int) judge.Verdict {
 	t.Helper()
-	a, err := New(t.Context(), Options{Config: withLoad(t, 40, "4s", rounds), Version: "test"})
+	a, err := New(t.Context(), Options{Config: withLoad(t, 40, "6s", rounds), Version: "test"})
 	if err != nil {
 		t.Fatal(err)
 	}

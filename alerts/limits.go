@@ -160,7 +160,7 @@ func (b *builder) limited(l plan.Limit, r queries.Reading) (parser.Expr, error) 
 func (b *builder) limitedCount(l plan.Limit, r queries.Reading) (parser.Expr, error) {
 	d := max(b.s.Plan.Block.D(), r.Range)
 	if l.Growth {
-		d = b.t.short
+		d = max(b.t.short, b.t.step)
 	}
 	view := queries.View{What: queries.ShowValue, Over: model.Duration(d.Round(time.Second)).String()}
 	if l.Each {
@@ -176,7 +176,7 @@ func (b *builder) limitedCount(l plan.Limit, r queries.Reading) (parser.Expr, er
 	}
 	if l.Growth {
 		// All the rates since the start, each for as long as it is until the next.
-		return binary(parser.MUL, call("sum_over_time", b.sinceStart(e)), number(b.t.step().Seconds())), nil
+		return binary(parser.MUL, call("sum_over_time", b.sinceStart(e, d)), number(b.t.step.Seconds())), nil
 	}
 	return binary(parser.MUL, e, number(d.Seconds())), nil
 }

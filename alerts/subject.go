@@ -74,13 +74,10 @@ type times struct {
 	long    time.Duration // the range that must agree with it
 	hold    time.Duration // for how long something must be seen
 	keep    time.Duration // how long an alert stays after it was seen last
+	step    time.Duration // between two values where all of a rollout is looked at
 	until   time.Time     // nothing fires from here on
 	overdue time.Time     // the rollout should be over
 }
-
-// step is how far apart values over the range of rates are looked at where all of a rollout
-// is: no sample falls between two.
-func (t times) step() time.Duration { return max(t.every, t.short/4).Round(time.Second) }
 
 const (
 	shortest = time.Second
@@ -88,6 +85,9 @@ const (
 	mostKept = 5 * time.Minute
 	// slack is how long after everything a plan allows its rules may still fire.
 	slack = time.Hour
+	// mostSteps bounds how many values that are: promtool's unit tests have room for
+	// 10,000 samples, each operation's among them.
+	mostSteps = 500
 )
 
 // times derives the durations from the plan: short blocks mean that the user looks
@@ -109,5 +109,6 @@ func (s Subject) times() times {
 	}
 	t.overdue = end.Add(max(10*block, s.Plan.MaxDuration.D()/4))
 	t.until = end.Add(s.Plan.HoldFor.D() + slack)
+	t.step = max(t.every, t.short/4, t.until.Sub(s.Rollout.Started)/mostSteps).Round(time.Second)
 	return t
 }

@@ -87,7 +87,8 @@ func (b *builder) silence(ws []watched) {
 		return binary(parser.LOR, binary(parser.EQLC, e, number(0)), call("absent", e))
 	}
 	busy := binary(parser.GTE, binary(parser.MUL, baseline, number(b.t.short.Seconds())), number(fewest))
-	had := binary(parser.GTR, call("max_over_time", b.sinceStart(canary)), number(0))
+	most := call("max_over_time", over(canary, b.t.step)) // nothing falls between two steps
+	had := binary(parser.GTR, call("max_over_time", b.sinceStart(most, b.t.short+b.t.step)), number(0))
 	e := both(none(canary), busy, had)
 	if b.s.Self != nil {
 		// What is meant to have no traffic is not silent.
@@ -110,15 +111,15 @@ func (b *builder) silence(ws []watched) {
 	})
 }
 
-// sinceStart is what an expression over the range of rates was at each evaluation since
-// the rollout began. Ranges that reach before it are left out: most selectors know a
-// service's canary, and not which. Only what the range can reach is, because the time of
+// sinceStart is what an expression was since the rollout began, step by step. What it says
+// of before, because it reaches back, is left out: most selectors know a service's canary,
+// and not which. Only that is left out and not all that is earlier, because the time of
 // promtool's unit tests begins in 1970.
-func (b *builder) sinceStart(e parser.Expr) parser.Expr {
+func (b *builder) sinceStart(e parser.Expr, reaches time.Duration) parser.Expr {
 	began := b.s.Rollout.Started
 	whole := b.t.until.Sub(began)
-	before := binary(parser.LSS, binary(parser.GTE, now(), moment(began.Add(-whole))), moment(began.Add(b.t.short)))
-	return &parser.SubqueryExpr{Expr: bracket(binary(parser.LUNLESS, e, before)), Range: whole, Step: b.t.step()}
+	before := binary(parser.LSS, binary(parser.GTE, now(), moment(began.Add(-whole))), moment(began.Add(reaches)))
+	return &parser.SubqueryExpr{Expr: bracket(binary(parser.LUNLESS, e, before)), Range: whole, Step: b.t.step}
 }
 
 // own selects one of Serin's metrics about this rollout, of any replica.

@@ -185,6 +185,8 @@ func page(n int64) string {
 	family("container_memory_working_set_bytes", "gauge", 1<<20, "")
 	family("kube_pod_container_status_last_terminated_reason", "gauge", 0, `,reason="OOMKilled"`)
 	family("kube_pod_status_ready", "gauge", 1, `,condition="true"`, `,condition="false"`)
+	family("kube_pod_status_phase", "gauge", 0, `,phase="Succeeded"`, `,phase="Failed"`)
+	b.WriteString("# TYPE serin_journal_up gauge\nserin_journal_up 1\n")
 	for name, labels := range map[string]string{"last_look_timestamp_seconds": "", "outcome": `,outcome="rollback"`, "page": "", "weight_percent": ""} {
 		fmt.Fprintf(&b, "# TYPE serin_rollout_%s gauge\nserin_rollout_%s{rollout=\"abcdefghijklmnop\"%s} 0\n", name, name, labels)
 	}

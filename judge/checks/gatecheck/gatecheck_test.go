@@ -89,11 +89,18 @@ func ruled(name, status, reason string, dry bool) string {
 	return fmt.Sprintf(`{"name":%q,"status":%q,"reason":%q,"dry_run":%v}`, name, status, reason, dry)
 }
 
+// undecided is the time of a gate that is never decided.
+const undecided = 4 * time.Second
+
 func run(t *testing.T, f *fake, g checks.DatadogGate) checks.Result {
 	t.Helper()
 	server := httptest.NewServer(f)
 	t.Cleanup(server.Close)
-	r := New(Config{URL: server.URL, Keys: func() (string, string, error) { return apiKey, appKey, nil }, Poll: 5 * time.Millisecond, Clock: checks.Clock{Pause: time.Millisecond}})
+	poll := 5 * time.Millisecond
+	if g.Within == undecided {
+		poll = g.Within - time.Second // the time is over in a pause, and not while Datadog is asked
+	}
+	r := New(Config{URL: server.URL, Keys: func() (string, string, error) { return apiKey, appKey, nil }, Poll: poll, Clock: checks.Clock{Pause: time.Millisecond}})
 	return checks.Kinds{"datadogGate": r}.Run(t.Context(), checks.Spec{Name: "gate", DatadogGate: &g}, checks.Target{Service: "checkout", Canary: checks.Arm{Version: "1.5.0"}})
 }
 
@@ -118,13 +125,13 @@ func TestGate(t *testing.T) {
 		{"contradicts itself", whole, []answer{is("pass", ruled("a", "fail", "x", false))}, 0, checks.Broken, "says that it passes, and that a is fail"},
 		{"another status", whole, []answer{is("skipped", good)}, 0, checks.Broken, "neither pass nor fail"},
 		{"no status", whole, []answer{{body: `{}`}}, 0, checks.Broken, "neither pass nor fail"},
-		{"never decided", whole, []answer{is("in_progress")}, 100 * time.Millisecond, checks.Broken, "was not decided in time"},
+		{"never decided", whole, []answer{is("in_progress")}, undecided, checks.Broken, "was not decided in time"},
 		{"slow", whole, []answer{{slow: true}}, 100 * time.Millisecond, checks.Broken, "Datadog did not answer in time"},
 		{"throttled, then not", []answer{{status: 429, header: map[string]string{"X-RateLimit-Reset": "0.01"}}, begun}, []answer{is("pass", good)}, 0, checks.Passed, "passes"},
 		{"throttled for long", []answer{{status: 429, header: map[string]string{"X-RateLimit-Reset": "600"}, body: `{"errors":["Too many requests"]}`}}, nil, 0, checks.Broken,
 			"Datadog answered 429 (Too many requests); the organisation's limit"},
 		{"away, then not", []answer{{status: 503}, begun}, []answer{{status: 502}, is("pass", good)}, 0, checks.Passed, "passes"},
-		{"away", []answer{{status: 500, body: "key " + apiKey}}, nil, 100 * time.Millisecond, checks.Broken, "could not be evaluated: Datadog answered 500"},
+		{"away", []answer{{status: 500, body: "key " + apiKey}}, nil, time.Minute, checks.Broken, "could not be evaluated: Datadog answered 500"},
 		{"keys refused", []answer{{status: 403, body: `{"errors":["Forbidden ` + appKey + `"]}`}}, nil, 0, checks.Broken, "may the application key evaluate deployment gates?"},
 		{"no such gate", []answer{{status: 404, body: `{"errors":[{"title":"Not found","detail":"no gate"}]}`}}, nil, 0, checks.Broken, "(Not found no gate); is there a gate of this service and env?"},
 		{"redirects", []answer{{status: 302, header: map[string]string{"Location": "http://elsewhere.example/"}}}, nil, 0, checks.Broken, "answered 302"},

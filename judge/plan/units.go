@@ -36,6 +36,19 @@ type Margin struct {
 	Absolute float64 `json:"absolute,omitempty"` // in the metric's unit; a fraction for ratios (0.01 is 1 pp)
 }
 
+// Ratio returns the boundary as canary over baseline, at a level of the baseline. Where
+// that is not above 0, the absolute part has no ratio and is left out.
+func (m Margin) Ratio(worse Direction, baseline float64) float64 {
+	by := m.Relative
+	if m.Absolute != 0 && baseline > 0 {
+		by += m.Absolute / baseline
+	}
+	if worse == Lower {
+		return 1 - by
+	}
+	return 1 + by
+}
+
 // IsZero reports whether no margin was given.
 func (m Margin) IsZero() bool { return m == Margin{} }
 

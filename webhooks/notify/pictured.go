@@ -41,18 +41,11 @@ func tolerated(p plan.Plan, v *judge.Verdict, metric string) float64 {
 	if i < 0 || j < 0 {
 		return 0
 	}
-	m, worse := p.Metrics[i], p.Metrics[i].Tolerance.Relative
-	if by := m.Tolerance.Absolute; by != 0 {
-		baseline := v.Findings[j].Effect.Baseline
-		if !(baseline > 0) {
-			return 0
-		}
-		worse += by / baseline
+	m, baseline := p.Metrics[i], v.Findings[j].Effect.Baseline
+	if m.Tolerance.Absolute != 0 && !(baseline > 0) {
+		return 0
 	}
-	if m.Worse == plan.Lower {
-		return max(1-worse, 0)
-	}
-	return 1 + worse
+	return max(m.Tolerance.Ratio(m.Worse, baseline), 0)
 }
 
 // culprit is the metric to blame: what the rollback latched on, or the one with the most

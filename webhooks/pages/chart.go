@@ -184,14 +184,7 @@ func logOr(v *float64, end float64) float64 {
 
 // bound is a margin as a ratio, at the baseline's value so far.
 func bound(m plan.Metric, by plan.Margin, e judge.Effect) float64 {
-	worse := by.Relative
-	if by.Absolute != 0 && e.Baseline > 0 {
-		worse += by.Absolute / e.Baseline
-	}
-	if m.Worse == plan.Lower {
-		return 1 - worse
-	}
-	return 1 + worse
+	return by.Ratio(m.Worse, e.Baseline)
 }
 
 // span returns the part of the axis that is drawn: what is tolerated, the ratio, and of

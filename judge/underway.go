@@ -11,9 +11,9 @@ import (
 )
 
 // Some checks take minutes: loads, others with a long total, and those that outlasted a
-// look. They do not run within a look, for which somebody waits. A look says which of them should begin; they are
-// done as work of their own, their results are recorded, and the next look uses each
-// once.
+// look. They do not run within a look, for which somebody waits. A look says which of
+// them should begin; they are done as work of their own, their results are recorded, and
+// the next look uses each once.
 
 // Underway is a long check that has begun and has left no result yet.
 type Underway struct {

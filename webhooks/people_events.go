@@ -14,6 +14,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/serin-canary/serin/judge/journal"
+	"github.com/serin-canary/serin/judge/report"
 	"github.com/serin-canary/serin/judge/rollout"
 )
 
@@ -113,7 +114,7 @@ func (s *Server) stateOf(sum journal.Summary, decided int) string {
 
 // stale reports whether a rollout's verdict is old, which a page says.
 func (s *Server) stale(sum journal.Summary) bool {
-	return pastOf([]journal.Summary{sum})[0].Stale(s.now()) != ""
+	return live(sum) && sum.Last != nil && report.Stale(*sum.Last, s.now()) != ""
 }
 
 // listEvents is GET /events: the same for the list of rollouts, of those that the caller may

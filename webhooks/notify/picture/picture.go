@@ -60,7 +60,7 @@ func Of(t judge.Trace, of Metric) (png []byte, alt string, err error) {
 	if !(m.Weight > 0) {
 		return nil, "", ErrTooLittle
 	}
-	alone := t.Threshold - math.Log10(m.Weight)
+	alone := report.Alone(t.Threshold, m.Weight)
 	upper, ratio := ratios(m, of.Tolerated)
 	lower, err := evidence(m, t.Threshold, alone)
 	if err != nil {
